@@ -1,0 +1,47 @@
+# GNU make 3.81 and BSD tools are enough. `make` alone explains itself.
+PROFILE ?= laptop
+DATA ?= embedded
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+
+# the environment is the lock file's, nothing else's
+unexport PYTHONPATH
+unexport PYTHONHOME
+export PYTHONNOUSERSITE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test notebooks clean
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "  e.g. make book PROFILE=smoke, make book DATA=real, make test PYTHON=python3.12"
+
+book: $(STAMP) ## execute every chapter (PROFILE=laptop, DATA=embedded), build the static book, say where it is
+	@$(VENV)/bin/lt book --profile $(PROFILE) --data $(DATA)
+
+test: $(STAMP) ## unit, property and browser tests, then nbval over every notebook
+	$(PY) -m pytest -q tests
+	$(PY) -m lt_lib.lab.book nbval
+	$(PY) -m pytest -q --nbval-lax --nbval-current-env _build/nbval
+
+notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
+	$(PY) -m lt_lib.lab.book notebooks
+
+clean: ## remove built books; trained records in _build/records stay
+	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name records -exec rm -rf {} +; fi
+
+# uv installs the lock in half a minute; where it cannot be had, pip does the same more slowly
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)'; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed (found: $$(python3 --version 2>&1)); name one: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@echo "setting up $(VENV) from requirements.lock"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null \
+		&& $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock \
+		|| $(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)

@@ -1,0 +1,53 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Status
+#
+# What made the numbers, when, and with what. If a number of yours differs, compare these lines first.
+#
+# ## Evidence on file
+
+# %% tags=["remove-input"]
+import pandas as pd
+
+from lt_lib import lab
+from lt_lib.data import describe, names
+from lt_lib.lab.report import Table
+from lt_lib.lab.run import environment
+
+lab.status_page()
+
+# %% [markdown]
+# ## This build
+
+# %% tags=["remove-input"]
+here = [{"what": name, "value": value} for name, value in environment().items()]
+Table(pd.DataFrame(here), here)
+
+# %% [markdown]
+# ## Data the numbers may stand on
+#
+# Accepted digests of the registered sets: of all images and labels, in order. A copy with another digest is refused.
+
+# %% tags=["keep_output", "remove-input"]
+entries = [describe(name) for name in names()]
+rows = [
+    {"name": entry.name, "kind": entry.kind, "digest": f"<code>{digest[7:23]}</code>"}
+    for entry in entries
+    for digest in entry.digests
+]
+print(len(rows), "digests of", len(entries), "data sets and weights")
+
+# %% tags=["remove-input"]
+Table(pd.DataFrame(rows), rows)

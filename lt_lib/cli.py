@@ -1,0 +1,209 @@
+"""The `lt` command: run experiments, see what is done, build chapters and the book, keep data."""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lt_lib.errors import LtError
+
+app = typer.Typer(name="lt", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  help="Run the experiments of the book, see what is recorded, build chapters and the book.\n\n"
+                       "Start with `lt status`, then `lt run ee443-fig2 --profile smoke`. Every command has --help.")
+data_app = typer.Typer(no_args_is_help=True, help="List, add, verify and download data sets and pretrained weights.")
+app.add_typer(data_app, name="data")
+
+
+class Profile(str, Enum):
+    """How much of the published setting is run."""
+
+    smoke = "smoke"
+    laptop = "laptop"
+    paper = "paper"
+
+
+class Data(str, Enum):
+    """Embedded stand-ins or the real data sets."""
+
+    embedded = "embedded"
+    real = "real"
+
+
+ProfileOption = Annotated[Profile, typer.Option(help="smoke: seconds, tests only; laptop: two cores; paper: published settings, GPU.")]
+DataOption = Annotated[Data, typer.Option(help="embedded: ships with the code, a stand-in; real: the public data set, see `lt data list`.")]
+SeedsOption = Annotated[int | None, typer.Option(min=1, help="How many seeds (0, 1, ...); default: as the profile says.")]
+BudgetOption = Annotated[float | None, typer.Option(min=0, help="Minutes; stops cleanly in time, the next call goes on from there.")]
+StoreOption = Annotated[Path | None, typer.Option(help="Folder of records; default: LT_STORE, else _build/records of the project.")]
+
+
+def _complete_experiment(incomplete: str) -> list[str]:
+    from lt_lib.lab.spec import experiments, load
+
+    try:
+        if "/" in incomplete:
+            name = incomplete.split("/")[0]
+            found = [f"{name}/{row.key}" for row in load(name).rows]
+        else:
+            found = experiments()
+    except LtError:
+        return []
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def _complete_data(incomplete: str) -> list[str]:
+    from lt_lib import data
+
+    return [name for name in data.names() if name.startswith(incomplete)]
+
+
+ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT[/ROW]", autocompletion=_complete_experiment,
+                                                   help="An experiment file's name, and a row key or published row id of it.")]
+NameArgument = Annotated[str, typer.Argument(autocompletion=_complete_data, help="Name of a data set or of weights.")]
+
+
+@app.command()
+def run(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded,
+        seeds: SeedsOption = None, budget: BudgetOption = None, store: StoreOption = None) -> None:
+    """Load or train the records of an experiment, or of one of its rows.
+
+    Interrupt it whenever you like: the same command goes on where it stopped. Exit code 3: the budget ended first.
+    """
+    from lt_lib import lab
+
+    name, _, row = experiment.partition("/")
+    options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
+    records = lab.run(name, budget=budget, store=store, **options)
+    for (_, key, variant), group in lab.group(records).items():
+        value = lab.estimate(r.metric() for r in group)
+        typer.echo(f"{key:28s} {variant:12s} accuracy {value}   {lab.badge(group)}")
+    if len(records) < len(lab.plan(name, **options)):
+        raise typer.Exit(3)
+
+
+@app.command()
+def plan(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded,
+         seeds: SeedsOption = None) -> None:
+    """Show what `lt run` would run, as JSON lines, without running it."""
+    import json
+
+    from lt_lib import lab
+
+    name, _, row = experiment.partition("/")
+    for item in lab.plan(name, row or None, profile.value, data.value, seeds):
+        line = {"key": item.key, "variant": item.variant, "seed": item.seed, "spec": item.spec.model_dump(mode="json")}
+        typer.echo(json.dumps(line))
+
+
+@app.command()
+def status(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, store: StoreOption = None) -> None:
+    """Records done, missing and stale, by experiment."""
+    from lt_lib.lab.paths import work_store
+    from lt_lib.lab.records import Store
+    from lt_lib.lab.report import status_frame
+
+    own = Store(store or work_store())
+    frame = status_frame(own, profile.value, data.value)
+    typer.echo(f"profile {profile.value}, data {data.value}; records of {own.root} and of book/records")
+    typer.echo(frame.to_string(index=False))
+    for line in own.damaged:
+        typer.echo(line, err=True)
+
+
+@app.command()
+def chapter(name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its slug, or a path.")],
+            profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, seeds: SeedsOption = None,
+            budget: BudgetOption = None, store: StoreOption = None,
+            out: Annotated[Path | None, typer.Option(help="Executed notebook; default: in _build.")] = None) -> None:
+    """Execute one chapter with papermill and say where the executed notebook is."""
+    from lt_lib.lab import book
+    from lt_lib.lab.paths import project_root
+
+    source = book.find_chapter(name)
+    out = out or project_root() / "_build" / "chapters" / f"{source.stem}-{profile.value}-{data.value}.ipynb"
+    given = {"profile": profile.value, "data": data.value, "seeds": seeds, "budget": budget, "store": store and str(store)}
+    typer.echo(book.execute_chapter(source, out, {k: v for k, v in given.items() if v is not None}))
+
+
+@app.command("book")
+def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, seeds: SeedsOption = None,
+               budget: BudgetOption = None,
+               force: Annotated[bool, typer.Option(help="Execute every chapter again.")] = False) -> None:
+    """Execute every chapter that is out of date and build the static book; prints where it is."""
+    from lt_lib.lab import book
+
+    typer.echo(book.build(profile=profile.value, data=data.value, seeds=seeds, budget=budget, force=force))
+
+
+@app.command()
+def claims(profile: ProfileOption = Profile.laptop, data: DataOption = Data.real) -> None:
+    """Test the claims of the works on printed numbers and on committed records."""
+    from lt_lib.lab.claims import claims_table
+
+    typer.echo(claims_table(profile=profile.value, data=data.value).frame.to_string(index=False))
+
+
+@app.command()
+def audit(work: Annotated[str, typer.Argument(help="Short name of a work.")] = "ee443") -> None:
+    """Recompute what can be recomputed from a work's own printed numbers."""
+    from lt_lib.lab.audit import audit as recompute
+
+    typer.echo(recompute(work).to_string(index=False))
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Data sets and weights: state, size, licence, and how to get them."""
+    import pandas as pd
+
+    from lt_lib import data
+
+    typer.echo(f"store: {data.store_root()}")
+    typer.echo(pd.DataFrame(data.listing()).to_string(index=False))
+
+
+@data_app.command("add")
+def data_add(name: NameArgument, source: Annotated[Path, typer.Option("--from", help="Archive, folder or file to take it from.")]) -> None:
+    """Check a copy you have and put it into the store.
+
+    Takes the official CIFAR archives or unpacked folders, folders of .npy arrays, a class-per-folder image tree under a new name, or
+    a file of registered weights.
+    """
+    from lt_lib import data
+
+    added = data.add(name, source)
+    typer.echo(f"added {name}: {getattr(added, 'digest', added)}")
+
+
+@data_app.command("verify")
+def data_verify(name: NameArgument) -> None:
+    """Hash a stored data set again and compare with the registry."""
+    from lt_lib import data
+
+    typer.echo(data.verify(name))
+
+
+@data_app.command("download")
+def data_download(name: NameArgument) -> None:
+    """Fetch from the official address, with resume and checksum, and add."""
+    from lt_lib import data
+
+    data.download(name)
+    typer.echo(f"downloaded and added {name}")
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on stderr and exit code 1."""
+    try:
+        app()
+    except LtError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Downloading an official archive, so that a broken transfer goes on where it stopped."""
+
+import contextlib
+import http.client
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from . import registry
+from .errors import DataError
+from .folder import file_sha256, locked, refusals
+from .intake import add
+from .registry import Archive, DataEntry, how_to_get
+from .store import ImageSet, Root, describe, load, store_root
+
+SECONDS = 30  # without a byte before a transfer counts as broken
+ATTEMPTS = 3  # of one call, each going on where the last one stopped
+_BLOCK = 1 << 18
+_BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError)
+
+
+def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
+    """Fetch the official archive of a data set, check it, and put the data set into the store.
+
+    The archive stays in ``<store>/.downloads``, for other data sets made from it; it may be deleted. A broken
+    transfer leaves a .part file there, with which the next call goes on.
+
+    Args:
+        name: a registered name; an embedded set is made instead.
+        root: another store than ``store_root()``.
+        progress: show a bar.
+
+    Returns:
+        The stored data set.
+
+    Raises:
+        DataError: no archive is known, no network, the server refuses, the transfer breaks off, the file is not the
+            official one, or the store cannot be written.
+    """
+    base = store_root(root)
+    entry = describe(name, base)
+    if entry.kind == "embedded":
+        return load(name, base)
+    if not isinstance(entry, DataEntry) or entry.archive is None:
+        raise DataError(f"{name} has no official address to download it from. {how_to_get(entry)}")
+    with locked(base, "downloads"):
+        path = _fetch(base / ".downloads", entry, progress)
+    return add(name, path, base, progress)
+
+
+def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
+    archive = entry.archive
+    done, part = folder / archive.filename, folder / (archive.filename + ".part")
+    with refusals(folder.parent, entry.name):
+        folder.mkdir(exist_ok=True)
+    if done.exists() and file_sha256(done) == archive.sha256:
+        return done
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _transfer(part, entry, progress)
+            break
+        except urllib.error.HTTPError as error:
+            raise DataError(f"{archive.url} answered {error.code} {error.reason}. {_otherwise(entry)}") from None
+        except _BROKEN as error:
+            have = part.stat().st_size if part.exists() else 0
+            reason = getattr(error, "reason", None) or error
+            if attempt == ATTEMPTS:
+                state = f"{have:,} of {archive.bytes:,} bytes are kept; run it again to go on" if have else "nothing came"
+                raise DataError(f"cannot fetch {archive.url}: {reason} ({state}). {_otherwise(entry)}") from None
+    found = file_sha256(part)
+    if found != archive.sha256:
+        size = part.stat().st_size
+        part.unlink()
+        raise DataError(
+            f"what {archive.url} sent is not the official archive: {size:,} bytes with SHA-256 {found}, expected "
+            f"{archive.bytes:,} bytes with {archive.sha256}. It was deleted. {_otherwise(entry)}"
+        )
+    with refusals(folder.parent, entry.name):
+        part.replace(done)
+    return done
+
+
+def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
+    """Complete the .part file, from where it ends if the server can.
+
+    Raises:
+        DataError: the server offers a file of another size, or the disk refuses.
+        OSError, http.client.HTTPException: the transfer broke off.
+    """
+    from tqdm import tqdm
+
+    archive = entry.archive
+    have = part.stat().st_size if part.exists() else 0
+    if have >= archive.bytes:  # complete, or no part of this file
+        if have == archive.bytes:
+            return
+        part.unlink()
+        have = 0
+    request = urllib.request.Request(archive.url, headers={"User-Agent": "lt_lib"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    with contextlib.ExitStack() as stack:
+        try:
+            answer = stack.enter_context(urllib.request.urlopen(request, timeout=SECONDS))
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not have:
+                raise
+            part.unlink()
+            raise ConnectionError("the server could not go on where the last transfer stopped") from None
+        start = _start(answer, have)
+        length = answer.headers.get("Content-Length")
+        if length is not None and start + int(length) != archive.bytes:
+            raise DataError(
+                f"{archive.url} offers {start + int(length):,} bytes, the official archive has {archive.bytes:,}. "
+                f"{_otherwise(entry)}"
+            )
+        with refusals(part.parent.parent, entry.name):
+            file = stack.enter_context(open(part, "r+b" if start else "wb"))
+            file.seek(start)
+        bar = tqdm(
+            total=archive.bytes, initial=start, unit="B", unit_scale=True, desc=archive.filename, disable=not progress
+        )
+        stack.enter_context(bar)
+        while block := answer.read(_BLOCK):
+            with refusals(part.parent.parent, entry.name):
+                file.write(block)
+                file.flush()
+            bar.update(len(block))
+        if file.tell() < archive.bytes:
+            raise ConnectionError(f"the transfer broke off after {file.tell():,} of {archive.bytes:,} bytes")
+
+
+def _start(answer, have: int) -> int:
+    """Where in the file the answer begins: 0 if the server sent all of it, though asked for the rest."""
+    if answer.status != 206:
+        return 0
+    words = answer.headers.get("Content-Range", "").replace("-", " ").split()
+    if len(words) < 2 or words[1] != str(have):
+        raise ConnectionError(f"the server sent another part than was asked for ({' '.join(words) or 'unnamed'})")
+    return have
+
+
+def _otherwise(entry: DataEntry) -> str:
+    return f"With a copy of {entry.archive.filename} from elsewhere, run `lt data add {entry.name} FILE`."

@@ -1,0 +1,312 @@
+"""Experiments and specs: a YAML file of published rows, resolved into what exactly is run.
+
+An experiment file stands for one published table or figure. Its rows carry the published row id; `profiles` say how much of the
+published setting fits (`smoke`, `laptop`, `paper`) and which backbone stands in for which. `resolve` merges
+
+    defaults <- row <- variant <- profile <- profile and data
+
+and returns one `Spec` a seed: plain values, nothing left to look up, the thing whose digest names a record.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lt_lib.lab.errors import LabError
+from lt_lib.lab.paths import experiments_dir
+
+PROFILES = ("smoke", "laptop", "paper")
+DATA = ("embedded", "real")
+VARIANTS = ("as-released", "as-printed", "ours")
+Profile = Literal["smoke", "laptop", "paper"]
+Data = Literal["embedded", "real"]
+Variant = Literal["as-released", "as-printed", "ours"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Subset(_Strict):
+    """Which training images: a long tail cut out of the balanced set.
+
+    `profile`: "even-of-100" keeps the even labels of the 100-class profile (as released), "50-class" is the 50-class profile.
+    `scale` shrinks n_max and with it every count given in images (targets, thresholds).
+    """
+
+    profile: Literal["even-of-100", "50-class"] = "even-of-100"
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
+    n_max: Annotated[int, Field(gt=0)] = 500
+    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Validation(_Strict):
+    """Share of the training list held out at random; split before or (as released, which leaks copies) after balancing."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    split: Literal["before-balancing", "after-balancing"] = "before-balancing"
+
+
+class Pretraining(_Strict):
+    """Recipe for a backbone trained here, on embedded data, where no pretrained weights ship."""
+
+    data: str
+    epochs: Annotated[int, Field(gt=0)] = 3
+    lr: Annotated[float, Field(gt=0)] = 6e-3
+    batch_size: Annotated[int, Field(gt=0)] = 128
+    n_per_class: Annotated[int, Field(gt=0)] | None = None
+
+
+class Backbone(_Strict):
+    """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a recipe."""
+
+    name: str
+    pretrained: bool | str | Pretraining = True
+    resolution: Annotated[int, Field(ge=8)] = 224
+    stands_in_for: str | None = None
+
+
+class Weights(_Strict):
+    """Class weights of the loss (`lt_lib.losses.class_weights`)."""
+
+    scheme: Literal["ens", "ins", "isns"] = "ens"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
+
+
+class Bags(_Strict):
+    """Balanced bags (`lt_lib.sampling.balanced_bags`); an integer `split` is a class index, as in the printed Fig 5."""
+
+    threshold: Annotated[int, Field(gt=0)]
+    split: Literal["nearest", "median"] | int = "nearest"
+
+
+class Optimizer(_Strict):
+    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network, with one-cycle its peak."""
+
+    name: Literal["adam"] = "adam"
+    lr: Annotated[float, Field(gt=0)] = 2e-3
+    batch_size: Annotated[int, Field(gt=0)] = 128
+    epochs: Annotated[int, Field(gt=0)] = 50
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "one-cycle"] = "constant"
+
+
+class Seeds(_Strict):
+    """Three independent seeds: which images, which initial weights, which order."""
+
+    subset: int
+    init: int
+    order: int
+
+
+class Spec(_Strict):
+    """What exactly is run. Its digest, with those of the data and the code, is the id of a record."""
+
+    data: str
+    subset: Subset = Subset()
+    validation: Validation = Validation()
+    mode: Literal["probe", "finetune"] = "probe"
+    backbones: tuple[Backbone, ...]
+    balance: Annotated[int, Field(gt=0)] | None = None
+    weights: Weights | None = None
+    bags: Bags | None = None
+    optimizer: Optimizer = Optimizer()
+    augment: Literal["none", "crop-flip"] = "none"
+    seeds: Seeds
+
+
+class PublishedRef(_Strict):
+    """Where the printed number stands in published.csv, beyond the experiment's table and the row id."""
+
+    method: str | None = None
+    metric: str | None = None
+    class_: Annotated[str | None, Field(alias="class")] = None
+
+
+class Row(_Strict):
+    """One published row: its id, a unique key, a label for people, and what it sets."""
+
+    row: str
+    key: str
+    label: str
+    published: PublishedRef | None = None
+    variants: tuple[Variant, ...] = ("as-released",)
+    set: dict[str, Any] = {}
+
+
+class ProfileSettings(_Strict):
+    """What a profile changes; `embedded` and `real` hold what it changes on that data only."""
+
+    seeds: Annotated[int, Field(gt=0)] | None = None
+    set: dict[str, Any] = {}
+    backbones: dict[str, dict[str, Any]] = {}
+    embedded: "ProfileSettings | None" = None
+    real: "ProfileSettings | None" = None
+
+
+class Experiment(_Strict):
+    """One experiment file."""
+
+    experiment: str
+    work: Literal["ee443", "spectrum", "sign", "lectures"]
+    title: str
+    table: str
+    metric: str = "test_accuracy"
+    data: dict[Data, str]
+    defaults: dict[str, Any]
+    variants: dict[Variant, dict[str, Any]] = {}
+    profiles: dict[Profile, ProfileSettings]
+    rows: tuple[Row, ...]
+
+    def select(self, rows: list[str] | str | None) -> list[Row]:
+        """Rows by key or by published row id; all of them for None.
+
+        Raises:
+            LabError: a name matches no row.
+        """
+        if rows is None:
+            return list(self.rows)
+        wanted = [rows] if isinstance(rows, str) else list(rows)
+        known = {name for row in self.rows for name in (row.key, row.row)}
+        for name in wanted:
+            if name not in known:
+                raise LabError(f"experiment {self.experiment} has no row {name!r}{nearest(name, known)}; rows: "
+                               + ", ".join(row.key for row in self.rows))
+        return [row for row in self.rows if row.key in wanted or row.row in wanted]
+
+
+def nearest(name: str, known) -> str:
+    """'; did you mean X?' for the closest known name, or nothing."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def experiments() -> list[str]:
+    """Names of all experiment files, sorted."""
+    return sorted(path.stem for path in experiments_dir().glob("*.yaml"))
+
+
+def load(experiment: str | Path) -> Experiment:
+    """Read and check one experiment file, by name or path; every row is resolved once at every profile, so a typo shows here.
+
+    Raises:
+        LabError: no such file, not YAML, or a key or value that does not belong: names file, row, key and the nearest valid one.
+    """
+    path = Path(experiment)
+    if path.suffix not in (".yaml", ".yml"):
+        path = experiments_dir() / f"{experiment}.yaml"
+        if not path.is_file():
+            raise LabError(f"no experiment {str(experiment)!r}{nearest(str(experiment), experiments())}; there are: "
+                           + ", ".join(experiments()))
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise LabError(f"{path.name} cannot be read as YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise LabError(f"{path.name} must hold a mapping with the keys {', '.join(Experiment.model_fields)}")
+    parsed = _validate(Experiment, raw, path.name)
+    if parsed.experiment != path.stem:
+        raise LabError(f"{path.name}: experiment is {parsed.experiment!r}; it must be the file's name, {path.stem!r}")
+    keys = [row.key for row in parsed.rows]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise LabError(f"{path.name}: row key {key!r} stands {keys.count(key)} times; keys must be unique")
+    for row in parsed.rows:
+        for variant in row.variants:
+            for profile in parsed.profiles:
+                for data in parsed.data:
+                    resolve(parsed, row, variant, profile, data, 0)
+    return parsed
+
+
+def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: str, seed: int) -> Spec:
+    """The spec of one row, variant, profile, data and seed.
+
+    Raises:
+        LabError: the experiment lacks the profile or data, or the merged values do not make a valid spec.
+    """
+    if profile not in experiment.profiles:
+        raise LabError(f"{experiment.experiment} has no profile {profile!r}{nearest(profile, experiment.profiles)}; it has: "
+                       + ", ".join(experiment.profiles))
+    if data not in experiment.data:
+        raise LabError(f"{experiment.experiment} has no data {data!r}{nearest(data, experiment.data)}; it has: "
+                       + ", ".join(experiment.data))
+    settings = experiment.profiles[profile]
+    by_data = getattr(settings, data) or ProfileSettings()
+    merged: dict[str, Any] = {}
+    for layer in (experiment.defaults, row.set, experiment.variants.get(variant, {}), settings.set, by_data.set):
+        merged = _merge(merged, layer)
+    stand_ins = {**settings.backbones, **by_data.backbones}
+    merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones", [])]
+    merged["data"] = experiment.data[data]
+    merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **merged.get("seeds", {})}
+    where = f"{experiment.experiment}.yaml, row {row.key}, variant {variant}, profile {profile}, data {data}"
+    return _validate(Spec, merged, where)
+
+
+def seeds_of(experiment: Experiment, profile: str, data: str) -> int:
+    """How many seeds the profile asks for on that data."""
+    settings = experiment.profiles[profile]
+    by_data = getattr(settings, data)
+    return (by_data.seeds if by_data and by_data.seeds else settings.seeds) or 1
+
+
+def _backbone(name: Any, stand_ins: dict) -> Any:
+    if not isinstance(name, str):
+        return name
+    if name not in stand_ins:
+        return {"name": name}
+    actual = dict(stand_ins[name])
+    if actual.get("name", name) != name:
+        actual.setdefault("stands_in_for", name)
+    return {"name": name, **actual}
+
+
+def _merge(base: dict, over: dict) -> dict:
+    """`over` wins; mappings merge key by key, everything else is replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _merge(out[key], value) if both else value
+    return out
+
+
+def _validate(model: type[BaseModel], raw: dict, where: str):
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise LabError("\n".join(_explain(model, raw, problem, where) for problem in error.errors())) from None
+
+
+def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str) -> str:
+    """One line for one pydantic error: file, row, key, and the nearest valid key for a misspelt one."""
+    path = [part for part in problem["loc"] if not (isinstance(part, str) and part[:1].isupper())]
+    dotted = ".".join(str(part) for part in path)
+    if len(path) > 1 and path[0] == "rows" and isinstance(path[1], int):
+        row = raw["rows"][path[1]]
+        where += f", row {row.get('key', path[1]) if isinstance(row, dict) else path[1]}"
+        dotted = ".".join(str(part) for part in path[2:]) or "rows"
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key {dotted!r}{nearest(path[-1], _fields_at(model, path[:-1]))}"
+    return f"{where}: {dotted}: {problem['msg'].lower()} (got {problem['input']!r:.80})"
+
+
+def _fields_at(model: type[BaseModel], path: list) -> list[str]:
+    """Valid keys of the model that `path` leads to."""
+    for part in path:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        nested = [m for m in _models_in(model.model_fields[part].annotation)]
+        if not nested:
+            return []
+        model = nested[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in _models_in(arg)]

@@ -1,0 +1,189 @@
+"""The recomputed audit against the audit file, and against facts that were tampered with."""
+
+import pandas as pd
+import pytest
+
+from lt_lib.lab.audit import agrees, audit, parameter_count
+from lt_lib.lab.errors import LabError
+from lt_lib.lab.paths import published_dir
+from lt_lib.lab.published import printed, published, value
+
+TEXT = {"D14", "D16", "D17", "D18"}  # wording, or what the released code does
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return published()
+
+
+@pytest.fixture(scope="module")
+def rows(facts):
+    return audit("ee443", facts).set_index("id")
+
+
+@pytest.fixture(scope="module")
+def written():
+    table = pd.read_csv(published_dir() / "audit.csv", dtype=str, keep_default_na=False).set_index("id")
+    return table[table["work"] == "ee443"]
+
+
+def tamper(facts, text, **filters):
+    """The facts with another text printed at each number that matches."""
+    changed = facts.copy()
+    where = published(**filters, facts=changed).index
+    assert len(where) > 0
+    changed.loc[where, "text"] = text
+    changed.loc[where, "value"] = float(text)
+    return changed
+
+
+# --- published numbers
+
+
+def test_published_reads_every_number():
+    table = published()
+    assert len(table) == 569 and set(table["work"]) == {
+        "spectrum",
+        "sign",
+        "lectures",
+        "ee443",
+        "ee443-slides",
+    }
+    assert table["value"].notna().sum() == 549  # the other 20 are words, ranges and settings
+
+
+def test_published_filters_and_keeps_the_text():
+    rows = published("ee443", table="Results", method="Bagging / WL", metric="test_accuracy")
+    assert rows["value"].tolist() == [0.735, 0.676, 0.5454]
+    assert rows["text"].tolist() == ["0.7350", "0.6760", "0.5454"]
+    assert rows["class"].tolist() == ["0.1", "0.02", "0.005"]
+    assert published("ee443", table="no such table").empty
+
+
+def test_one_number():
+    where = dict(work="ee443", row="R.3", method="Stacking / WL")
+    assert value(**where) == 0.7253 and printed(**where) == "0.7253"
+    assert value(work="ee443", table="Results", method="Baseline", class_=0.005) == 0.5446
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"work": "ee443", "row": "R.9"}, r"0 published numbers match \[work='ee443', row='R.9'\]"),
+        ({"work": "ee443", "row": "R.2"}, "6 published numbers match"),
+        ({"metric": "example_good_hyperparameters"}, "not a number: 'bs=128, lr=2e-3'"),
+    ],
+)
+def test_not_one_number(filters, message):
+    with pytest.raises(LabError, match=message):
+        value(**filters)
+
+
+# --- the audit
+
+
+def test_every_check_of_the_file_is_there_once(rows, written):
+    assert rows.index.tolist() == written.index.tolist() == [f"D{i:02d}" for i in range(1, 21)]
+    assert set(rows.index[rows["basis"] == "text"]) == TEXT
+    for column in ("location", "check", "note"):
+        assert rows[column].tolist() == written[column].tolist()
+
+
+def test_recomputed_verdicts_agree_with_the_file(rows, written):
+    assert rows["verdict"].to_dict() == written["verdict"].to_dict()
+
+
+def test_no_verdict_is_copied(monkeypatch, tmp_path, facts):
+    """With the verdicts of audit.csv wiped, only those of wording are lost."""
+    table = pd.read_csv(published_dir() / "audit.csv", dtype=str, keep_default_na=False)
+    (tmp_path / "_toc.yml").touch()
+    (tmp_path / "book" / "experiments").mkdir(parents=True)
+    (tmp_path / "book" / "published").mkdir()
+    monkeypatch.setenv("LT_BOOK", str(tmp_path))
+    table.assign(verdict="", published="", recomputed="").to_csv(published_dir() / "audit.csv", index=False)
+    blank = audit("ee443", facts)
+    assert set(blank.loc[blank["verdict"] == "", "id"]) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        ("D01", ["0.0253"]),
+        ("D02", ["0.0173"]),
+        ("D03", ["0.0187", "0.0305", "0.0786"]),
+        ("D04", ["3966.5", "3626.5", "16 other", "1/5000"]),
+        ("D05", ["22.2 M", "18.4 M"]),
+        ("D06", ["23 M is 1.05 of resnet50d's 22 M"]),
+        (
+            "D07",
+            ["7.98 M", "resnet50 22 -> 25.6", "resnet50d 22 -> 25.6", "resnet34d 20 -> 21.8", "b2 10 -> 9.1"],
+        ),
+        ("D08", ["7 in Fig 1", "efficientnet_b1, resnet34d more"]),
+        ("D10", ["+0.0013", "-0.0043", "-0.0086"]),
+        ("D11", ["300 // 500 = 0;"]),
+        ("D12", ["2189/2189/2189/2188", "2692/2692/2692/2692"]),
+        ("D13", ["class 9 (count 245)", "3922/3921/3921/3921", "class 18 (count 120)"]),
+        ("D15", ["-0.0094 at 0.005"]),
+        ("D19", ["9901/6430/4878", "9830/6369/4833", "2 (ratio 250)"]),
+        ("D20", ["7.86 points"]),
+    ],
+)
+def test_recomputed_numbers(rows, check, found):
+    assert [text for text in found if text not in rows.loc[check, "recomputed"]] == []
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "filters", "verdict"),
+    [
+        ("D01", "0.025", dict(metric="average_improvement", method="Artificial Balancing"), "PASS"),
+        ("D02", "0.017", dict(metric="average_improvement", method="Bagging / WL"), "PASS"),
+        ("D02", "0.7420", dict(row="R.2", method="Bagging / WL"), "ERROR"),
+        ("D03", "0.031", dict(metric="average_improvement", method="Stacking"), "ERROR"),
+        ("D03", "0.7558", dict(row="R.2", method="Weighted Loss"), "ERROR"),
+        ("D04", "0.7932", dict(table="Results", metric="test_accuracy", class_=0.1), "FAILS"),
+        ("D04", "0.7932", dict(method="Stacking / WL", metric="test_accuracy"), "PASS"),
+        ("D05", "22", dict(metric="ensemble_params_M_upper"), "ERROR"),
+        ("D06", "46", dict(row="F1.2", metric="params_M"), "PASS"),
+        ("D07", "8", dict(row="F1.5", metric="params_M"), "PASS"),
+        ("D09", "0.788", dict(table="Fig 2", class_="Full"), "PASS"),
+        ("D10", "0.7296", dict(row="R.3", method="Stacking / WL"), "2 of 3 exactly"),
+        ("D10", "0.9", dict(method="Stacking / WL", metric="test_accuracy"), "PASS"),
+        ("D11", "0", dict(metric="AB_rate_class0"), "PASS"),
+        ("D12", "69", dict(metric="bagging_threshold"), "PASS"),
+        ("D13", "245", dict(metric="bagging_threshold"), "PASS"),
+        ("D15", "0.6", dict(method="Weighted Loss", metric="test_accuracy"), "CONTRADICTED"),
+        ("D15", "0.8", dict(method="Weighted Loss", metric="test_accuracy"), "PASS"),
+        ("D20", "9", dict(metric="average_improvement_pct"), "ERROR"),
+    ],
+)
+def test_a_tampered_number_changes_the_verdict(facts, check, text, filters, verdict):
+    rows = audit("ee443", tamper(facts, text, **{"work": "ee443"} | filters)).set_index("id")
+    assert rows.loc[check, "verdict"] == verdict
+
+
+def test_tampered_backbones_change_the_verdict(facts):
+    same = facts[facts["row_id"] != "F1.3"].replace({"model": {"resnet34d": "resnet34"}})
+    assert audit("ee443", same).set_index("id").loc["D08", "verdict"] == "PASS"
+
+
+def test_a_missing_number_is_named(facts):
+    with pytest.raises(LabError, match="0 published numbers match .*table='Results'.*class_='0.02'"):
+        audit("ee443", facts[facts["row_id"] != "R.3"])
+
+
+def test_other_works_are_not_passed_off_as_recomputed():
+    with pytest.raises(LabError, match="audit of 'sign' is not recomputed yet"):
+        audit("sign")
+
+
+def test_linear_probe_sizes_of_the_text_row(rows):
+    heads = [
+        parameter_count(f"efficientnet_b{i}", 50) - parameter_count(f"efficientnet_b{i}", 0) for i in range(3)
+    ]
+    assert " / ".join(f"{n:,}" for n in heads) in rows.loc["D17", "recomputed"]
+
+
+def test_agreement_is_to_the_printed_decimals():
+    assert agrees("0.030", 0.0304) and not agrees("0.030", 0.0306)
+    assert agrees("0.03", 0.0306) and agrees("20", 20.4) and not agrees("20", 20.6)
+    assert agrees("0.03", 0.025) and agrees("0.02", 0.025)

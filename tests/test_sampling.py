@@ -1,0 +1,296 @@
+"""Sampling against the published sums and bags, hand-counted cases, and properties that hold for any data."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lt_lib.sampling import (
+    artificial_balance,
+    balance_rates,
+    balanced_bags,
+    ee443_counts,
+    longtail_counts,
+    longtail_indices,
+)
+
+settings.register_profile("lt", deadline=None, max_examples=60)
+settings.load_profile("lt")
+
+seeds = st.integers(0, 2**31)
+label_lists = st.lists(st.integers(0, 6), min_size=1, max_size=120)
+
+
+def labels_of(counts):
+    return torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+
+
+# --- class counts
+
+
+@pytest.mark.parametrize(
+    ("ratio", "total", "smallest"), [(0.1, 9901, 51), (0.02, 6430, 10), (0.005, 4878, 2)]
+)
+def test_ee443_counts_match_the_released_subsets(ratio, total, smallest):
+    counts = ee443_counts(ratio)
+    assert (len(counts), sum(counts), counts[0], counts[-1]) == (50, total, 500, smallest)
+
+
+def test_ee443_full_data_and_the_classes_of_figure_5():
+    assert ee443_counts(1) == [500] * 50
+    counts = ee443_counts(0.02)
+    assert (counts[9], counts[18]) == (245, 120)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "total", "smallest"), [(0.1, 9830, 50), (0.02, 6369, 10), (0.005, 4833, 2)]
+)
+def test_the_other_profile_has_50_classes_of_its_own(ratio, total, smallest):
+    counts = longtail_counts(500, 50, ratio)
+    assert (sum(counts), counts[-1]) == (total, smallest)
+
+
+@pytest.mark.parametrize(("ratio", "total"), [(0.1, 19573), (0.02, 12608), (0.01, 10847), (0.005, 9502)])
+def test_longtail_counts_match_cifar100_lt(ratio, total):
+    assert sum(longtail_counts(500, 100, ratio)) == total
+
+
+def test_exact_integers_are_not_truncated():
+    assert longtail_counts(1000, 4, 0.001) == [1000, 100, 10, 1]
+    assert int(1000 * 0.001 ** (1 / 3)) == 100 and int(1000 * 0.001 ** (2 / 3)) in (9, 10)
+    for base in (2, 3, 5, 7, 10):
+        for power in range(1, 9):
+            expected = [base ** (power - j) for j in range(power + 1)]
+            assert longtail_counts(base**power, power + 1, 1 / base**power) == expected
+
+
+def test_one_class_has_all():
+    assert longtail_counts(7, 1, 0.1) == [7]
+
+
+@given(st.integers(1, 2000), st.integers(1, 60), st.floats(1e-4, 1))
+def test_longtail_counts_fall_from_head_to_the_ratio(n_max, num_classes, ratio):
+    counts = longtail_counts(n_max, num_classes, ratio)
+    assert counts[0] == n_max and counts == sorted(counts, reverse=True)
+    if num_classes > 1:
+        assert n_max * ratio - 1 <= counts[-1] <= n_max * ratio + 1e-6
+
+
+@pytest.mark.parametrize("ratio", [0, -0.1, 100, float("nan")])
+def test_a_ratio_that_is_an_imbalance_factor_is_refused(ratio):
+    with pytest.raises(ValueError, match=r"ratio must lie in \(0, 1\].*1/f"):
+        longtail_counts(500, 10, ratio)
+
+
+@pytest.mark.parametrize(("n_max", "num_classes"), [(0, 10), (500, 0)])
+def test_sizes_below_one_are_refused(n_max, num_classes):
+    with pytest.raises(ValueError, match="at least 1"):
+        longtail_counts(n_max, num_classes, 0.1)
+
+
+# --- long-tailed subsets
+
+
+@given(label_lists, st.data(), seeds)
+def test_indices_meet_the_counts_without_repeats(labels, data, seed):
+    have = np.bincount(labels, minlength=7)
+    counts = [data.draw(st.integers(0, int(n))) for n in have]
+    indices = longtail_indices(torch.tensor(labels), counts, seed)
+    assert len(set(indices.tolist())) == len(indices) and indices.dtype == torch.int64
+    assert indices.tolist() == sorted(indices.tolist())
+    assert torch.tensor(labels)[indices].bincount(minlength=7).tolist() == counts
+
+
+@given(label_lists, st.data(), seeds)
+def test_a_smaller_count_is_a_subset_of_a_larger_one(labels, data, seed):
+    have = np.bincount(labels, minlength=7)
+    large = [data.draw(st.integers(0, int(n))) for n in have]
+    small = [data.draw(st.integers(0, n)) for n in large]
+    labels = torch.tensor(labels)
+    few, many = (set(longtail_indices(labels, counts, seed).tolist()) for counts in (small, large))
+    assert few <= many
+
+
+def test_a_class_is_drawn_alike_whatever_the_others_are():
+    labels = torch.tensor([0, 1, 2] * 20)
+    together = longtail_indices(labels, [5, 9, 3], seed=4)
+    alone = longtail_indices(labels, [0, 9, 0], seed=4)
+    assert together[labels[together] == 1].tolist() == alone.tolist()
+
+
+def test_seed_decides_the_subset_and_classes_differ():
+    labels = labels_of([40, 40])
+    first, again, other = (longtail_indices(labels, [10, 10], s).tolist() for s in (0, 0, 1))
+    assert first == again != other
+    assert [i for i in first if i < 40] != [i - 40 for i in first if i >= 40]
+
+
+def test_the_subset_of_a_seed_never_changes():
+    """Records name a subset by its seed: this pins what the seed means, whatever the NumPy version."""
+    assert longtail_indices(labels_of([12, 12]), [4, 2], seed=0).tolist() == [4, 7, 10, 11, 13, 14]
+
+
+def test_each_image_is_drawn_equally_often():
+    labels = labels_of([10])
+    drawn = Counter(i for seed in range(2000) for i in longtail_indices(labels, [3], seed).tolist())
+    assert all(abs(drawn[i] - 600) < 5 * (2000 * 0.3 * 0.7) ** 0.5 for i in range(10))
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "message"),
+    [
+        ([0, 0, 1], [1, 2], "class 1 has 1 images, cannot draw 2"),
+        ([0, 0, 2], [1, 1], "labels reach 2, but there are counts for only 2 classes"),
+        ([0, 1], [1, -1], "counts must be integers >= 0"),
+        ([0, 1], [1.0, 1.0], "counts must be integers >= 0"),
+        ([0.0, 1.0], [1, 1], r"labels must be \(N,\) integers"),
+        ([[0, 1]], [1, 1], r"labels must be \(N,\) integers"),
+        ([0, -1], [1, 1], r"labels must be \(N,\) integers >= 0"),
+        ([], [1, 1], "N > 0"),
+    ],
+)
+def test_subsets_that_cannot_be_drawn_say_why(labels, counts, message):
+    with pytest.raises(ValueError, match=message):
+        longtail_indices(torch.tensor(labels), counts, 0)
+
+
+# --- artificial balancing
+
+
+def test_rates_of_the_report():
+    rates = balance_rates([500, 100], 300)
+    assert rates.tolist() == [0.6, 3.0]
+    assert 300 // 500 == 0  # the printed formula
+
+
+@pytest.mark.parametrize(
+    ("counts", "target", "message"), [([5, 0], 3, "class 1 has no image"), ([5], 0, "target")]
+)
+def test_rates_without_images_or_target_are_refused(counts, target, message):
+    with pytest.raises(ValueError, match=message):
+        balance_rates(counts, target)
+
+
+def test_balance_repeats_by_hand():
+    labels = labels_of([300, 100, 8])  # rates 1, 3, 37.5
+    repeats = torch.bincount(artificial_balance(labels, 300, seed=0), minlength=408)
+    assert (repeats[:300] == 1).all() and (repeats[300:400] == 3).all()
+    assert set(repeats[400:].tolist()) <= {37, 38}
+
+
+@pytest.mark.parametrize("target", [200, 300, 400])
+def test_balance_reaches_the_target_in_expectation(target):
+    labels = labels_of(ee443_counts(0.02))
+    sizes = torch.stack(
+        [labels[artificial_balance(labels, target, s)].bincount() for s in range(40)]
+    ).double()
+    assert sizes.mean(0).sub(target).abs().max() < 0.03 * target
+    assert sizes.std(0).max() < 0.06 * target
+
+
+def test_thinning_keeps_each_image_with_probability_r():
+    labels = labels_of([10])
+    kept = torch.stack([torch.bincount(artificial_balance(labels, 6, s), minlength=10) for s in range(1000)])
+    assert kept.max() == 1
+    assert kept.double().mean(0).sub(0.6).abs().max() < 5 * (0.24 / 1000) ** 0.5
+
+
+@given(label_lists, st.integers(1, 60), st.integers(0, 60), seeds)
+def test_balance_bounds_and_grows_with_the_target(labels, target, more, seed):
+    labels = torch.tensor(labels)
+    rates = target / labels.bincount()[labels].double()
+    small, large = (
+        torch.bincount(artificial_balance(labels, t, seed), minlength=len(labels))
+        for t in (target, target + more)
+    )
+    assert (small >= rates.floor()).all() and (small <= rates.ceil()).all()
+    assert (small <= large).all()
+
+
+def test_balance_refuses_bad_input():
+    with pytest.raises(ValueError, match="target must be positive"):
+        artificial_balance(torch.tensor([0, 1]), 0, 0)
+    with pytest.raises(ValueError, match="labels must be"):
+        artificial_balance(torch.tensor([]), 3, 0)
+
+
+# --- balanced bags
+
+
+@pytest.mark.parametrize(
+    ("split", "sizes"),
+    [
+        ("nearest", [2692] * 4),
+        (18, [2692] * 4),
+        ("median", [2189, 2189, 2189, 2188]),
+        (9, [3922, 3921, 3921, 3921]),  # the right panel of Fig 5
+    ],
+)
+def test_bags_of_the_report(split, sizes):
+    bags = balanced_bags(labels_of(ee443_counts(0.02)), 120, split)
+    assert [len(b) for b in bags] == sizes
+
+
+@pytest.mark.parametrize(("threshold", "learners"), [(150, 3), (120, 4), (75, 6), (500, 1), (900, 1)])
+def test_number_of_learners(threshold, learners):
+    assert len(balanced_bags(labels_of(ee443_counts(0.1)), threshold)) == learners
+
+
+@given(label_lists, st.integers(1, 40), st.sampled_from(["nearest", "median"]), seeds)
+def test_bags_partition_the_majority_and_share_the_minority(labels, threshold, split, seed):
+    labels = torch.tensor(labels)
+    bags = balanced_bags(labels, threshold, split, seed)
+    counts = labels.bincount()
+    assert len(bags) == max(1, counts.max().item() // threshold)
+    held = torch.stack([torch.bincount(bag, minlength=len(labels)) for bag in bags])
+    assert held.max() <= 1
+    times = held.sum(0)
+    assert set(times.tolist()) <= {1, len(bags)}
+    if len(bags) > 1:
+        shared, dealt = labels[times == len(bags)].unique(), labels[times == 1].unique()
+        assert not set(shared.tolist()) & set(dealt.tolist())
+        if len(dealt):
+            assert counts[dealt].min() >= counts[shared].max()
+    sizes = [len(bag) for bag in bags]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_majority_is_shuffled_across_classes():
+    labels = labels_of([400, 200, 10])
+    first, again, other = (balanced_bags(labels, 100, 2, seed)[0] for seed in (0, 0, 1))
+    assert first.tolist() == again.tolist() != other.tolist()
+    dealt = labels[first[:-10]]
+    assert 80 < (dealt == 0).sum() < 120 and (dealt[:50] == 1).any() and (dealt[-50:] == 0).any()
+
+
+def test_split_ranks_by_count_and_ignores_empty_labels():
+    labels = torch.tensor([5] * 9 + [2] * 30 + [7] * 20)  # head: 2, then 7, then 5
+    majority = [set(labels[balanced_bags(labels, 10, s)[0][:-k]].tolist()) for s, k in ((7, 29), (5, 9))]
+    assert majority == [{2}, {2, 7}]
+    assert [len(b) for b in balanced_bags(labels, 10, "median")] == [39, 39, 39]
+
+
+def test_a_tie_in_nearness_goes_to_the_larger_class():
+    labels = labels_of([40, 12, 8])
+    assert len(balanced_bags(labels, 10, "nearest")[0]) == 10 + 20
+
+
+def test_balanced_data_cannot_be_dealt():
+    bags = balanced_bags(labels_of([20, 20, 20]), 5)
+    assert len(bags) == 4 and all(sorted(b.tolist()) == list(range(60)) for b in bags)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "split", "message"),
+    [
+        (0, "nearest", "threshold must be at least 1"),
+        (2, "mean", "'nearest', 'median'"),
+        (2, 9, "a class that has images, got 9"),
+    ],
+)
+def test_bags_refuse_bad_input(threshold, split, message):
+    with pytest.raises(ValueError, match=message):
+        balanced_bags(torch.tensor([0, 0, 0, 1]), threshold, split)
