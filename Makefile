@@ -25,19 +25,20 @@ book: $(STAMP) ## execute every chapter (PROFILE=laptop, DATA=embedded), build t
 
 test: $(STAMP) ## unit, property and browser tests, then nbval over every notebook
 	$(PY) -m pytest -q tests
-	$(PY) -m lt_lib.lab.book nbval
+	$(PY) -m lt_lib.lab.notebooks nbval
 	$(PY) -m pytest -q --nbval-lax --nbval-current-env _build/nbval
 
 notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
-	$(PY) -m lt_lib.lab.book notebooks
+	$(PY) -m lt_lib.lab.notebooks sync
 
 clean: ## remove built books; trained records in _build/records stay
 	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name records -exec rm -rf {} +; fi
 
 # uv installs the lock in half a minute; where it cannot be had, pip does the same more slowly
 $(STAMP): requirements.lock pyproject.toml
-	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)'; then \
-		echo "Python 3.11, 3.12 or 3.13 is needed (found: $$(python3 --version 2>&1)); name one: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed, $(or $(PYTHON),python3) is none; name one: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; fi
 	@echo "setting up $(VENV) from requirements.lock"
 	@"$(PYTHON)" -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null \

@@ -55,7 +55,7 @@ def _complete_experiment(incomplete: str) -> list[str]:
 def _complete_data(incomplete: str) -> list[str]:
     from lt_lib import data
 
-    return [name for name in data.names() if name.startswith(incomplete)]
+    return [row.name for row in data.listing() if row.name.startswith(incomplete)]
 
 
 ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT[/ROW]", autocompletion=_complete_experiment,
@@ -155,24 +155,28 @@ def audit(work: Annotated[str, typer.Argument(help="Short name of a work.")] = "
 @data_app.command("list")
 def data_list() -> None:
     """Data sets and weights: state, size, licence, and how to get them."""
-    import pandas as pd
-
     from lt_lib import data
 
     typer.echo(f"store: {data.store_root()}")
-    typer.echo(pd.DataFrame(data.listing()).to_string(index=False))
+    for row in data.listing():
+        typer.echo(f"{row.name:26s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
+        typer.echo(f"{'':26s} licence: {row.licence}")
+        if row.how:
+            typer.echo(f"{'':26s} {row.how}")
 
 
 @data_app.command("add")
-def data_add(name: NameArgument, source: Annotated[Path, typer.Option("--from", help="Archive, folder or file to take it from.")]) -> None:
+def data_add(name: NameArgument,
+             source: Annotated[Path | None, typer.Option("--from", help="Archive, folder or file to take it from.")] = None,
+             size: Annotated[int, typer.Option(min=8, help="Side in pixels that images of your own are resized to.")] = 32) -> None:
     """Check a copy you have and put it into the store.
 
-    Takes the official CIFAR archives or unpacked folders, folders of .npy arrays, a class-per-folder image tree under a new name, or
-    a file of registered weights.
+    Takes the official CIFAR archives or unpacked folders, folders of .npy arrays, a class-per-folder image tree (train/CLASS/*.png,
+    test/CLASS/*.png) under a new name, or a file of registered weights. Embedded sets are made anew without --from.
     """
     from lt_lib import data
 
-    added = data.add(name, source)
+    added = data.add(name, source, size=size)
     typer.echo(f"added {name}: {getattr(added, 'digest', added)}")
 
 
@@ -189,8 +193,7 @@ def data_download(name: NameArgument) -> None:
     """Fetch from the official address, with resume and checksum, and add."""
     from lt_lib import data
 
-    data.download(name)
-    typer.echo(f"downloaded and added {name}")
+    typer.echo(f"added {name}: {data.download(name).digest}")
 
 
 def main() -> None:

@@ -110,7 +110,10 @@ def _load_backbone(net: nn.Module, file: Path) -> None:
 
     head = {f"{name}." for name, module in net.named_modules() if module is net.get_classifier()}
     weights = {k: v for k, v in load_file(file).items() if not any(k.startswith(h) for h in head | {"classifier."})}
-    outcome = net.load_state_dict(weights, strict=False)
+    try:
+        outcome = net.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise ValueError(f"{file} does not fit: {str(error).splitlines()[1].strip()}") from None
     missing = [k for k in outcome.missing_keys if not any(k.startswith(h) for h in head)]
     if missing or outcome.unexpected_keys:
         raise ValueError(f"{file} does not fit: {len(missing)} weights missing (first: {missing[:1]}), "

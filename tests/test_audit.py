@@ -61,7 +61,7 @@ def test_published_filters_and_keeps_the_text():
 
 
 def test_one_number():
-    where = dict(work="ee443", row="R.3", method="Stacking / WL")
+    where = {"work": "ee443", "row": "R.3", "method": "Stacking / WL"}
     assert value(**where) == 0.7253 and printed(**where) == "0.7253"
     assert value(work="ee443", table="Results", method="Baseline", class_=0.005) == 0.5446
 
@@ -135,25 +135,25 @@ def test_recomputed_numbers(rows, check, found):
 @pytest.mark.parametrize(
     ("check", "text", "filters", "verdict"),
     [
-        ("D01", "0.025", dict(metric="average_improvement", method="Artificial Balancing"), "PASS"),
-        ("D02", "0.017", dict(metric="average_improvement", method="Bagging / WL"), "PASS"),
-        ("D02", "0.7420", dict(row="R.2", method="Bagging / WL"), "ERROR"),
-        ("D03", "0.031", dict(metric="average_improvement", method="Stacking"), "ERROR"),
-        ("D03", "0.7558", dict(row="R.2", method="Weighted Loss"), "ERROR"),
-        ("D04", "0.7932", dict(table="Results", metric="test_accuracy", class_=0.1), "FAILS"),
-        ("D04", "0.7932", dict(method="Stacking / WL", metric="test_accuracy"), "PASS"),
-        ("D05", "22", dict(metric="ensemble_params_M_upper"), "ERROR"),
-        ("D06", "46", dict(row="F1.2", metric="params_M"), "PASS"),
-        ("D07", "8", dict(row="F1.5", metric="params_M"), "PASS"),
-        ("D09", "0.788", dict(table="Fig 2", class_="Full"), "PASS"),
-        ("D10", "0.7296", dict(row="R.3", method="Stacking / WL"), "2 of 3 exactly"),
-        ("D10", "0.9", dict(method="Stacking / WL", metric="test_accuracy"), "PASS"),
-        ("D11", "0", dict(metric="AB_rate_class0"), "PASS"),
-        ("D12", "69", dict(metric="bagging_threshold"), "PASS"),
-        ("D13", "245", dict(metric="bagging_threshold"), "PASS"),
-        ("D15", "0.6", dict(method="Weighted Loss", metric="test_accuracy"), "CONTRADICTED"),
-        ("D15", "0.8", dict(method="Weighted Loss", metric="test_accuracy"), "PASS"),
-        ("D20", "9", dict(metric="average_improvement_pct"), "ERROR"),
+        ("D01", "0.025", {"metric": "average_improvement", "method": "Artificial Balancing"}, "PASS"),
+        ("D02", "0.017", {"metric": "average_improvement", "method": "Bagging / WL"}, "PASS"),
+        ("D02", "0.7420", {"row": "R.2", "method": "Bagging / WL"}, "ERROR"),
+        ("D03", "0.031", {"metric": "average_improvement", "method": "Stacking"}, "ERROR"),
+        ("D03", "0.7558", {"row": "R.2", "method": "Weighted Loss"}, "ERROR"),
+        ("D04", "0.7932", {"table": "Results", "metric": "test_accuracy", "class_": 0.1}, "FAILS"),
+        ("D04", "0.7932", {"method": "Stacking / WL", "metric": "test_accuracy"}, "PASS"),
+        ("D05", "22", {"metric": "ensemble_params_M_upper"}, "ERROR"),
+        ("D06", "46", {"row": "F1.2", "metric": "params_M"}, "PASS"),
+        ("D07", "8", {"row": "F1.5", "metric": "params_M"}, "PASS"),
+        ("D09", "0.788", {"table": "Fig 2", "class_": "Full"}, "PASS"),
+        ("D10", "0.7296", {"row": "R.3", "method": "Stacking / WL"}, "2 of 3 exactly"),
+        ("D10", "0.9", {"method": "Stacking / WL", "metric": "test_accuracy"}, "PASS"),
+        ("D11", "0", {"metric": "AB_rate_class0"}, "PASS"),
+        ("D12", "69", {"metric": "bagging_threshold"}, "PASS"),
+        ("D13", "245", {"metric": "bagging_threshold"}, "PASS"),
+        ("D15", "0.6", {"method": "Weighted Loss", "metric": "test_accuracy"}, "CONTRADICTED"),
+        ("D15", "0.8", {"method": "Weighted Loss", "metric": "test_accuracy"}, "PASS"),
+        ("D20", "9", {"metric": "average_improvement_pct"}, "ERROR"),
     ],
 )
 def test_a_tampered_number_changes_the_verdict(facts, check, text, filters, verdict):

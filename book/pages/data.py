@@ -23,50 +23,35 @@
 # %% tags=["remove-input"]
 import pandas as pd
 
-from lt_lib.data import describe, names
+from lt_lib.data.registry import REGISTRY, WEIGHTS
 from lt_lib.lab.report import Table
 
-entries = [describe(name) for name in names()]
+
+def line(entry):
+    link = entry.source.split(",")[0].split(" at ")[0]
+    if link.startswith("http"):
+        link = f'<a href="{link}">{link.split("/")[2]}</a>'
+    return {"name": entry.name, "what": entry.note, "terms": entry.licence, "from": link}
+
 
 # %% [markdown]
 # ## Data sets
 
 # %% tags=["keep_output", "remove-input"]
-sets = [entry for entry in entries if entry.kind != "weights"]
-for entry in sets:
+for entry in REGISTRY.values():
     sizes = ", ".join(f"{n:,} {s}" for s, n in entry.splits.items())
-    print(f"{entry.name}: {len(entry.classes)} classes, {sizes}")
+    print(f"{entry.name:16} {entry.kind:9} {len(entry.classes):3} classes, {sizes}")
 
 # %% tags=["remove-input"]
-rows = [
-    {
-        "name": entry.name,
-        "kind": entry.kind,
-        "what": entry.note,
-        "terms": entry.licence,
-        "source": entry.source,
-        "cite": entry.cite,
-    }
-    for entry in sets
-]
-Table(pd.DataFrame(rows), rows)
+sets = [line(entry) for entry in REGISTRY.values()]
+Table(pd.DataFrame(sets), sets)
 
 # %% [markdown]
 # ## Pretrained weights
 
 # %% tags=["remove-input"]
-rows = [
-    {
-        "name": entry.name,
-        "what": entry.note,
-        "terms": entry.licence,
-        "source": entry.source,
-        "SHA-256": entry.sha256[:16] + "…",
-    }
-    for entry in entries
-    if entry.kind == "weights"
-]
-Table(pd.DataFrame(rows), rows)
+weights = [line(entry) for entry in WEIGHTS.values()]
+Table(pd.DataFrame(weights), weights)
 
 # %% [markdown]
 # ## What else comes with the book

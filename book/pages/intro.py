@@ -39,8 +39,8 @@ from lt_lib.lab.paths import published_dir
 printed = pd.read_csv(published_dir() / "published.csv")
 works = printed["work"].str.removesuffix("-slides")
 counts = works.value_counts()
-names = ["ee443", "spectrum", "sign", "lectures"]
-print("; ".join(f"{name}: {counts[name]} printed numbers" for name in names))
+for name in ("ee443", "spectrum", "sign", "lectures"):
+    print(f"{name:10} {counts[name]:4} printed numbers")
 
 # %% [markdown]
 # ## The scoreboard
@@ -54,12 +54,12 @@ lab.scoreboard()
 # %% [markdown]
 # ## Whom it serves
 #
-# You want to **read**: start with the first chapter of a work. Claim, method, number and doubt are on the page; you need no Python.
+# **Reading.** Start with the first chapter of a work. Claim, method, number and doubt are on the page; you need no Python.
 #
-# You want to **run it again**: two commands set up and build everything; a GPU and the real data raise the same notebooks to
-# the published scale. See [how to re-run](how-to-rerun).
+# **Running it again.** Two commands set up and build everything; a GPU and the real data raise the same notebooks to the
+# published scale: [how to run it again](how-to-rerun).
 #
-# You want to **teach**: every chapter says how long it takes and ends with exercises whose solutions stay folded until asked for.
-# See [how to teach](how-to-teach).
+# **Teaching.** Every chapter says how long it takes and ends with exercises whose solutions stay folded until asked for:
+# [how to teach with it](how-to-teach).
 #
-# You want to **use a method**: `lt_lib` is a small library; each method is one short module with its formula and source.
+# **Using a method.** `lt_lib` is a small library; each method is one short function with its formula and its source.

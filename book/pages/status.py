@@ -22,7 +22,7 @@
 import pandas as pd
 
 from lt_lib import lab
-from lt_lib.data import describe, names
+from lt_lib.data.registry import REGISTRY, WEIGHTS
 from lt_lib.lab.report import Table
 from lt_lib.lab.run import environment
 
@@ -41,7 +41,7 @@ Table(pd.DataFrame(here), here)
 # Accepted digests of the registered sets: of all images and labels, in order. A copy with another digest is refused.
 
 # %% tags=["keep_output", "remove-input"]
-entries = [describe(name) for name in names()]
+entries = [*REGISTRY.values(), *WEIGHTS.values()]
 rows = [
     {"name": entry.name, "kind": entry.kind, "digest": f"<code>{digest[7:23]}</code>"}
     for entry in entries

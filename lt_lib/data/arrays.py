@@ -39,8 +39,8 @@ def split_order(splits) -> list[str]:
 def content_digest(splits: Splits) -> str:
     r"""Digest of images and labels in their order.
 
-    SHA-256 over, for each split in :func:`split_order`, the line ``<split> <N> <H> <W> <C>\n``, the images (uint8,
-    C order) and the labels (int64, little-endian).
+    SHA-256 over, for each split in :func:`split_order`, the line ``<split> <N> <H> <W> <C>\n``, the images
+    (uint8, C order) and the labels (int64, little-endian).
     """
     sha = hashlib.sha256()
     for name in split_order(splits):
@@ -55,8 +55,8 @@ def content_digest(splits: Splits) -> str:
 def bag_digest(images: np.ndarray, labels: np.ndarray | None = None) -> str:
     """Digest of the images of one split whatever their order.
 
-    SHA-256 over the sorted SHA-256 of every image followed by its label (4 bytes, little-endian); without labels, over
-    those of the pixels alone, which tells wrong labels from wrong images.
+    SHA-256 over the sorted SHA-256 of every image followed by its label (4 bytes, little-endian); without
+    labels, over those of the pixels alone, which tells wrong labels from wrong images.
 
     Args:
         images: (N, H, W, C) uint8.

@@ -59,7 +59,9 @@ def check_form(entry: DataEntry, arrays: Arrays, where: str) -> None:
         images, labels = arrays.splits[split]
         check_arrays(images, labels, f"{split} split of {where}")
         if images.shape[1:] != entry.shape:
-            raise DataError(f"the {split} split of {where} has images of {_by(images.shape[1:])}. {_expected(entry)}")
+            raise DataError(
+                f"the {split} split of {where} has images of {_by(images.shape[1:])}. {_expected(entry)}"
+            )
         if len(images) != count:
             raise DataError(f"{_size(entry, arrays, split)} in {where}. {_expected(entry)}")
         if labels.max() >= len(entry.classes):
@@ -71,8 +73,9 @@ def check_form(entry: DataEntry, arrays: Arrays, where: str) -> None:
             if len(wrong):
                 k = wrong[0]
                 raise DataError(
-                    f"the {split} split of {where} is mislabelled: {len(wrong)} classes have a wrong number of "
-                    f"images, such as {entry.classes[k]} with {per_class[k]}, expected {count // len(entry.classes)}."
+                    f"the {split} split of {where} is mislabelled: {len(wrong)} classes have a wrong number "
+                    f"of images, such as {entry.classes[k]} with {per_class[k]}, expected "
+                    f"{count // len(entry.classes)}."
                 )
 
 
@@ -89,7 +92,9 @@ def check_arrays(images: np.ndarray, labels: np.ndarray, where: str) -> None:
         raise DataError(f"the {where} has images of type {found}, expected uint8 of shape (N, H, W, C).")
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         found = f"{labels.dtype} of shape {labels.shape}"
-        raise DataError(f"the {where} has labels of type {found}, expected integers of shape ({len(images)},).")
+        raise DataError(
+            f"the {where} has labels of type {found}, expected integers of shape ({len(images)},)."
+        )
     if len(labels) == 0 or labels.min() < 0:
         raise DataError(f"the {where} has {'no image' if len(labels) == 0 else 'a label below 0'}.")
 

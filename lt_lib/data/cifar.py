@@ -44,14 +44,14 @@ def read_archive(path: Path, entry: DataEntry) -> Arrays:
 
     Args:
         path: a .tar.gz or .tar file.
-        entry: says which archive it should be and which labels to keep; its counts and digests are not looked at.
+        entry: says which archive it should be and which labels to keep; its counts and digests play no part.
 
     Returns:
-        Arrays: images (N, 32, 32, 3) uint8 and labels (N,) int64 of train and test, in the order of the files;
+        Arrays: images (N, 32, 32, 3) uint8 and labels (N,) int64 of train and test, in the files' order;
         `official` if the checksum of the file, or of all its members, is the official one.
 
     Raises:
-        DataError: truncated, not such an archive, an unsafe member, or a pickle that asks for anything but arrays.
+        DataError: truncated, not such an archive, an unsafe member, or a pickle that wants more than arrays.
     """
     archive = entry.archive
     files, found = {}, []
@@ -104,7 +104,9 @@ def safe_pickle(data: bytes, where: str):
     try:
         return _Unpickler(io.BytesIO(data), where).load()
     except _BROKEN_PICKLE as error:
-        raise DataError(f"{where} is damaged: {type(error).__name__}, {error}. Get a fresh copy of the file.") from None
+        raise DataError(
+            f"{where} is damaged: {type(error).__name__}, {error}. Get a fresh copy of the file."
+        ) from None
 
 
 class _Unpickler(pickle.Unpickler):
@@ -120,8 +122,8 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
             return getattr(np, name)
         raise DataError(
-            f"{self._where} was refused: its pickle asks to run {module}.{name}, which is no part of a CIFAR file. "
-            "Do not open it by other means; get the official archive."
+            f"{self._where} was refused: its pickle asks to run {module}.{name}, which is no part of a "
+            "CIFAR file. Do not open it by other means; get the official archive."
         )
 
 
@@ -150,20 +152,23 @@ def _check_member(path: Path, member: tarfile.TarInfo, again: bool) -> None:
 def _arrays(files: dict[str, bytes], entry: DataEntry, where: str, official: bool) -> Arrays:
     archive = entry.archive
     official = official or all(
-        hashlib.md5(files[name], usedforsecurity=False).hexdigest() == md5 for name, md5 in archive.members.items()
+        hashlib.md5(files[name], usedforsecurity=False).hexdigest() == md5
+        for name, md5 in archive.members.items()
     )
     meta = safe_pickle(files[archive.meta], f"{archive.meta} of {where}")
     names = meta.get(archive.names_key) if isinstance(meta, dict) else None
     if not isinstance(names, list) or tuple(map(_text, names)) != archive.classes:
         raise DataError(
-            f"{archive.meta} of {where} does not list the class names of {entry.name} under {archive.names_key!r}: "
-            "it belongs to another data set."
+            f"{archive.meta} of {where} does not list the class names of {entry.name} under "
+            f"{archive.names_key!r}: it belongs to another data set."
         )
     splits = {split: _split(files, entry, split, where) for split in ("train", "test")}
     return Arrays(classes=entry.classes, splits=splits, official=official)
 
 
-def _split(files: dict[str, bytes], entry: DataEntry, split: str, where: str) -> tuple[np.ndarray, np.ndarray]:
+def _split(
+    files: dict[str, bytes], entry: DataEntry, split: str, where: str
+) -> tuple[np.ndarray, np.ndarray]:
     archive = entry.archive
     batches = [_batch(files[name], archive, f"{name} of {where}") for name in getattr(archive, split)]
     data = np.concatenate([pixels for pixels, _ in batches])
@@ -181,7 +186,11 @@ def _batch(data: bytes, archive: Archive, where: str) -> tuple[np.ndarray, np.nd
         raise DataError(f"{where} is no batch: found {keys}, expected 'data' and {archive.labels_key!r}.")
     pixels, labels = batch["data"], batch[archive.labels_key]
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,):
-        found = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        found = (
+            f"{pixels.dtype} of shape {pixels.shape}"
+            if isinstance(pixels, np.ndarray)
+            else type(pixels).__name__
+        )
         raise DataError(f"{where} holds pixels as {found}, expected uint8 of shape (N, 3072).")
     valid = isinstance(labels, list) and all(type(label) is int for label in labels)
     if not valid or len(labels) != len(pixels):
@@ -200,7 +209,7 @@ def _text(name) -> str:
 def _broken(path: Path, entry: DataEntry, error: Exception) -> str:
     size = path.stat().st_size if path.is_file() else 0
     archive = entry.archive
-    if size < archive.bytes and not isinstance(error, tarfile.ReadError):
+    if size < archive.bytes and (isinstance(error, EOFError) or "end of" in str(error)):
         reason = f"it is cut short: {size:,} bytes, the official {archive.filename} has {archive.bytes:,}"
     else:
         reason = f"it is damaged or no tar archive ({error})"

@@ -1,16 +1,17 @@
 """Data sets that ship with the code: numbers on colour, composed from scikit-learn's handwritten digits.
 
-They stand in for CIFAR where nothing can be downloaded: 32x32 colour images of 50 (or 10) classes, train and test
-written with different samples of handwriting. Each image is made of grey 8x8 digits [1]_ placed, stretched, sheared and
-coloured at random, with strokes, a third digit cut by the border, and noise in the way. The constants below say
-how hard that is.
+They stand in for CIFAR where nothing can be downloaded: 32x32 colour images of 50 (or 10) classes, train
+and test written with different samples of handwriting. Each image is made of grey 8x8 digits [1]_ placed,
+stretched, sheared and coloured at random, with strokes, a third digit cut by the border, and noise in the
+way. The constants below say how hard that is.
 
-Every platform makes the same bytes, so their digests are pinned: the one source of randomness is the raw output of
-PCG64, which NumPy keeps stable across versions (NEP 19: bit generators are, ``Generator.integers`` is not), and all
-arithmetic is on integers.
+Every platform makes the same bytes, so their digests are pinned: the one source of randomness is the raw
+output of PCG64, which NumPy keeps stable across versions (NEP 19: bit generators are,
+``Generator.integers`` is not), and all arithmetic is on integers.
 
-.. [1] E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning Repository,
-   https://doi.org/10.24432/C50P49: its 1797 test digits, by 13 writers, as scikit-learn's ``load_digits`` has them.
+.. [1] E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning
+   Repository, https://doi.org/10.24432/C50P49: its 1797 test digits, by 13 writers, as scikit-learn's
+   ``load_digits`` has them.
 """
 
 import hashlib
@@ -22,13 +23,19 @@ from .arrays import Arrays
 from .errors import DataError
 
 # --- difficulty. Ranges include both ends; "1/16 px" means in sixteenths of a pixel.
-SIZE = (14 * 16, 18 * 16)  # 1/16 px: side of the 8x8 source square on the image; ink fills about 5/8 of its width
+SIZE = (
+    14 * 16,
+    18 * 16,
+)  # 1/16 px: side of the 8x8 source square on the image; ink fills about 5/8 of its width
 STRETCH = 16  # width and height change by up to +-STRETCH/128, in opposite directions
 SHEAR = 24  # each of two shears lies within +-SHEAR/128; equal and opposite ones are a rotation
 JITTER = 16  # 1/16 px: each digit moves up to this far, both ways
 DRIFT = (16, 96)  # 1/16 px: so does the whole number; the first for two digits, the second for a single one
 SPREAD = (88, 104)  # 1/16 px: half the distance between the centres of two digits
-CONTRAST = (70, 190)  # grey levels between ink and background in the channel where they differ most; below 256
+CONTRAST = (
+    70,
+    190,
+)  # grey levels between ink and background in the channel where they differ most; below 256
 GRADIENT = 40  # grey levels: the background changes by up to this much from one border to the other
 NOISE = (2, 16)  # grey levels: amplitude, drawn for each image, of uniform noise on every pixel and channel
 STROKES = 2  # how many straight strokes may cross an image
@@ -109,21 +116,25 @@ def source_digits() -> tuple[np.ndarray, np.ndarray]:
     found = hashlib.sha256(np.ascontiguousarray(flat).data).hexdigest()
     if found != SOURCE_SHA256:
         raise DataError(
-            f"the digits of the installed scikit-learn have SHA-256 {found}, expected {SOURCE_SHA256}, so the embedded "
-            "data sets cannot be made as published. Install the scikit-learn of requirements.lock, then repeat."
+            f"the digits of the installed scikit-learn have SHA-256 {found}, expected {SOURCE_SHA256}, so "
+            "the embedded data sets cannot be made as published. Install the scikit-learn of "
+            "requirements.lock, then repeat."
         )
     return images, labels
 
 
 def source_pools(labels: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Which source digits each split is written with: for train and test, an index array for each of the ten digits.
+    """Which source digits each split is written with.
 
-    Of each class the first 60 % in file order are for training, the rest for testing. Neighbours in the file were
-    written by the same hand, so this cut keeps most writers on one side; a random cut would put every hand on both
-    sides, and the test would measure memory of a hand.
+    Of each class the first 60 % in file order are for training, the rest for testing. Neighbours in the
+    file were written by the same hand, so this cut keeps most writers on one side; a random cut would put
+    every hand on both sides, and the test would measure memory of a hand.
 
     Args:
         labels: (1797,) the digit of each source image.
+
+    Returns:
+        For train and for test, one index array for each of the ten digits.
     """
     pools = {"train": [], "test": []}
     for digit in range(10):
@@ -154,10 +165,12 @@ class _Draw:
 
 
 def _bank(images: np.ndarray) -> np.ndarray:
-    """Source digits enlarged eightfold: (M, 8, 8) in 0..16 -> (M, 6400) uint8; bilinear, with an empty border."""
+    """Source digits (M, 8, 8) in 0..16, enlarged eightfold, with an empty border: (M, 6400) uint8."""
     padded = np.zeros((len(images), 12, 12), np.int32)
     padded[:, 2:10, 2:10] = images
-    position = np.arange(_CELLS) * 2 + 1 + _UP  # centre of each cell, from the centre of padded pixel 0; 1/16 pixel
+    position = (
+        np.arange(_CELLS) * 2 + 1 + _UP
+    )  # centre of each cell, from the centre of padded pixel 0; 1/16 pixel
     low, weight = position // (2 * _UP), position % (2 * _UP)
     rows = padded[:, low] * (2 * _UP - weight)[:, None] + padded[:, low + 1] * weight[:, None]
     cells = rows[:, :, low] * (2 * _UP - weight) + rows[:, :, low + 1] * weight
@@ -165,7 +178,7 @@ def _bank(images: np.ndarray) -> np.ndarray:
 
 
 def _glyphs(draw: _Draw, bank, source, centre_x, centre_y, columns: slice) -> np.ndarray:
-    """One digit an image: ink (n, 32, width of columns) uint8. Source (n,) indices; centres (n,) in 1/16 px."""
+    """Ink of one digit an image, (n, 32, columns) uint8; source indices (n,), centres (n,) in 1/16 px."""
     n = len(source)
     size, stretch = draw.between(*SIZE, n), draw.between(-STRETCH, STRETCH, n)
     shear_x, shear_y = draw.between(-SHEAR, SHEAR, n), draw.between(-SHEAR, SHEAR, n)
@@ -200,14 +213,16 @@ def _pick(draw: _Draw, pools: list[np.ndarray], digits: np.ndarray) -> np.ndarra
 
 
 def _strokes(draw: _Draw, n: int) -> np.ndarray:
-    """Where strokes lie: (n, 32, 32) bool. Each is straight, one or two pixels wide, through a random point."""
+    """Where strokes lie, straight and a pixel or two wide, through a random point: (n, 32, 32) bool."""
     grid = np.arange(SIDE, dtype=np.int32) * 16 + 8
     covered = np.zeros((n, SIDE, SIDE), bool)
     for _ in range(STROKES):
         wanted = draw.between(0, 255, n) < STROKE_CHANCE
         a, b = draw.between(-64, 64, n), draw.between(-64, 64, n)
         x, y = draw.between(0, 16 * SIDE - 1, n), draw.between(0, 16 * SIDE - 1, n)
-        reach = draw.between(8, 14, n) * np.maximum(np.maximum(abs(a), abs(b)), 1)  # about half the width, 1/16 px
+        reach = draw.between(8, 14, n) * np.maximum(
+            np.maximum(abs(a), abs(b)), 1
+        )  # about half the width, 1/16 px
         line = _outer((grid - y[:, None]) * b[:, None], (grid - x[:, None]) * a[:, None])
         covered |= (np.abs(line) <= reach[:, None, None]) & wanted[:, None, None]
     return covered
@@ -276,7 +291,7 @@ def _paint(draw: _Draw, ink: np.ndarray, partial: np.ndarray) -> np.ndarray:
 
 
 def _tint(cover: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Cover (n, H, W) uint8 as a share of the colour differences (n,): int16; halved, so that 127 * 255 < 2**15."""
+    """Colour differences (n,) as far as cover (n, H, W) uint8 goes: int16, as 127 * 255 < 2**15."""
     return (cover >> 1).astype(np.int16) * colour.astype(np.int16)[:, None, None] >> 7
 
 

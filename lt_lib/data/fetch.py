@@ -6,17 +6,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from . import registry
 from .errors import DataError
 from .folder import file_sha256, locked, refusals
 from .intake import add
-from .registry import Archive, DataEntry, how_to_get
+from .registry import DataEntry, how_to_get
 from .store import ImageSet, Root, describe, load, store_root
 
 SECONDS = 30  # without a byte before a transfer counts as broken
 ATTEMPTS = 3  # of one call, each going on where the last one stopped
 _BLOCK = 1 << 18
-_BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError)
+_BROKEN = (http.client.HTTPException, OSError)
 
 
 def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
@@ -34,8 +33,8 @@ def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
         The stored data set.
 
     Raises:
-        DataError: no archive is known, no network, the server refuses, the transfer breaks off, the file is not the
-            official one, or the store cannot be written.
+        DataError: no archive is known, no network, the server refuses, the transfer breaks off, the file is
+            not the official one, or the store cannot be written.
     """
     base = store_root(root)
     entry = describe(name, base)
@@ -60,20 +59,28 @@ def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
             _transfer(part, entry, progress)
             break
         except urllib.error.HTTPError as error:
-            raise DataError(f"{archive.url} answered {error.code} {error.reason}. {_otherwise(entry)}") from None
+            raise DataError(
+                f"{archive.url} answered {error.code} {error.reason}. {_otherwise(entry)}"
+            ) from None
         except _BROKEN as error:
             have = part.stat().st_size if part.exists() else 0
             reason = getattr(error, "reason", None) or error
             if attempt == ATTEMPTS:
-                state = f"{have:,} of {archive.bytes:,} bytes are kept; run it again to go on" if have else "nothing came"
-                raise DataError(f"cannot fetch {archive.url}: {reason} ({state}). {_otherwise(entry)}") from None
+                state = (
+                    f"{have:,} of {archive.bytes:,} bytes are kept; run it again to go on"
+                    if have
+                    else "nothing came"
+                )
+                raise DataError(
+                    f"cannot fetch {archive.url}: {reason} ({state}). {_otherwise(entry)}"
+                ) from None
     found = file_sha256(part)
     if found != archive.sha256:
         size = part.stat().st_size
         part.unlink()
         raise DataError(
-            f"what {archive.url} sent is not the official archive: {size:,} bytes with SHA-256 {found}, expected "
-            f"{archive.bytes:,} bytes with {archive.sha256}. It was deleted. {_otherwise(entry)}"
+            f"what {archive.url} sent is not the official archive: {size:,} bytes with SHA-256 {found}, "
+            f"expected {archive.bytes:,} bytes with {archive.sha256}. It was deleted. {_otherwise(entry)}"
         )
     with refusals(folder.parent, entry.name):
         part.replace(done)
@@ -111,14 +118,19 @@ def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
         length = answer.headers.get("Content-Length")
         if length is not None and start + int(length) != archive.bytes:
             raise DataError(
-                f"{archive.url} offers {start + int(length):,} bytes, the official archive has {archive.bytes:,}. "
-                f"{_otherwise(entry)}"
+                f"{archive.url} offers {start + int(length):,} bytes, the official archive has "
+                f"{archive.bytes:,}. {_otherwise(entry)}"
             )
         with refusals(part.parent.parent, entry.name):
             file = stack.enter_context(open(part, "r+b" if start else "wb"))
             file.seek(start)
         bar = tqdm(
-            total=archive.bytes, initial=start, unit="B", unit_scale=True, desc=archive.filename, disable=not progress
+            total=archive.bytes,
+            initial=start,
+            unit="B",
+            unit_scale=True,
+            desc=archive.filename,
+            disable=not progress,
         )
         stack.enter_context(bar)
         while block := answer.read(_BLOCK):
@@ -136,9 +148,13 @@ def _start(answer, have: int) -> int:
         return 0
     words = answer.headers.get("Content-Range", "").replace("-", " ").split()
     if len(words) < 2 or words[1] != str(have):
-        raise ConnectionError(f"the server sent another part than was asked for ({' '.join(words) or 'unnamed'})")
+        raise ConnectionError(
+            f"the server sent another part than was asked for ({' '.join(words) or 'unnamed'})"
+        )
     return have
 
 
 def _otherwise(entry: DataEntry) -> str:
-    return f"With a copy of {entry.archive.filename} from elsewhere, run `lt data add {entry.name} FILE`."
+    return (
+        f"With a copy of {entry.archive.filename} from elsewhere, run `lt data add {entry.name} --from FILE`."
+    )

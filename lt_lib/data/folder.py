@@ -1,7 +1,8 @@
 """One folder of the store: arrays or a weights file, and a meta.json that gives away a changed file.
 
-A folder is written under a temporary name and renamed, so its presence means that it is whole. Writers of the same
-folder take turns by a lock beside it; readers take none and leave no trace, so a read-only store serves them.
+A folder is written under a temporary name and renamed, so its presence means that it is whole. Writers of
+the same folder take turns by a lock beside it; readers take none and leave no trace, so a read-only store
+serves them.
 """
 
 import contextlib
@@ -22,7 +23,19 @@ from .registry import how_to_mend
 META = "meta.json"
 FORMAT = 1
 LOCK_SECONDS = 900  # how long to wait for another process that is writing the same folder
-_KEYS = {"name", "kind", "digest", "variant", "checked", "source", "licence", "splits", "classes", "extra", "files"}
+_KEYS = {
+    "name",
+    "kind",
+    "digest",
+    "variant",
+    "checked",
+    "source",
+    "licence",
+    "splits",
+    "classes",
+    "extra",
+    "files",
+}
 
 
 def read_meta(folder: Path) -> dict:
@@ -45,7 +58,7 @@ def read_meta(folder: Path) -> dict:
 def check_files(folder: Path, meta: dict, in_full: bool = False) -> None:
     """Compare every file with what meta.json says of it.
 
-    By size and time of change; a file whose time differs (as in a copied store) is hashed, and all are if `in_full`.
+    By size and time of change. A file whose time differs (as in a copied store) is hashed, or all `in_full`.
 
     Raises:
         DataError: a file is missing, has another size, or has other bytes.
@@ -58,11 +71,13 @@ def check_files(folder: Path, meta: dict, in_full: bool = False) -> None:
             raise DataError(f"{path} cannot be read: {error.strerror}. {how_to_mend(folder.name)}") from None
         if stat.st_size != noted["bytes"]:
             raise DataError(
-                f"{path} is damaged: {stat.st_size:,} bytes, expected {noted['bytes']:,}. {how_to_mend(folder.name)}"
+                f"{path} is damaged: {stat.st_size:,} bytes, expected {noted['bytes']:,}. "
+                f"{how_to_mend(folder.name)}"
             )
         if (in_full or stat.st_mtime_ns != noted["mtime_ns"]) and file_sha256(path) != noted["sha256"]:
             raise DataError(
-                f"{path} is not what was stored: its SHA-256 is no longer {noted['sha256']}. {how_to_mend(folder.name)}"
+                f"{path} is not what was stored: its SHA-256 is no longer {noted['sha256']}. "
+                f"{how_to_mend(folder.name)}"
             )
 
 
@@ -76,7 +91,9 @@ def file_sha256(path: Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Check that it exists and is yours to read.") from None
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}. Check that it exists and is yours to read."
+        ) from None
 
 
 def write(base: Path, meta: dict, save: Callable[[Path], list[str]]) -> dict:
@@ -100,7 +117,11 @@ def write(base: Path, meta: dict, save: Callable[[Path], list[str]]) -> dict:
             path = stage / filename
             _flush(path)
             stat = path.stat()
-            files[filename] = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": file_sha256(path)}
+            files[filename] = {
+                "bytes": stat.st_size,
+                "mtime_ns": stat.st_mtime_ns,
+                "sha256": file_sha256(path),
+            }
         added = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         meta = {"format": FORMAT, **meta, "added": added, "files": files}
         (stage / META).write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
@@ -110,8 +131,11 @@ def write(base: Path, meta: dict, save: Callable[[Path], list[str]]) -> dict:
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
-    """Write an array as .npy, C order, never pickled."""
-    np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+    """Write an array as .npy, C order; unlike np.save, says why if the disk refuses."""
+    array = np.ascontiguousarray(array)
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.data)
 
 
 @contextlib.contextmanager
@@ -130,8 +154,8 @@ def locked(base: Path, name: str):
             lock.acquire(timeout=LOCK_SECONDS)
         except filelock.Timeout:
             raise DataError(
-                f"another process has been writing {name} to {base} for over {LOCK_SECONDS} s. Wait for it or end it, "
-                "then repeat the command."
+                f"another process has been writing {name} to {base} for over {LOCK_SECONDS} s. Wait for it "
+                "or end it, then repeat the command."
             ) from None
     try:
         yield
@@ -146,8 +170,8 @@ def refusals(base: Path, name: str):
         yield
     except OSError as error:
         raise DataError(
-            f"cannot write {name} to the data store {base}: {error.strerror or error}. Make room or get permission there, "
-            "or set LT_DATA to another folder, then repeat the command."
+            f"cannot write {name} to the data store {base}: {error.strerror or error}. Make room or get "
+            "permission there, or set LT_DATA to another folder, then repeat the command."
         ) from None
 
 
@@ -158,7 +182,7 @@ def _flush(path: Path) -> None:
 
 @contextlib.contextmanager
 def _staging(base: Path, name: str):
-    """A new folder inside the store, removed unless it was renamed; with those that killed processes left behind."""
+    """A new folder inside the store, removed unless it is renamed; what killed processes left goes first."""
     for old in base.glob(f".{name}.new-*"):
         shutil.rmtree(old, ignore_errors=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{name}.new-", dir=base))

@@ -21,16 +21,20 @@ SIZE = 32  # side of the images of a user's own set, pixels: that of every other
 
 
 def add(
-    name: str, source: str | os.PathLike | None = None, root: Root = None, progress: bool = True, size: int = SIZE
+    name: str,
+    source: str | os.PathLike | None = None,
+    root: Root = None,
+    progress: bool = True,
+    size: int = SIZE,
 ) -> ImageSet | Path:
     """Put a data set or weights file into the store, in place of an older copy, once it is found to be right.
 
     Args:
         name: a registered name, or a new one for a set of your own.
-        source: what to read (not needed for an embedded set, which is made anew):
-            an official CIFAR archive (.tar.gz) or its unpacked folder;
-            a folder with x_train.npy, y_train.npy, x_test.npy, y_test.npy (or one that holds such a folder called `name`);
-            a folder with train/CLASS/ and test/CLASS/ images; a .safetensors file of registered weights.
+        source: what to read; none for an embedded set, which is made anew. An official CIFAR archive
+            (.tar.gz) or its unpacked folder; a folder with x_train.npy, y_train.npy, x_test.npy and
+            y_test.npy, or one that holds such a folder called `name`; a folder with train/CLASS/ and
+            test/CLASS/ images; the .safetensors file of registered weights.
         root: another store than ``store_root()``.
         progress: show a bar where it takes long.
         size: side of the stored images, in pixels, if the source holds image files.
@@ -39,7 +43,7 @@ def add(
         The stored data set; for weights, the path of the stored file.
 
     Raises:
-        DataError: the source is missing, damaged, unsafe or not what `name` says, or the store cannot be written.
+        DataError: the source is missing, damaged, unsafe or not what `name` says, or the store refuses.
     """
     base = store_root(root)
     entry = registry.REGISTRY.get(name) or registry.WEIGHTS.get(name)
@@ -49,10 +53,14 @@ def add(
         make_embedded(name, base, again=True)
         return load(name, base)
     if source is None:
-        raise DataError(f"nothing to add {name} from: run `lt data add {name} SOURCE` with a file or folder.")
+        raise DataError(
+            f"nothing to add {name} from: run `lt data add {name} --from SOURCE` with a file or folder."
+        )
     source = Path(source).expanduser()
     if not source.exists():
-        raise DataError(f"{source} does not exist; `lt data add {name} SOURCE` needs a file or folder that does.")
+        raise DataError(
+            f"{source} does not exist; `lt data add {name} --from SOURCE` needs a file or folder that does."
+        )
     if isinstance(entry, WeightsEntry):
         return _add_weights(base, entry, source)
     if entry is None:
@@ -83,7 +91,9 @@ def _renamed(arrays: Arrays, entry: DataEntry, source: Path) -> Arrays:
     """Labels by the entry's order of classes, not the alphabet's."""
     if set(arrays.classes) != set(entry.classes):
         odd = sorted(set(arrays.classes) ^ set(entry.classes))
-        raise DataError(f"{source} holds other classes than {entry.name}: {', '.join(odd[:3])}, ... are not in both.")
+        raise DataError(
+            f"{source} holds other classes than {entry.name}: {', '.join(odd[:3])}, ... are not in both."
+        )
     order = np.array([entry.classes.index(name) for name in arrays.classes])
     splits = {split: (images, order[labels]) for split, (images, labels) in arrays.splits.items()}
     return Arrays(classes=entry.classes, splits=splits)
@@ -104,7 +114,7 @@ def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> 
     digest = arrays.digest()
     for known in registry.REGISTRY.values():
         if digest in known.digests:
-            raise DataError(f"{source} is {known.name}: run `lt data add {known.name} {source}`.")
+            raise DataError(f"{source} is {known.name}: run `lt data add {known.name} --from {source}`.")
     arrays.extra["test_images_also_in_train"] = in_both(arrays)
     entry = DataEntry(
         name=name,
@@ -126,8 +136,9 @@ def _add_weights(base: Path, entry: WeightsEntry, source: Path) -> Path:
     found = file_sha256(source)
     if found != entry.sha256:
         raise DataError(
-            f"{source} is not {entry.filename}: {source.stat().st_size:,} bytes with SHA-256 {found}, expected "
-            f"{entry.bytes:,} bytes with {entry.sha256}. Get the file again and repeat `lt data add {entry.name} FILE`."
+            f"{source} is not {entry.filename}: {source.stat().st_size:,} bytes with SHA-256 {found}, "
+            f"expected {entry.bytes:,} bytes with {entry.sha256}. Get the file again and repeat `lt data "
+            f"add {entry.name} FILE`."
         )
 
     def save(folder: Path) -> list[str]:
@@ -155,11 +166,14 @@ def _check_name(base: Path, name: str) -> None:
     """Refuse a new name that cannot be a folder everywhere, or that is all but a name already taken."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
         raise DataError(
-            f"{name!r} cannot name a data set: use letters, digits, - and _ (at most 64, beginning with a letter or digit)."
+            f"{name!r} cannot name a data set: use letters, digits, - and _ (at most 64, beginning with a "
+            "letter or digit)."
         )
     for taken in [*registry.REGISTRY, *registry.WEIGHTS, *user_names(base)]:
         if name != taken and _bare(name) == _bare(taken):
-            raise DataError(f"{name!r} is too close to {taken!r}: use that name if you mean it, or another one.")
+            raise DataError(
+                f"{name!r} is too close to {taken!r}: use that name if you mean it, or another one."
+            )
 
 
 def _bare(name: str) -> str:
@@ -178,7 +192,7 @@ def _refuse_other_files(source: Path, name: str) -> None:
     if "labels.npz" in members:
         raise DataError(
             f"{source} is packed for prepare.py: run `python prepare.py --out DIR {name}` beside it, then "
-            f"`lt data add {name} DIR/{name}`."
+            f"`lt data add {name} --from DIR/{name}`."
         )
 
 
@@ -203,6 +217,7 @@ def _unknown(source: Path, name: str) -> str:
     archive = getattr(registry.REGISTRY.get(name), "archive", None)
     wanted = f"{archive.filename} or its unpacked folder, " if archive else ""
     return (
-        f"{source} holds no data set that is known here (found {found}). `lt data add {name}` takes {wanted}a folder with "
-        "x_train.npy, y_train.npy, x_test.npy and y_test.npy, or one with train/CLASS/ and test/CLASS/ images."
+        f"{source} holds no data set that is known here (found {found}). `lt data add {name}` takes "
+        f"{wanted}a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy, or one with "
+        "train/CLASS/ and test/CLASS/ images."
     )

@@ -1,13 +1,16 @@
 """What this project knows of each data set and weights file: shapes, licences, addresses, digests.
 
-Digests are of the content of the arrays (:func:`lt_lib.data.arrays.content_digest`), so they hold however a copy was packed.
-The checksums of the CIFAR archives are those that torchvision (MD5) and Keras (SHA-256) publish in their loaders.
+Digests are of the content of the arrays (:func:`lt_lib.data.arrays.content_digest`), so they hold however a
+copy was packed. The checksums of the CIFAR archives are those in the loaders of torchvision (MD5) and Keras
+(SHA-256).
 """
 
 from dataclasses import dataclass, field
 
 CIFAR_TERMS = "none stated by its authors; for research, cite Krizhevsky (2009)"
-KRIZHEVSKY = "A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto"
+KRIZHEVSKY = (
+    "A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto"
+)
 ALPAYDIN = "E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, https://doi.org/10.24432/C50P49"
 SANDLER = "M. Sandler et al. (2018), MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR"
 
@@ -65,7 +68,7 @@ class DataEntry:
 
     Attributes:
         name: as in ``load(name)`` and ``lt data add NAME``.
-        kind: "embedded" (made by the code, works offline), "real" (public, verified on disk) or "user" (one's own).
+        kind: "embedded" (made by the code, offline), "real" (public, verified on disk) or "user" (one's own).
         shape: (H, W, C) of an image, uint8.
         classes: K names; label k means ``classes[k]``.
         splits: split name -> number of images.
@@ -73,7 +76,7 @@ class DataEntry:
         note: one line on what it is.
         pins: the copies that are accepted.
         archive: the official archive, if there is one.
-        keep_every: of the archive's labels, 0, keep_every, 2 keep_every, ... are kept and renamed 0, 1, 2, ...
+        keep_every: labels 0, keep_every, 2 keep_every, ... of the archive are kept and renamed 0, 1, 2, ...
         cite: the work to cite.
     """
 
@@ -101,7 +104,7 @@ class WeightsEntry:
     """A file of pretrained weights.
 
     Attributes:
-        timm_name, create_kwargs: ``timm.create_model(timm_name, pretrained=False, **create_kwargs)`` loads it strictly.
+        timm_name, create_kwargs: ``timm.create_model(timm_name, **create_kwargs)`` takes the file, strictly.
         mean, std: of each input channel, after division by 255.
         filename, bytes, sha256: of the file.
         licence, source, note, cite: as in :class:`DataEntry`.
@@ -128,12 +131,13 @@ class WeightsEntry:
 
 _CIFAR10_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
 _CIFAR100_NAMES = """
-apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
-caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
-flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
-motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate
-poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider
-squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
+dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower
+leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid
+otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray
+road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
+sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle
 wardrobe whale willow_tree wolf woman worm
 """
 CIFAR10_CLASSES = tuple(_CIFAR10_NAMES.split())
@@ -201,7 +205,9 @@ def _embedded(name: str, numbers: range, width: int, train: int, test: int, note
     )
 
 
-def _cifar(name: str, archive: Archive, note: str, pins: tuple[Pin, ...] = (), keep_every: int = 1) -> DataEntry:
+def _cifar(
+    name: str, archive: Archive, note: str, pins: tuple[Pin, ...] = (), keep_every: int = 1
+) -> DataEntry:
     return DataEntry(
         name=name,
         kind="real",
@@ -229,22 +235,43 @@ _EVEN50 = Pin(
         "test": "sha256:0fd72a55f50f68b466393d13d69a3aa1879308285859e8d195e7afb2dbe87219",
     },
 )
+# The copy unpacked by prepare.py. The official archive has no digest here and goes by its checksums.
+_CIFAR10_JPEG98 = Pin(
+    digest="sha256:ce07e84109649517a973bd4fac01c566f9f93651486771cb77df95b1935ca337",
+    variant="98 images known only as JPEG",
+    bags={
+        "train": "sha256:7ff6fa72cd680369b831e535ae74f36bf105debb585e47a6accef58d7e874e38",
+        "test": "sha256:b76c403b70cdb20c80c0ef7b0303e8a26b4cfdb25623130577fe8aab7d16b30e",
+    },
+    pixels={
+        "train": "sha256:4dfda7d429c51db86fdbf42a6db1ce6e5f95428d92b9b80dd70e7399757819a2",
+        "test": "sha256:e29306b02c70717420e826f7c12b7310f0c8a2e74a070c3de1dd0f21734ddede",
+    },
+)
 
 REGISTRY: dict[str, DataEntry] = {
     entry.name: entry
     for entry in (
-        _embedded("digits50", range(50), 2, 500, 100, "two-digit numbers 00 to 49; stands in for cifar100_even50"),
+        _embedded(
+            "digits50", range(50), 2, 500, 100, "two-digit numbers 00 to 49; stands in for cifar100_even50"
+        ),
         _embedded("digits10", range(10), 1, 500, 100, "single digits; stands in for cifar10"),
-        _embedded("digits50_source", range(50, 100), 2, 400, 40, "numbers 50 to 99, to pre-train for digits50"),
+        _embedded(
+            "digits50_source", range(50, 100), 2, 400, 40, "numbers 50 to 99, to pre-train for digits50"
+        ),
         _cifar(
             "cifar100_even50",
             CIFAR100_ARCHIVE,
-            "CIFAR-100's even fine labels 0, 2, ..., 98, renamed 0 to 49, original order",
+            "CIFAR-100's even fine labels 0, 2, ..., 98, renamed 0 to 49; order of test images reconstructed",
             pins=(_EVEN50,),
             keep_every=2,
         ),
-        _cifar("cifar100", CIFAR100_ARCHIVE, "CIFAR-100, all 100 fine labels; known by the official archive's checksums"),
-        _cifar("cifar10", CIFAR10_ARCHIVE, "CIFAR-10"),
+        _cifar(
+            "cifar100",
+            CIFAR100_ARCHIVE,
+            "CIFAR-100, all 100 fine labels; known by the official archive's checksums",
+        ),
+        _cifar("cifar10", CIFAR10_ARCHIVE, "CIFAR-10", pins=(_CIFAR10_JPEG98,)),
     )
 }
 
@@ -259,9 +286,10 @@ WEIGHTS: dict[str, WeightsEntry] = {
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
         licence="Apache-2.0",
-        source="converted from tf2_mobilenet_v2_1.0_224_ptq.tflite of https://github.com/google-coral/test_data, "
-        "commit 104342d2d3480b3e66203073dac24f4e2dbb4c41",
-        note="MobileNetV2 1.0, 224 px, ImageNet-1k; keep batch norms in eval mode, their statistics are placeholders",
+        source="converted from tf2_mobilenet_v2_1.0_224_ptq.tflite of "
+        "https://github.com/google-coral/test_data, commit 104342d2d3480b3e66203073dac24f4e2dbb4c41",
+        note="MobileNetV2 1.0, 224 px, ImageNet-1k; keep batch norms in eval mode, their statistics are "
+        "placeholders",
         cite=SANDLER,
     )
 }
@@ -272,18 +300,22 @@ def how_to_get(entry: DataEntry | WeightsEntry) -> str:
     if entry.kind == "embedded":
         return f"Made on first use; `lt data add {entry.name}` makes it now."
     if entry.kind == "weights":
-        return f"Run `lt data add {entry.name} FILE`, FILE being a copy of {entry.filename}."
+        return f"Run `lt data add {entry.name} --from FILE`, FILE being a copy of {entry.filename}."
     if entry.kind == "user":
-        return f"Run `lt data add {entry.name} FOLDER`, FOLDER holding train/CLASS/ and test/CLASS/ images."
+        return (
+            f"Run `lt data add {entry.name} --from FOLDER`, with train/CLASS/ and test/CLASS/ images in it."
+        )
     file = entry.archive.filename if entry.archive else "FILE"
-    return f"Run `lt data download {entry.name}`, or `lt data add {entry.name} {file}` with a copy you have."
+    return f"Run `lt data download {entry.name}`, or `lt data add {entry.name} --from {file}`."
 
 
 def how_to_mend(name: str) -> str:
     """The command that replaces a damaged data set or weights file, as a sentence."""
     entry = REGISTRY.get(name) or WEIGHTS.get(name)
     if entry is None:
-        return f"To mend it, run `lt data add {name} FOLDER` with the folder that your images came from."
+        return (
+            f"To mend it, run `lt data add {name} --from FOLDER` with the folder that your images came from."
+        )
     if entry.kind == "embedded":
         return f"To mend it, run `lt data add {name}`, which makes it anew."
     return "To mend it, r" + how_to_get(entry)[1:]

@@ -1,6 +1,6 @@
 """The store of data sets and weights: load, list, verify.
 
-    <store>/<name>/x_train.npy  y_train.npy  x_test.npy  y_test.npy  meta.json
+<store>/<name>/x_train.npy  y_train.npy  x_test.npy  y_test.npy  meta.json
 """
 
 import contextlib
@@ -96,9 +96,19 @@ class Row:
     variant: str = ""
     digest: str = ""
 
+    def __str__(self) -> str:
+        parts = [
+            f"{self.name}: {self.state}",
+            f"{self.bytes / 1e6:.1f} MB",
+            self.digest,
+            self.variant,
+            self.how,
+        ]
+        return ", ".join(filter(None, parts))
+
 
 def store_root(root: Root = None) -> Path:
-    """Folder of the store: `root` if given, else LT_DATA of the environment, else the user's cache folder for lt_lib."""
+    """Folder of the store: `root` if given, else LT_DATA of the environment, else the user's cache folder."""
     if root is not None:
         return Path(root)
     if os.environ.get("LT_DATA"):
@@ -109,7 +119,7 @@ def store_root(root: Root = None) -> Path:
 
 
 def names(root: Root = None) -> list[str]:
-    """Names of all data sets: those of the registry, then the user's own in the store. Weights are not among them."""
+    """Names of all data sets: the registry's, then the user's own in the store; no weights."""
     return [*registry.REGISTRY, *user_names(store_root(root))]
 
 
@@ -127,28 +137,31 @@ def describe(name: str, root: Root = None) -> DataEntry | WeightsEntry:
     if name in own:
         return _user_entry(read_meta(base / name))
     raise DataError(
-        f"no data set is named {name!r} in the store {base}; there are {', '.join([*registry.REGISTRY, *own])}, and the "
-        f"weights {', '.join(registry.WEIGHTS)}. `lt data list` shows them; `lt data add {name} FOLDER` adds your own images."
+        f"no data set is named {name!r} in the store {base}; there are "
+        f"{', '.join([*registry.REGISTRY, *own])}, and the weights {', '.join(registry.WEIGHTS)}. `lt data "
+        f"list` shows them; `lt data add {name} --from FOLDER` adds your own images."
     )
 
 
 def load(name: str, root: Root = None) -> ImageSet:
     """Open a data set. Its files are compared with the sizes and times noted when they were stored.
 
-    An embedded set is made in the store on first use; of two processes that need it, one makes it and one waits.
+    An embedded set is made in the store on first use; of two processes that need it, one makes it, one waits.
 
     Args:
         name: one of ``names()``.
         root: another store than ``store_root()``.
 
     Raises:
-        DataError: unknown name, not in the store, a damaged or changed file, or a store that would have to be written
-            and cannot.
+        DataError: unknown name, not in the store, a damaged or changed file, or a store that would have to be
+            written and cannot.
     """
     base = store_root(root)
     entry = describe(name, base)
     if isinstance(entry, WeightsEntry):
-        raise DataError(f"{name} is a weights file, no data set: its path is lt_lib.data.weights_path({name!r}).")
+        raise DataError(
+            f"{name} is a weights file, no data set: its path is lt_lib.data.weights_path({name!r})."
+        )
     if entry.kind == "embedded":
         if not _is_current(base / name, entry):
             make_embedded(name, base)
@@ -167,7 +180,9 @@ def weights_path(name: str, root: Root = None) -> Path:
     """
     base = store_root(root)
     if name not in registry.WEIGHTS:
-        raise DataError(f"no weights are named {name!r}; there are {', '.join(registry.WEIGHTS)}. See `lt data list`.")
+        raise DataError(
+            f"no weights are named {name!r}; there are {', '.join(registry.WEIGHTS)}. See `lt data list`."
+        )
     entry = registry.WEIGHTS[name]
     _require(base, entry)
     check_files(base / name, read_meta(base / name))
@@ -186,13 +201,19 @@ def verify(name: str, root: Root = None) -> Row:
     meta = read_meta(base / name)
     check_files(base / name, meta, in_full=True)
     if entry.kind == "weights":
-        found = f"sha256:{meta['files'][entry.filename]['sha256']}" if entry.filename in meta["files"] else "nothing"
+        found = (
+            f"sha256:{meta['files'][entry.filename]['sha256']}"
+            if entry.filename in meta["files"]
+            else "nothing"
+        )
     else:
         images = image_set(base / name, meta)
         splits = {split: (images.images(split), images.labels(split)) for split in images.splits}
         found = content_digest(splits)
     if found != meta["digest"]:
-        raise DataError(f"{base / name} holds {found}, its meta.json says {meta['digest']}. {how_to_mend(name)}")
+        raise DataError(
+            f"{base / name} holds {found}, its meta.json says {meta['digest']}. {how_to_mend(name)}"
+        )
     if found not in entry.digests and not _vouched(entry, meta, splits):
         raise DataError(
             f"{base / name} holds {found}, expected {' or '.join(entry.digests) or 'the official archive'}. "
@@ -202,7 +223,7 @@ def verify(name: str, root: Root = None) -> Row:
 
 
 def listing(root: Root = None) -> list[Row]:
-    """What there is and what state it is in, for ``lt data list``; by size and time, nothing is read in full."""
+    """What there is and in what state, for ``lt data list``; by size and time, nothing is read in full."""
     base = store_root(root)
     rows = [_row(base, entry) for entry in registry.REGISTRY.values()]
     for name in user_names(base):
@@ -229,14 +250,15 @@ def make_embedded(name: str, base: Path, again: bool = False) -> None:
         digest = arrays.digest()
         if digest not in entry.digests:
             raise DataError(
-                f"{name} came out as {digest}, expected {' or '.join(entry.digests)}: lt_lib/data/embedded.py was changed. "
-                "Undo that, or run `python -m lt_lib.data.embedded` and pin what it prints in lt_lib/data/registry.py."
+                f"{name} came out as {digest}, expected {' or '.join(entry.digests)}: "
+                "lt_lib/data/embedded.py was changed. Undo that, or run `python -m lt_lib.data.embedded` "
+                "and pin what it prints in lt_lib/data/registry.py."
             )
         put(base, entry, arrays, digest, checked="pinned digest", source=entry.source)
 
 
 def put(base: Path, entry: DataEntry, arrays: Arrays, digest: str, checked: str, source: str) -> ImageSet:
-    """Write a data set to the store, in place of an older one. The caller holds the lock and has checked the arrays.
+    """Write a checked data set to the store, in place of an older one. The caller holds the lock.
 
     Raises:
         DataError: the store cannot be written.
@@ -319,7 +341,7 @@ def _require(base: Path, entry: DataEntry | WeightsEntry) -> None:
 
 
 def _vouched(entry: DataEntry, meta: dict, splits: dict) -> bool:
-    """A real set without a pinned digest: known by its images in any order, or by the archive it was read from."""
+    """A real set without a pinned digest: known by its images in any order, or by its archive."""
     if entry.pins:
         bags = {split: bag_digest(*arrays) for split, arrays in splits.items()}
         if any(pin.bags == bags for pin in entry.pins):

@@ -15,7 +15,7 @@ _EXTRA = ("train_from_jpeg", "test_from_jpeg")
 
 
 def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
-    """Read x_train.npy, y_train.npy, x_test.npy, y_test.npy, and if they are there names.json and *_from_jpeg.npy.
+    """Read x_train.npy, y_train.npy, x_test.npy, y_test.npy and, if there, names.json and *_from_jpeg.npy.
 
     Args:
         path: the folder.
@@ -35,11 +35,15 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
     found = _names(path / "names.json")
     if classes is not None and found not in (None, classes):
         differ = next((a, b) for a, b in zip([*found, None], [*classes, None], strict=False) if a != b)
-        raise DataError(f"{path / 'names.json'} names other classes: {differ[0]!r} where {differ[1]!r} was expected.")
+        raise DataError(
+            f"{path / 'names.json'} names other classes: {differ[0]!r} where {differ[1]!r} was expected."
+        )
     highest = max(int(labels.max()) for _, labels in splits.values())
     classes = classes or found or tuple(map(str, range(highest + 1)))
     if highest >= len(classes):
-        raise DataError(f"the labels in {path} go up to {highest}, but there are names for {len(classes)} classes.")
+        raise DataError(
+            f"the labels in {path} go up to {highest}, but there are names for {len(classes)} classes."
+        )
     extra = {name: _npy(path / f"{name}.npy").tolist() for name in _EXTRA if (path / f"{name}.npy").exists()}
     return Arrays(classes=classes, splits=splits, extra=extra)
 
@@ -64,7 +68,9 @@ def read_images(path: Path, size: int, progress: bool) -> Arrays:
     from tqdm import tqdm
 
     if not isinstance(size, int) or not 8 <= size <= 512:
-        raise DataError(f"images cannot be resized to {size!r}: the side must be a whole number of pixels, 8 to 512.")
+        raise DataError(
+            f"images cannot be resized to {size!r}: the side must be a whole number of pixels, 8 to 512."
+        )
     classes = _class_names(path)
     files = {split: [_images_in(path / split / name) for name in classes] for split in SPLITS}
     total = sum(len(group) for groups in files.values() for group in groups)
@@ -84,9 +90,13 @@ def _npy(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy.") from None
+        raise DataError(
+            f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy."
+        ) from None
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read; it is cut short or no array file: {error}. Write it again.") from None
+        raise DataError(
+            f"{path} cannot be read; it is cut short or no array file: {error}. Write it again."
+        ) from None
 
 
 def _names(path: Path) -> tuple[str, ...] | None:
@@ -102,11 +112,15 @@ def _names(path: Path) -> tuple[str, ...] | None:
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
-    found = {split: {p.name for p in (path / split).iterdir() if _visible(p) and p.is_dir()} for split in SPLITS}
+    found = {
+        split: {p.name for p in (path / split).iterdir() if _visible(p) and p.is_dir()} for split in SPLITS
+    }
     odd = sorted(found["train"] ^ found["test"])
     if odd:
         lacking = "test" if odd[0] in found["train"] else "train"
-        raise DataError(f"{path / lacking / odd[0]} is missing: every class needs a folder in train and in test.")
+        raise DataError(
+            f"{path / lacking / odd[0]} is missing: every class needs a folder in train and in test."
+        )
     if len(found["train"]) < 2:
         raise DataError(f"{path / 'train'} holds {len(found['train'])} class folders, expected at least 2.")
     return tuple(sorted(found["train"]))
@@ -115,7 +129,9 @@ def _class_names(path: Path) -> tuple[str, ...]:
 def _images_in(folder: Path) -> list[Path]:
     files = sorted(p for p in folder.iterdir() if _visible(p) and p.suffix.lower() in SUFFIXES)
     if not files:
-        raise DataError(f"{folder} holds no image (of {', '.join(sorted(SUFFIXES))}); remove the class or add some.")
+        raise DataError(
+            f"{folder} holds no image (of {', '.join(sorted(SUFFIXES))}); remove the class or add some."
+        )
     return files
 
 

@@ -135,7 +135,7 @@ def pretrained_here(backbone: Backbone, deadline: float | None = None) -> Path:
 
     recipe = backbone.pretrained
     source = datasets.load(recipe.data)
-    key = digest([backbone.name, backbone.resolution, recipe.model_dump(), source.digest,
+    key = digest([backbone.name, recipe.model_dump(), source.digest,
                   code_digest("lt_lib.lab.training:pretrain")])
     path = cache_root() / "weights" / f"{backbone.name}-{key[7:19]}.safetensors"
     with FileLock(_made(path.parent) / f"{path.stem}.lock"):
@@ -158,8 +158,7 @@ class FeatureBank:
         roots = ["lt_lib.lab.features:" + name for name in ("augmented", "prepare", "normalisation")]
         if isinstance(backbone.pretrained, Pretraining):
             roots.append("lt_lib.lab.training:pretrain")
-        identity = [backbone.model_dump(exclude={"stands_in_for"}), dataset.digest,
-                    code_digest(*roots, "lt_lib.models:create", "lt_lib.models:fold_batchnorm")]
+        identity = [backbone.model_dump(exclude={"stands_in_for"}), dataset.digest, code_digest(*roots)]
         self.folder = cache_root() / "features" / f"{backbone.name}-{backbone.resolution}-{dataset.name}-{digest(identity)[7:19]}"
         self.images_per_s: float | None = None
 
@@ -201,7 +200,9 @@ class FeatureBank:
         if not len(keys):
             return
         keep_memory()
-        net = build(self.backbone, deadline=deadline)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)        # an untrained backbone is the same one every time
+            net = build(self.backbone, deadline=deadline)
         mean, std = normalisation(self.backbone)
         size = self.backbone.resolution
         example = prepare(torch.randint(0, 256, (4, 3, size, size), dtype=torch.uint8, device=device()), size, mean, std)

@@ -36,7 +36,7 @@ def published(
         facts = pd.read_csv(published_dir() / "published.csv", dtype=str, keep_default_na=False)
         facts.insert(facts.columns.get_loc("value") + 1, "text", facts["value"])
         facts["value"] = pd.to_numeric(facts["text"], errors="coerce")
-    wanted = dict(work=work, table=table, row=row, method=method, metric=metric, class_=class_)
+    wanted = {"work": work, "table": table, "row": row, "method": method, "metric": metric, "class_": class_}
     for name, text in wanted.items():
         if text is not None:
             facts = facts[facts[_COLUMNS.get(name, name)] == str(text)]

@@ -58,6 +58,8 @@ class Pretraining(_Strict):
     lr: Annotated[float, Field(gt=0)] = 6e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     n_per_class: Annotated[int, Field(gt=0)] | None = None
+    resolution: Annotated[int, Field(ge=8)] = 32
+    seed: int = 0
 
 
 class Backbone(_Strict):

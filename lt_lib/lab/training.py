@@ -167,7 +167,7 @@ def train_heads(group: list[Learner], rows: list[tuple[Tensor, Tensor]], feature
         heads.append(torch.empty(num_classes, dim).uniform_(-bound, bound, generator=gen).to(where).requires_grad_())
         biases.append(torch.empty(num_classes).uniform_(-bound, bound, generator=gen).to(where).requires_grad_())
     weight = torch.stack([torch.tensor(m.class_weights or [1.0] * num_classes) for m in group]).to(where)
-    optimizer = torch.optim.Adam(heads + biases, lr=opt.lr, weight_decay=opt.weight_decay, foreach=True)
+    optimizer = torch.optim.Adam(heads + biases, lr=opt.lr, weight_decay=opt.weight_decay, fused=True)
     state = {"epoch": 0, "history": [{"train_loss": [], "val_accuracy": [], "test_accuracy": []} for _ in group],
              "kept": [{} for _ in group]}
     _restore(checkpoint, state, heads + biases, optimizer)
@@ -412,11 +412,12 @@ def pretrain(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline
         keep = np.concatenate([np.flatnonzero(labels == k)[:recipe.n_per_class] for k in range(len(source.classes))])
     train = on_device(source.images("train")[np.sort(keep)], labels[np.sort(keep)])
     test = on_device(source.images("test"), source.labels("test"))
-    torch.manual_seed(0)
-    plain = backbone.model_copy(update={"pretrained": False})
+    torch.manual_seed(recipe.seed)
+    plain = backbone.model_copy(update={"pretrained": False, "resolution": recipe.resolution})
     net = build(plain, len(source.classes))
     optimizer = Optimizer(lr=recipe.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, schedule="one-cycle")
-    train_network(net, plain, train, None, test, optimizer, "none", None, (0, 0), None, None, f"pre-training {backbone.name}")
+    train_network(net, plain, train, None, test, optimizer, "none", None, (recipe.seed, recipe.seed), None, None,
+                  f"pre-training {backbone.name}")
     net.reset_classifier(0)
     atomic_write(path, save({k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}))
 

@@ -1,0 +1,83 @@
+"""Fixtures of the lab's tests: a tiny data set of the user's kind and a small experiment on it, in folders of their own."""
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+CLASSES = ("disc", "bars", "frame", "cross")
+
+
+def draw(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """One 32x32 RGB image of a shape in noise."""
+    x, y = np.meshgrid(np.arange(32) - rng.integers(10, 22), np.arange(32) - rng.integers(10, 22))
+    shape = {"disc": x**2 + y**2 < 60, "bars": (x // 3) % 2 == 0, "frame": np.maximum(abs(x), abs(y)) == 7,
+             "cross": np.minimum(abs(x), abs(y)) < 2}[kind]
+    image = rng.integers(0, 90, (32, 32, 3)) + 120 * shape[..., None]
+    return image.astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def shapes_tree(tmp_path_factory):
+    """A class-per-folder image tree: 4 classes, 40 training and 15 test images each."""
+    root = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 40), ("test", 15)):
+        for kind in CLASSES:
+            folder = root / split / kind
+            folder.mkdir(parents=True)
+            for i in range(n):
+                Image.fromarray(draw(kind, rng)).save(folder / f"{i:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def lab_home(tmp_path_factory, shapes_tree):
+    """A home with LT_DATA and LT_CACHE, and the data set `shapes` in it."""
+    from lt_lib import data
+
+    home = tmp_path_factory.mktemp("home")
+    data.add("shapes", shapes_tree, root=home / "data")
+    return home
+
+
+@pytest.fixture
+def lab_env(lab_home, monkeypatch, tmp_path):
+    """Environment of one test: shared data and features, a store of its own."""
+    monkeypatch.setenv("LT_DATA", str(lab_home / "data"))
+    monkeypatch.setenv("LT_CACHE", str(lab_home / "cache"))
+    monkeypatch.setenv("LT_STORE", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+EXPERIMENT = {
+    "experiment": "shapes", "work": "ee443", "title": "Shapes", "table": "none",
+    "data": {"embedded": "shapes"},
+    "defaults": {
+        "subset": {"profile": "50-class", "ratio": 0.2, "n_max": 40},
+        "backbones": ["net"],
+        "optimizer": {"lr": 0.01, "batch_size": 16, "epochs": 6},
+    },
+    "profiles": {"smoke": {"seeds": 3, "backbones": {"net": {"name": "test_efficientnet", "pretrained": False, "resolution": 32}}}},
+    "rows": [
+        {"row": "S.1", "key": "plain", "label": "plain", "set": {}},
+        {"row": "S.2", "key": "balanced", "label": "balanced", "set": {"balance": 20}},
+        {"row": "S.3", "key": "bagged", "label": "bagged",
+         "set": {"bags": {"threshold": 20}, "weights": {"scheme": "ens"}}},
+        {"row": "S.4", "key": "tuned", "label": "fine-tuned",
+         "set": {"mode": "finetune", "augment": "crop-flip", "optimizer": {"epochs": 4, "lr": 0.002}}},
+    ],
+}
+
+
+@pytest.fixture
+def experiment_file(tmp_path):
+    """Path of the small experiment; edit the dict before writing through `write_experiment`."""
+    return write_experiment(tmp_path, EXPERIMENT)
+
+
+def write_experiment(folder, content: dict):
+    """Write an experiment file named after its experiment."""
+    path = folder / f"{content['experiment']}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
