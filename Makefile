@@ -23,7 +23,8 @@ help: ## show this list
 book: $(STAMP) ## execute every chapter (PROFILE=laptop, DATA=embedded), build the static book, say where it is
 	@$(VENV)/bin/lt book --profile $(PROFILE) --data $(DATA)
 
-test: $(STAMP) ## unit, property and browser tests, then nbval over every notebook
+test: $(STAMP) ## lint, unit, property and browser tests, then nbval over every notebook
+	$(PY) -m ruff check --quiet .
 	$(PY) -m pytest -q tests
 	$(PY) -m lt_lib.lab.notebooks nbval
 	$(PY) -m pytest -q --nbval-lax --nbval-current-env _build/nbval

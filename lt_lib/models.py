@@ -84,6 +84,7 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> nn.Module:
         A folded copy, or `net` itself when folding would change its output (a norm that does not follow its convolution).
     """
     import copy
+    from itertools import pairwise
 
     from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -91,7 +92,7 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> nn.Module:
     folded = copy.deepcopy(net)
     for parent in list(folded.modules()):
         children = list(parent.named_children())
-        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:]):
+        for (conv_name, conv), (norm_name, norm) in pairwise(children):
             if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats):
                 continue
             if conv.out_channels != norm.num_features:

@@ -1,4 +1,4 @@
-"""The book's machinery on a small project of its own: execution, incremental builds, errors, notebook pairs."""
+"""The book's machinery on a small project: execution, incremental builds, errors, notebook pairs."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lt_lib.lab import book
+from lt_lib.lab import book, notebooks
 from lt_lib.lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,7 +27,9 @@ HEADER = """\
 # ---
 
 """
-CHAPTER = HEADER + """\
+CHAPTER = (
+    HEADER
+    + """\
 # %% [markdown]
 # # A first chapter
 #
@@ -56,6 +58,7 @@ print(profile, sys.executable)
 # What is twice as much?
 # ```
 """
+)
 PAGE = "# A small book\n\nSee [the chapter](../../notebooks/ee443/01-first.ipynb).\n"
 
 
@@ -73,8 +76,11 @@ def tree(tmp_path, monkeypatch):
     shutil.copy(ROOT / "book/references.bib", root / "book")
     (root / "book/pages/intro.md").write_text(PAGE)
     (root / "notebooks/ee443/01-first.py").write_text(CHAPTER)
-    toc = {"format": "jb-book", "root": "book/pages/intro",
-           "parts": [{"caption": "ee443", "chapters": [{"file": "notebooks/ee443/01-first"}]}]}
+    toc = {
+        "format": "jb-book",
+        "root": "book/pages/intro",
+        "parts": [{"caption": "ee443", "chapters": [{"file": "notebooks/ee443/01-first"}]}],
+    }
     (root / "_toc.yml").write_text(json.dumps(toc))
     monkeypatch.setenv("LT_BOOK", str(root))
     monkeypatch.delenv("LT_REPOSITORY_URL", raising=False)
@@ -100,8 +106,20 @@ def outside_build(root: Path) -> dict[str, bytes]:
 
 
 class TestFinding:
-    @pytest.mark.parametrize("name", ["1", "01", "ee443/01", "ee443/1", "first", "01-first", "ee443/01-first",
-                                      "notebooks/ee443/01-first.ipynb", "notebooks/ee443/01-first.py"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "1",
+            "01",
+            "ee443/01",
+            "ee443/1",
+            "first",
+            "01-first",
+            "ee443/01-first",
+            "notebooks/ee443/01-first.ipynb",
+            "notebooks/ee443/01-first.py",
+        ],
+    )
     def test_by_every_reasonable_name(self, tree, name):
         assert book.find_chapter(name) == chapter(tree)
 
@@ -111,7 +129,9 @@ class TestFinding:
         assert book.find_chapter(chapter(tree)) == chapter(tree)
 
     def test_unknown_name_lists_the_chapters(self, tree):
-        with pytest.raises(LabError, match=r"no chapter ee443/furst; the nearest is ee443/01-first.*Chapters: ee443/01-first"):
+        with pytest.raises(
+            LabError, match=r"no chapter ee443/furst; the nearest is ee443/01-first.*Chapters: ee443/01-first"
+        ):
             book.find_chapter("ee443/furst")
 
     def test_ambiguous_name_lists_the_hits(self, tree):
@@ -126,28 +146,40 @@ class TestFinding:
             book.entries()
 
     def test_outline_reads_title_time_and_exercises(self, tree):
-        assert book.outline() == [{"chapter": "ee443/01-first", "title": "A first chapter",
-                                   "time": "3 minutes to read, 1 minute to run.", "exercises": 1}]
+        assert book.outline() == [
+            {
+                "chapter": "ee443/01-first",
+                "title": "A first chapter",
+                "time": "3 minutes to read, 1 minute to run.",
+                "exercises": 1,
+            }
+        ]
 
 
 class TestExecution:
     def test_from_another_folder_with_parameters(self, tree, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        out = book.execute_chapter(chapter(tree), Path("deep/er/out.ipynb"), {"profile": "smoke"}, progress=False)
+        out = book.execute_chapter(
+            chapter(tree), Path("deep/er/out.ipynb"), {"profile": "smoke"}, progress=False
+        )
         text = out.read_text()
         assert out == tmp_path / "deep/er/out.ipynb" and "one half is 0.5" in text and "smoke" in text
 
     def test_the_kernel_is_this_interpreter_whatever_is_installed(self, tree, tmp_path, monkeypatch):
         other = tmp_path / "jupyter/kernels/python3"
         other.mkdir(parents=True)
-        (other / "kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "wrong", "language": "python"}))
+        (other / "kernel.json").write_text(
+            json.dumps({"argv": ["false"], "display_name": "wrong", "language": "python"})
+        )
         monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
         monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
         out = book.execute_chapter(chapter(tree), tmp_path / "out.ipynb", progress=False)
         assert sys.executable in out.read_text()
 
     def test_unknown_parameter_names_the_nearest(self, tree, tmp_path):
-        with pytest.raises(LabError, match="ee443/01-first has no parameter 'profil'; the nearest is 'profile'"):
+        with pytest.raises(
+            LabError, match="ee443/01-first has no parameter 'profil'; the nearest is 'profile'"
+        ):
             book.execute_chapter(chapter(tree), tmp_path / "out.ipynb", {"profil": "smoke"}, progress=False)
         assert not (tmp_path / "out.ipynb").exists()
 
@@ -181,12 +213,14 @@ class TestBuild:
         executed = tree / "_build/smoke-embedded/src/notebooks/ee443/01-first.ipynb"
         stamps = executed.stat().st_mtime_ns, index.stat().st_mtime_ns
         book.build("smoke")
-        assert (executed.stat().st_mtime_ns, index.stat().st_mtime_ns) == stamps, "nothing to do, nothing done"
+        assert (executed.stat().st_mtime_ns, index.stat().st_mtime_ns) == stamps, (
+            "nothing to do, nothing done"
+        )
         assert "building" not in capfd.readouterr().err
 
         chapter(tree).write_text(CHAPTER + "\n# %% [markdown]\n# See {ref}`nowhere`.\n")
         for _ in range(2):  # a warning must not pass the second time either
-            with pytest.raises(LabError, match="Jupyter Book found 1 problem"):
+            with pytest.raises(LabError, match="Jupyter Book stopped with 1 warning"):
                 book.build("smoke")
         assert "undefined label: 'nowhere'" in capfd.readouterr().err
 
@@ -208,12 +242,14 @@ class TestBuild:
             executed.append(label)
             return notebook
 
-        monkeypatch.setattr(book, "_execute", pretend)
+        monkeypatch.setattr(book, "execute", pretend)
 
         def run(**given):
             executed.clear()
             base = tree / "_build/laptop-embedded"
-            book._execute_outdated(tree, base, book.entries(), {"profile": "laptop", "data": "embedded", **given}, force=False)
+            book._execute_outdated(
+                tree, base, book.entries(), {"profile": "laptop", "data": "embedded", **given}, force=False
+            )
             return executed
 
         assert run() == ["ee443/01-first"] and run() == []
@@ -234,7 +270,7 @@ class TestBuild:
         assert config["repository"]["url"] == "https://github.com/someone/fork"
         assert config["launch_buttons"]["binderhub_url"]
         monkeypatch.setenv("LT_REPOSITORY_URL", "somewhere")
-        with pytest.raises(LabError, match="LT_REPOSITORY_URL is 'somewhere'"):
+        with pytest.raises(LabError, match="LT_REPOSITORY_URL is 'somewhere', not of the form"):
             book._config(tree, given)
 
 
@@ -251,11 +287,17 @@ class TestPairs:
         assert "jupytext_version" not in path.read_text() and sys.executable not in path.read_text()
         assert book.sync_notebooks(check=True) == [] and book.sync_notebooks() == []
 
-    @pytest.mark.parametrize("change, problem", [
-        (lambda nb: nb.cells[0].update(source="# Other"), "differs from its .py"),
-        (lambda nb: nb.cells[2].update(outputs=[]), "a cell tagged keep_output has none"),
-        (lambda nb: nb.cells[3].update(execution_count=7), "holds outputs of cells not tagged keep_output"),
-    ])
+    @pytest.mark.parametrize(
+        "change, problem",
+        [
+            (lambda nb: nb.cells[0].update(source="# Other"), "differs from its .py"),
+            (lambda nb: nb.cells[2].update(outputs=[]), "a cell tagged keep_output has none"),
+            (
+                lambda nb: nb.cells[3].update(execution_count=7),
+                "holds outputs of cells not tagged keep_output",
+            ),
+        ],
+    )
     def test_check_says_what_is_out_of_step(self, tree, change, problem):
         book.sync_notebooks()
         path = chapter(tree).with_suffix(".ipynb")
@@ -266,7 +308,7 @@ class TestPairs:
 
     def test_copies_for_nbval_run_at_smoke_and_compare_what_is_kept(self, tree):
         book.sync_notebooks()
-        copy = nbformat.read(book.nbval_copies() / "notebooks/ee443/01-first.ipynb", as_version=4)
+        copy = nbformat.read(notebooks.nbval_copies() / "notebooks/ee443/01-first.ipynb", as_version=4)
         assert any('profile = "smoke"' in cell.source for cell in copy.cells)
         checked = [cell for cell in copy.cells if "nbval-check-output" in cell.metadata.get("tags", [])]
         assert [cell.outputs[0].text for cell in checked] == ["one half is 0.5\n"]
@@ -280,16 +322,18 @@ class TestTheRealNotebooks:
     def test_pairs_are_in_step(self):
         assert book.sync_notebooks(check=True) == []
 
-    @pytest.mark.parametrize("source", book.pairs(ROOT), ids=lambda p: p.stem)
+    @pytest.mark.parametrize("source", notebooks.pairs(ROOT), ids=lambda p: p.stem)
     def test_source_survives_the_round_trip(self, source):
         import jupytext
 
         first = jupytext.reads(source.read_text(), fmt="py:percent")
         again = jupytext.reads(jupytext.writes(first, fmt="py:percent"), fmt="py:percent")
-        assert [(c.cell_type, c.source, c.metadata) for c in first.cells] == [(c.cell_type, c.source, c.metadata) for c in again.cells]
+        assert [(c.cell_type, c.source, c.metadata) for c in first.cells] == [
+            (c.cell_type, c.source, c.metadata) for c in again.cells
+        ]
 
     @pytest.mark.parametrize("entry", [e for e in book.entries(ROOT) if e.is_chapter], ids=lambda e: e.name)
     def test_chapters_take_the_same_parameters_and_check_an_output(self, entry):
-        notebook = book.read_notebook(entry.source)
-        assert {"profile", "data", "seeds", "budget", "store"} <= set(book.notebook_parameters(notebook))
-        assert any(book._keeps_output(cell) for cell in notebook.cells)
+        notebook = notebooks.read_notebook(entry.source)
+        assert {"profile", "data", "seeds", "budget", "store"} <= set(notebooks.notebook_parameters(notebook))
+        assert any(notebooks._keeps_output(cell) for cell in notebook.cells)

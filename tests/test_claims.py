@@ -6,7 +6,7 @@ import math
 import pytest
 
 from lt_lib.lab import claims
-from lt_lib.lab.claims import claims_table
+from lt_lib.lab.claims import average_row, claims_table
 from lt_lib.lab.records import Record, Store, spec_digest
 from lt_lib.lab.report import estimate
 from lt_lib.lab.spec import load, resolve
@@ -233,6 +233,40 @@ def test_html_escapes_and_shows_both_halves():
     assert page.count("<tr>") == 7
     assert "on the printed numbers" in page
     assert "on records" in page
+
+
+# --- the average row
+
+
+def test_average_row_recomputes_print_and_averages_records():
+    frame = average_row(records()).frame.set_index("method")
+    assert list(frame.index) == list(claims.METHODS)[1:]
+    assert frame["printed"].tolist() == [0.024, 0.019, 0.015, 0.030, 0.079]
+    assert frame["recomputed"].round(4).tolist() == [0.0253, 0.0187, 0.0173, 0.0305, 0.0786]
+    assert frame["rounds"].tolist() == [False, True, False, True, True]
+    assert frame.loc["Stacking / WL", "run"] == pytest.approx(0.12)
+    assert frame.loc["Bagging / WL", "run"] == pytest.approx(0.01)
+    assert (frame["run_n"] == 3).all()
+
+
+def test_average_row_without_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "evidence_dir", lambda: tmp_path)
+    table = average_row([])
+    assert table.frame["run"].isna().all()
+    assert (table.frame[["run_n", "evidence_n"]] == 0).all(axis=None)
+    some = [r for r in records(seeds=1) if not r.key.startswith("stacking-weighted")]
+    table = average_row(some)
+    assert table.frame["run_n"].tolist() == [1, 1, 1, 1, 0]
+    assert "nan" not in table._repr_html_().lower()
+
+
+def test_average_row_takes_the_strongest_evidence(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    for r in records(profile="laptop", data="embedded") + records(seeds=2, profile="laptop", data="real"):
+        store.write(r)
+    monkeypatch.setattr(claims, "evidence_dir", lambda: tmp_path)
+    frame = average_row([]).frame
+    assert (frame["evidence_n"] == 2).all()
 
 
 # --- parts

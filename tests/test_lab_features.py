@@ -9,7 +9,7 @@ from lt_lib.lab import LabError
 from lt_lib.lab.errors import BudgetEnded
 from lt_lib.lab.features import CHUNK, FeatureBank, augmented, build, normalisation, prepare
 from lt_lib.lab.spec import Backbone, Pretraining
-from lt_lib.models import create, fold_batchnorm, freeze, keep_norms_frozen
+from lt_lib.models import create, fold_batchnorm, keep_norms_frozen
 
 PLAIN = Backbone(name="test_efficientnet", pretrained=False, resolution=32)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
-from lt_lib.lab import digests
+from lt_lib.lab import Store, compare, difference, digests, estimate, load, run, selections, verdict
 from lt_lib.lab.records import Record
 from lt_lib.lab.report import badge, provenance
 from lt_lib.lab.spec import resolve

@@ -9,10 +9,9 @@ import time
 
 import pytest
 import torch
-
 from conftest import EXPERIMENT
-from lt_lib.lab import LabError, Store, artifact, load, plan, run
-from lt_lib.lab import training
+
+from lt_lib.lab import LabError, Store, artifact, load, plan, run, training
 from lt_lib.lab.records import short
 
 SERVER = multiprocessing.get_context("forkserver")      # imports torch once; every child is then a quick fork

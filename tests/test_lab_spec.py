@@ -3,8 +3,8 @@
 import copy
 
 import pytest
-
 from conftest import EXPERIMENT, write_experiment
+
 from lt_lib.lab import LabError, experiments, load, plan
 from lt_lib.lab.spec import resolve
 

@@ -1,4 +1,4 @@
-"""The faces of the environment agree: pyproject.toml, requirements.lock, environment.yml, Makefile, workflow, versions."""
+"""The faces of the environment agree: pyproject.toml, the lock, environment.yml, Makefile, workflow."""
 
 import re
 import tomllib
@@ -27,12 +27,21 @@ def locked() -> list[tuple[Requirement, list[str]]]:
 
 def for_python(version: str, platform: str) -> dict[str, Version]:
     """What the lock installs on one Python and system."""
-    where = {"python_version": version, "python_full_version": f"{version}.9", "sys_platform": platform,
-             "platform_system": {"linux": "Linux", "darwin": "Darwin"}[platform], "os_name": "posix",
-             "platform_machine": {"linux": "x86_64", "darwin": "arm64"}[platform], "implementation_name": "cpython",
-             "platform_python_implementation": "CPython"}
-    return {canonicalize_name(r.name): Version(next(iter(r.specifier)).version)
-            for r, _ in locked() if r.marker is None or r.marker.evaluate(where)}
+    where = {
+        "python_version": version,
+        "python_full_version": f"{version}.9",
+        "sys_platform": platform,
+        "platform_system": {"linux": "Linux", "darwin": "Darwin"}[platform],
+        "os_name": "posix",
+        "platform_machine": {"linux": "x86_64", "darwin": "arm64"}[platform],
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+    }
+    return {
+        canonicalize_name(r.name): Version(next(iter(r.specifier)).version)
+        for r, _ in locked()
+        if r.marker is None or r.marker.evaluate(where)
+    }
 
 
 def test_every_locked_requirement_is_pinned_and_hashed():
@@ -54,7 +63,9 @@ def test_the_lock_satisfies_what_the_project_asks_for(python, platform):
     extras = PROJECT["optional-dependencies"]
     for text in PROJECT["dependencies"] + extras["book"] + extras["test"]:
         wanted = Requirement(text)
-        assert wanted.specifier.contains(found[canonicalize_name(wanted.name)]), f"{text}: locked {found.get(wanted.name)}"
+        assert wanted.specifier.contains(found[canonicalize_name(wanted.name)]), (
+            f"{text}: locked {found.get(wanted.name)}"
+        )
 
 
 def test_conda_environment_is_a_face_of_the_lock():
@@ -67,7 +78,9 @@ def test_conda_environment_is_a_face_of_the_lock():
 
 
 def test_python_versions_agree_everywhere():
-    assert [v for v in ("3.10", *SUPPORTED, "3.14") if Version(v) in SpecifierSet(PROJECT["requires-python"])] == list(SUPPORTED)
+    assert [
+        v for v in ("3.10", *SUPPORTED, "3.14") if Version(v) in SpecifierSet(PROJECT["requires-python"])
+    ] == list(SUPPORTED)
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == list(SUPPORTED)
     assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text()

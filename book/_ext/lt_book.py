@@ -1,4 +1,4 @@
-"""Sphinx: a download button for the percent script of a notebook page, beside the theme's button for the notebook."""
+"""Sphinx: a download button for the percent script of a notebook page, beside that for the notebook."""
 
 import shutil
 from pathlib import Path

@@ -30,6 +30,8 @@ lab.status_page()
 
 # %% [markdown]
 # ## This build
+#
+# Noted when this page was executed.
 
 # %% tags=["remove-input"]
 here = [{"what": name, "value": value} for name, value in environment().items()]

@@ -150,12 +150,12 @@ def build(
 
     Args:
         profile, data, seeds, store: papermill parameters of every chapter; the last two only if given.
-        budget: minutes for all chapters together. Each is told what is left; none counts as up to date afterwards.
-        chapters: execute and show these alone (names as for `find_chapter`); part of a book is not checked strictly.
+        budget: minutes for all chapters together. Each is told what is left; none is up to date afterwards.
+        chapters: execute and show only these (names as for `find_chapter`); warnings are then no errors.
         force: execute and build everything again.
 
     Raises:
-        LabError: a chapter fails (those executed before it are kept), Jupyter Book warns, or a package is missing.
+        LabError: a chapter fails (those before it are kept), Jupyter Book warns, or a package is missing.
     """
     _need_book_extra()
     started = time.monotonic()
@@ -164,14 +164,8 @@ def build(
     if chapters:
         wanted = [find_chapter(name) for name in chapters]
         listed = [entry for entry in listed if not entry.is_chapter or entry.source in wanted]
-    given = {
-        "profile": profile,
-        "data": data,
-        "seeds": seeds,
-        "budget": budget,
-        "store": store and str(store),
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    asked = {"seeds": seeds, "budget": budget, "store": store and str(store)}
+    given = {"profile": profile, "data": data, **{k: v for k, v in asked.items() if v is not None}}
     base = root / "_build" / f"{profile}-{data}"
     base.mkdir(parents=True, exist_ok=True)
     with FileLock(base / ".lock", timeout=-1):
@@ -183,11 +177,8 @@ def build(
 
 
 def _need_book_extra() -> None:
-    missing = [
-        name
-        for name in ("jupyter_book", "papermill", "jupytext", "sphinx_exercise")
-        if find_spec(name) is None
-    ]
+    needed = ("jupyter_book", "papermill", "jupytext", "sphinx_exercise")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise LabError(f"the book needs {', '.join(missing)}: pip install 'lt_lib[book]', or use `make book`")
 
@@ -195,17 +186,15 @@ def _need_book_extra() -> None:
 def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, force: bool) -> None:
     """Bring src/**.ipynb up to date: chapters first, then the pages that count what the chapters left."""
     common, begun = _common_digest(root), time.monotonic()
-    notebooks = sorted(
-        (entry for entry in listed if entry.is_notebook), key=lambda entry: not entry.is_chapter
-    )
+    chapters = [entry for entry in listed if entry.is_chapter]
+    notebooks = chapters + [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
     any_new = False
     for position, entry in enumerate(notebooks, 1):
         notebook = read_notebook(entry.source)
-        digest = _digest([common, entry.source.read_text(encoding="utf-8"), given])
-        executed, state = (
-            base / "src" / f"{entry.name}.ipynb",
-            base / "state" / f"{entry.name.replace('/', '--')}.json",
-        )
+        around = [] if entry.is_chapter else [chapter.name for chapter in chapters]
+        digest = _digest([common, entry.source.read_text(encoding="utf-8"), given, around])
+        executed = base / "src" / f"{entry.name}.ipynb"
+        state = base / "state" / f"{entry.name.replace('/', '--')}.json"
         current = executed.is_file() and state.is_file() and json.loads(state.read_text())["digest"] == digest
         if current and not force and "budget" not in given and (entry.is_chapter or not any_new):
             continue
@@ -227,15 +216,10 @@ def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, 
 
 def _common_digest(root: Path) -> str:
     """Everything that can change what a chapter shows, its own source and parameters apart."""
-    library = sorted((root / "lt_lib").rglob("*.py"))
-    facts = [
-        p
-        for name in ("experiments", "published", "records")
-        for p in sorted((root / "book" / name).rglob("*"))
-        if p.is_file()
-    ]
-    lock = [root / "requirements.lock", root / "_toc.yml"]
-    files = [p for p in library + facts + lock if p.is_file() and "/." not in p.relative_to(root).as_posix()]
+    files = [root / "requirements.lock", *(root / "lt_lib").rglob("*.py")]
+    for name in ("experiments", "published", "records"):
+        files += (root / "book" / name).rglob("*")
+    files = sorted(p for p in files if p.is_file() and "/." not in p.relative_to(root).as_posix())
     return _digest([sys.version] + [[p.relative_to(root).as_posix(), _file_digest(p)] for p in files])
 
 
@@ -277,7 +261,7 @@ def _toc(root: Path, listed: list[Entry]) -> dict:
 
 
 def _config(root: Path, given: dict) -> dict:
-    """`_config.yml` with what is known only now: profile and data for the footer, an address for launch buttons."""
+    """`_config.yml` with what is known only now: profile and data for the footer, an address for buttons."""
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     stamp = f"profile <code>{given['profile']}</code>, <code>{given['data']}</code> data"
     config["html"]["extra_footer"] = f"<p>The column <em>this run</em>: {stamp}.</p>"
@@ -285,7 +269,7 @@ def _config(root: Path, given: dict) -> dict:
     if address:
         if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+", address):
             raise LabError(
-                f"LT_REPOSITORY_URL is {address!r}; it must look like https://github.com/NAME/REPOSITORY"
+                f"LT_REPOSITORY_URL is {address!r}, not of the form https://github.com/NAME/REPOSITORY"
             )
         branch = os.environ.get("LT_REPOSITORY_BRANCH", "main")
         config["repository"] = {"url": address, "branch": branch, "path_to_book": ""}
@@ -300,10 +284,8 @@ def _build_html(base: Path, listed: list[Entry], strict: bool, force: bool) -> P
     files = {p.relative_to(src).as_posix(): _file_digest(p) for p in sorted(src.rglob("*")) if p.is_file()}
     # what every page shows: a change here must reach pages whose own source did not change
     shared = {n: d for n, d in files.items() if not n.endswith((".ipynb", ".md", ".py")) or "/_ext/" in n}
-    now = {
-        "files": _digest([files, strict]),
-        "shared": _digest([shared, sorted(files), _headings(src, listed)]),
-    }
+    headings = [_heading(entry) for entry in listed]
+    now = {"files": _digest([files, strict]), "shared": _digest([shared, sorted(files), headings])}
     before = json.loads(state.read_text()) if state.is_file() else {}
     index = html / "index.html"
     if index.is_file() and before.get("files") == now["files"] and not force:
@@ -315,39 +297,22 @@ def _build_html(base: Path, listed: list[Entry], strict: bool, force: bool) -> P
     flags = ["-n", "-W", "--keep-going"] if strict else []
     entry_point = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", entry_point, "build", str(src), "--path-output", str(base), *flags]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=base)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=base)
     said = PAINT.sub("", done.stdout.decode(errors="replace"))
     log = base / "build.log"
     log.write_text(said, encoding="utf-8")
-    warnings = [
-        line.replace(f"{src}/", "")
-        for line in said.splitlines()
-        if re.search(r"\b(WARNING|ERROR|CRITICAL):", line)
-    ]
-    for line in warnings[:20]:
-        say(f"  {line}")
+    warnings = [line for line in said.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL):", line)]
+    for line in warnings[:20] if warnings else said.splitlines()[-5:] if done.returncode else []:
+        say(f"  {line.replace(f'{src}/', '')}")
     if done.returncode or not index.is_file():
         # a page with a warning counts as built for Sphinx and would pass next time: start afresh then
         shutil.rmtree(base / "_build" / ".doctrees", ignore_errors=True)
-        last = (
-            ""
-            if warnings
-            else f"; it ends with: {said.strip().splitlines()[-1] if said.strip() else 'nothing'}"
-        )
-        raise LabError(f"Jupyter Book found {len(warnings)} problems; everything it said is in {log}{last}")
+        raise LabError(f"Jupyter Book stopped with {len(warnings)} warnings; everything it said is in {log}")
     write_if_changed(state, json.dumps(now).encode())
     return index
 
 
-def _headings(src: Path, listed: list[Entry]) -> list[str]:
-    """First heading of each page: they stand in every page's sidebar."""
-    texts = [
-        (src / entry.source.relative_to(entry.source.parents[len(Path(entry.name).parts) - 1]))
-        for entry in listed
-    ]
-    return [
-        next(
-            (line for line in t.read_text(encoding="utf-8").splitlines() if re.match(r"(# )?# \w", line)), ""
-        )
-        for t in texts
-    ]
+def _heading(entry: Entry) -> str:
+    """First heading of a page, which stands in every page's sidebar."""
+    lines = entry.source.read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if re.match(r"(# )?# \w", line)), "")

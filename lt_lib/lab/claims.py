@@ -18,7 +18,7 @@ from lt_lib.lab.audit import agrees, parameter_count
 from lt_lib.lab.paths import evidence_dir, published_dir
 from lt_lib.lab.published import printed, published, value
 from lt_lib.lab.records import Record, Store, spec_digest
-from lt_lib.lab.report import Estimate, Table, badge, badge_html, estimate, is_fresh
+from lt_lib.lab.report import STRENGTH, Estimate, Table, badge, badge_html, estimate, is_fresh
 from lt_lib.lab.spec import load, resolve
 
 EXPERIMENTS = ("ee443-results", "ee443-fig4")
@@ -130,6 +130,56 @@ def claims_table(profile: str = "laptop", data: str = "real", records: list[Reco
         )
     caption = f"Claims of ee443 on {profile} + {data}: {scope(profile, data)}. Differences of accuracy, "
     return Table(pd.DataFrame(plain), lines, caption + "paired over seeds, mean ± 95 % interval")
+
+
+def average_row(records: list[Record]) -> Table:
+    """The last line of ee443's results table: average improvement over the baseline at the three ratios.
+
+    Args:
+        records: what `run` returned for ee443-results.
+
+    Returns:
+        A table, one line a method. Its frame: method, printed, recomputed (from the printed accuracies),
+        rounds (whether that rounds to the printed one), evidence, evidence_half, evidence_n, run, run_half,
+        run_n.
+
+    Source: ee443, "Results", row "Average Improvement"; audit D01 to D03.
+    """
+    facts = published(work="ee443")
+    here = _given(records, records[0].profile, records[0].data) if records else {}
+    filed = [_committed(*kind) for kind in STRENGTH]
+    lines, plain = [], []
+    for method in list(METHODS)[1:]:
+        text = printed(metric="average_improvement", method=method, facts=facts)
+        gain = _gain(facts, method)
+        run, own = _improvement(here, method)
+        there, known = next((found for s in filed if (found := _improvement(s, method))[0]), (None, ()))
+        lines.append(
+            {
+                "": html.escape(method),
+                "printed": text,
+                "recomputed from print": f"{gain:.4f}" + ("" if agrees(text, gain) else " (differs)"),
+                "committed evidence": f"{_signed(there)}<br>{badge_html(list(known))}" if there else "–",
+                "this run": f"{_signed(run)}<br>{badge_html(list(own))}" if run else "–",
+            }
+        )
+        line = {"method": method, "printed": float(text), "recomputed": gain, "rounds": agrees(text, gain)}
+        for name, est in (("evidence", there), ("run", run)):
+            mean, half, n = (est.mean, est.half, est.n) if est else (None, None, 0)
+            line |= {name: mean, f"{name}_half": half, f"{name}_n": n}
+        plain.append(line)
+    caption = "average improvement in accuracy over the baseline at ratios " + ", ".join(RATIOS)
+    return Table(pd.DataFrame(plain), lines, f"{caption}; mean ± 95 % interval over seeds")
+
+
+def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[Record, ...]]:
+    """Average improvement of a method and the records behind it; None where rows are missing."""
+    rows, base = _rows(method), _rows("Baseline")
+    try:
+        seeds = _seeds(samples, rows + base)
+    except _NoRecord:
+        return None, ()
+    return _difference(samples, seeds, rows, base), _behind(samples, seeds, rows)
 
 
 def scope(profile: str, data: str) -> str:

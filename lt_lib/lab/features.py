@@ -50,8 +50,8 @@ def keep_memory() -> None:
 def augmented(images: np.ndarray, pairs: np.ndarray) -> Tensor:
     """Augmented copies as in the released code of `ee443`: each of three changes with probability one half.
 
-    Shift up to 5 %, scale within 15 %, rotation within 15 degrees; red, green and blue shifted by up to 15 levels; brightness and
-    contrast within 20 %.
+    Shift up to 5 % of the side, scale within 15 %, rotation within 15 degrees, borders reflected; red, green and blue shifted by up
+    to 15 levels; contrast and brightness within 20 %.
 
     Args:
         images: (M, H, W, 3) uint8.
@@ -62,25 +62,18 @@ def augmented(images: np.ndarray, pairs: np.ndarray) -> Tensor:
 
     Source: ee443 released notebook (albumentations pipeline); methods.md A13.
     """
-    from torchvision.transforms.v2 import InterpolationMode
-    from torchvision.transforms.v2 import functional as V
-
-    out = []
-    for image, pair in zip(torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2), pairs.tolist()):
-        rng = np.random.default_rng([443, *pair])
-        if rng.random() < 0.5:
-            size = image.shape[-1]
-            shift = [float(v) for v in rng.uniform(-0.05, 0.05, 2) * size]
-            image = V.affine(image, angle=float(rng.uniform(-15, 15)), translate=shift, scale=float(rng.uniform(0.85, 1.15)),
-                             shear=[0.0, 0.0], interpolation=InterpolationMode.BILINEAR)
-        shown = image.float()
-        if rng.random() < 0.5:
-            shown = shown + torch.from_numpy(rng.uniform(-15, 15, (3, 1, 1))).float()
-        if rng.random() < 0.5:
-            contrast, brightness = rng.uniform(-0.2, 0.2, 2)
-            shown = shown * (1 + contrast) + 255 * brightness
-        out.append(shown.round().clamp(0, 255).to(torch.uint8))
-    return torch.stack(out)
+    draws = [np.random.default_rng([443, *pair]) for pair in pairs.tolist()]
+    on = torch.tensor(np.array([rng.random(3) for rng in draws])) < 0.5
+    unit = torch.tensor(np.array([rng.uniform(-1, 1, 9) for rng in draws]), dtype=torch.float32)
+    shift, grow, turn, tint, light = unit[:, :2] * 0.1, 1 + 0.15 * unit[:, 2], torch.deg2rad(15 * unit[:, 3]), unit[:, 4:7], unit[:, 7:]
+    plain = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    back = torch.stack([torch.stack([turn.cos(), turn.sin()], 1), torch.stack([-turn.sin(), turn.cos()], 1)], 1) / grow.view(-1, 1, 1)
+    grid = F.affine_grid(torch.cat([back, shift.unsqueeze(2)], 2), plain.shape, align_corners=False)
+    moved = F.grid_sample(plain, grid, padding_mode="reflection", align_corners=False)
+    x = torch.where(on[:, 0].view(-1, 1, 1, 1), moved, plain)
+    x = torch.where(on[:, 1].view(-1, 1, 1, 1), x + 15 * tint.view(-1, 3, 1, 1), x)
+    lit = x * (1 + 0.2 * light[:, :1, None, None]) + 51 * light[:, 1:, None, None]
+    return torch.where(on[:, 2].view(-1, 1, 1, 1), lit, x).round().clamp(0, 255).to(torch.uint8)
 
 
 def prepare(images: Tensor, resolution: int, mean: Tensor, std: Tensor) -> Tensor:

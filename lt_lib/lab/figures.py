@@ -91,16 +91,12 @@ def baselines(records: list[Record]) -> Figure:
 
 def differences(pairs: dict[str, tuple[list[Record], list[Record]]], metric: str = "accuracy", selection: str = "last") -> Figure:
     """Paired differences, first minus second, one line a label, against a line at zero; committed evidence beside this run."""
-    index, files, shown = Store(evidence_dir()).by_spec(), {}, []
+    index, shown = Store(evidence_dir()).by_spec(), []
     pairs = {label: pair for label, pair in pairs.items() if all(pair)}
     fig, ax = plt.subplots(figsize=(5.4, 1.6 + 0.42 * len(pairs)))
     ax.axvline(0, color="0.3", lw=1)
     for y, (label, pair) in enumerate(reversed(pairs.items())):
-        filed = []
-        for own in pair:
-            experiment = files.setdefault(own[0].experiment, load(own[0].experiment))
-            row = next(r for r in experiment.rows if r.key == own[0].key)
-            filed.append(_on_file(experiment, row, own, index))
+        filed = [_filed(own, index) for own in pair]
         for (first, second), offset, colour, mark in ((filed, -0.2, GREEN, "s"), (pair, 0, BLUE, "o")):
             if {r.seed for r in first} & {r.seed for r in second}:
                 _mark(ax, difference(first, second, metric, selection), y + offset, first, colour, mark)
@@ -192,30 +188,31 @@ def augmented_copies(dataset, label: int = -1, ratio: float = 0.02, images: int 
 
 def validation_gap(records: list[Record]) -> Figure:
     """Accuracy of the last epoch on the validation images and on the test images, one line a row and variant."""
-    rows = {row.key: row.label for row in load(records[0].experiment).rows}
-    fig, ax = plt.subplots(figsize=(5.4, 1.6 + 0.36 * len(group(records))))
-    names = []
-    for y, ((_, key, variant), ours) in enumerate(reversed(group(records).items())):
-        held = estimate(r.history["learners"][0]["val_accuracy"][-1] for r in ours)
-        test = estimate(r.metric() for r in ours)
-        ax.plot([held.mean, test.mean], [y, y], color="0.75", lw=1.5, zorder=1)
-        for est, mark, colour, label in ((test, "o", BLUE, "test"), (held, "^", RED, "validation")):
-            ax.errorbar(est.mean, y, xerr=est.half, fmt="none", color=colour, capsize=3)
-            ax.plot(est.mean, y, mark, color=colour, ms=7, mew=1.6, mfc=colour if _judged(ours) else "white", label=_once(ax, label))
-        names.append(f"{rows[key]}, {variant}")
-    ax.set(yticks=range(len(names)), yticklabels=names, xlabel="accuracy", ylim=(-0.6, len(names) - 0.4))
-    ax.grid(axis="y", visible=False)
-    _legend(fig, ax)
-    _foot(fig, records)
+    rows = {(r.experiment, row.key): row.label for r in records[:1] for row in load(r.experiment).rows}
+    panels = _panels({f"{rows[key[:2]]}, {key[2]}": ours for key, ours in group(records).items()})
+    fig, axes = _stacked(panels, 0.6 + 0.36 * len(group(records)))
+    for ax, shown in zip(axes, panels.values()):
+        for y, ours in enumerate(reversed(shown.values())):
+            held = estimate(r.history["learners"][0]["val_accuracy"][-1] for r in ours)
+            test = estimate(r.metric() for r in ours)
+            ax.plot([held.mean, test.mean], [y, y], color="0.75", lw=1.5, zorder=1)
+            for est, mark, colour, label in ((test, "o", BLUE, "test"), (held, "^", RED, "validation")):
+                ax.errorbar(est.mean, y, xerr=est.half, fmt="none", color=colour, capsize=3)
+                ax.plot(est.mean, y, mark, color=colour, ms=7, mew=1.6, mfc=colour if _judged(ours) else "white",
+                        label=_once(ax, label))
+        ax.set(yticks=range(len(shown)), yticklabels=list(reversed(shown)), ylim=(-0.6, len(shown) - 0.4))
+        ax.grid(axis="y", visible=False)
+    axes[-1].set_xlabel("accuracy")
+    _legend(fig, axes[-1])
+    _foot(fig, [r for shown in panels.values() for found in shown.values() for r in found])
     return fig
 
 
 def weight_shares(ratio: float = 0.005) -> Figure:
     """Share of each class in the weights of a whole training list, under each scheme."""
     counts = torch.tensor(ee443_counts(ratio))
-    schemes = {"no weights": torch.ones(len(counts)), "ISNS": class_weights(counts, "isns"),
-               "ENS, 0.99": class_weights(counts, "ens", beta=0.99), "ENS, 0.999": class_weights(counts, "ens", beta=0.999),
-               "INS": class_weights(counts, "ins")}
+    schemes = {"no weights": torch.ones(len(counts)), "INS": class_weights(counts, "ins"), "ISNS": class_weights(counts, "isns"),
+               "ENS 0.999": class_weights(counts, "ens", beta=0.999), "ENS 0.99": class_weights(counts, "ens", beta=0.99)}
     fig, ax = plt.subplots(figsize=(5.4, 3.6))
     for (label, weights), colour, style in zip(schemes.items(), PALETTE, LINES):
         shares = weights * counts / (weights * counts).sum()
@@ -227,21 +224,21 @@ def weight_shares(ratio: float = 0.005) -> Figure:
 
 def weighting_curves(records: list[Record], ratio: float = 0.02) -> Figure:
     """Fig 4: training loss against step for each weighting scheme, mean over seeds with the range as a band."""
-    fig, ax = plt.subplots(figsize=(5.4, 3.8))
-    labels = {row.key: row.label.split(",")[0] for row in load("ee443-fig4").rows}
-    wanted = [k for k in dict.fromkeys(r.key for r in records) if k.endswith(f"-{ratio:g}")]
-    shown = []
-    for key, colour, style in zip(wanted, PALETTE, LINES):
-        ours = [r for r in records if r.key == key]
-        curves = np.array([r.history["learners"][0]["train_loss"] for r in ours])
-        first = ours[0]
-        step = -(-first.sizes["train"][0] // first.spec.optimizer.batch_size) * np.arange(1, curves.shape[1] + 1)
-        ax.plot(step, curves.mean(0), color=colour, ls=style, lw=2, label=labels[key])
-        ax.fill_between(step, curves.min(0), curves.max(0), color=colour, alpha=0.15, lw=0)
-        shown += ours
-    ax.set(xlabel="training step (batches)", ylabel="training loss (weighted mean, nats)")
-    _legend(fig, ax)
-    _foot(fig, shown)
+    rows = {row.label.split(",")[0]: row.key for row in load("ee443-fig4").rows if row.key.endswith(f"-{ratio:g}")}
+    panels = _panels({label: [r for r in records if r.key == key] for label, key in rows.items()})
+    fig, axes = _stacked(panels, 3.2)
+    for ax, shown in zip(axes, panels.values()):
+        for label, colour, style in zip(rows, PALETTE, LINES):
+            if label in shown:
+                curves = np.array([r.history["learners"][0]["train_loss"] for r in shown[label]])
+                first = shown[label][0]
+                step = -(-first.sizes["train"][0] // first.spec.optimizer.batch_size) * np.arange(1, curves.shape[1] + 1)
+                ax.plot(step, curves.mean(0), color=colour, ls=style, lw=2, label=label)
+                ax.fill_between(step, curves.min(0), curves.max(0), color=colour, alpha=0.15, lw=0)
+        ax.set_ylabel("training loss")
+    axes[-1].set_xlabel("training step (batches)")
+    _legend(fig, axes[-1])
+    _foot(fig, [r for shown in panels.values() for found in shown.values() for r in found])
     return fig
 
 
@@ -353,7 +350,7 @@ def staircase(records: list[Record]) -> Figure:
         filed[key] = _on_file(experiment, next(r for r in experiment.rows if r.key == key), found, index)
     panels = [("published", shown), ("committed evidence", {k: v for k, v in filed.items() if v}), ("this run", own)]
     panels = [(title, values) for title, values in panels if values]
-    fig, axes = plt.subplots(1, len(panels), figsize=(5.6, 3.8), sharey=True)
+    fig, (axes,) = plt.subplots(1, len(panels), figsize=(5.6, 3.8), sharey=True, squeeze=False)
     bars = (("baseline-full", 0.84, "0.85", "baseline, full data"), ("stacking-weighted", 0.6, BLUE, "stacking + weighted loss"),
             ("baseline", 0.34, ORANGE, "baseline on the tail"))
     for ax, (title, values) in zip(axes, panels):
@@ -402,15 +399,18 @@ def recall_by_class(runs: dict[str, list[Record]], window: int = 5) -> Figure:
         runs: label of a curve -> its records.
         window: classes averaged, odd.
     """
-    fig, ax = plt.subplots(figsize=(5.4, 3.6))
-    for (label, ours), colour, style in zip(runs.items(), PALETTE, LINES):
-        if ours:
-            recall = np.nanmean(np.array([r.per_class["recall"] for r in ours], dtype=float), axis=0)
-            smooth = np.convolve(np.pad(recall, window // 2, mode="edge"), np.ones(window) / window, mode="valid")
-            ax.plot(smooth, color=colour, ls=style, lw=2, label=label)
-    ax.set(xlabel="class, head to tail", ylabel=f"recall (mean of {window} neighbours)", ylim=(0, 1))
-    _legend(fig, ax)
-    _foot(fig, [r for ours in runs.values() for r in ours])
+    panels = _panels(runs)
+    fig, axes = _stacked(panels, 3.2, sharey=True)
+    for ax, shown in zip(axes, panels.values()):
+        for label, colour, style in zip(runs, PALETTE, LINES):
+            if label in shown:
+                recall = np.nanmean(np.array([r.per_class["recall"] for r in shown[label]], dtype=float), axis=0)
+                smooth = np.convolve(np.pad(recall, window // 2, mode="edge"), np.ones(window) / window, mode="valid")
+                ax.plot(smooth, color=colour, ls=style, lw=2, label=label)
+        ax.set(ylabel="recall", ylim=(0, 1))
+    axes[-1].set_xlabel(f"class, head to tail (means of {window} neighbours)")
+    _legend(fig, axes[-1])
+    _foot(fig, [r for shown in panels.values() for found in shown.values() for r in found])
     return fig
 
 
@@ -439,6 +439,31 @@ def _on_file(experiment, row, own: list[Record], index: dict) -> list[Record]:
     filed = best_evidence(experiment, row, own[0].variant, index)
     same = filed and (filed[0].profile, filed[0].data) == (own[0].profile, own[0].data)
     return [] if same else filed
+
+
+def _filed(own: list[Record], index: dict) -> list[Record]:
+    """`_on_file` for the row that the records belong to."""
+    if not own:
+        return []
+    experiment = load(own[0].experiment)
+    return _on_file(experiment, next(r for r in experiment.rows if r.key == own[0].key), own, index)
+
+
+def _panels(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[Record]]]:
+    """Runs by label, as panels: the committed evidence for them, if there is any, above this run."""
+    index = Store(evidence_dir()).by_spec()
+    filed = {label: found for label, own in runs.items() if (found := _filed(own, index))}
+    own = {label: records for label, records in runs.items() if records}
+    return {"committed evidence": filed, "this run": own} if filed else {"this run": own}
+
+
+def _stacked(panels: dict, height: float, **shared):
+    """A figure with one axes a panel, one above the other, titled when there are several."""
+    fig, axes = plt.subplots(len(panels), 1, figsize=(5.4, 0.9 + (height - 0.5) * len(panels)), sharex=True, squeeze=False, **shared)
+    for ax, title in zip(axes.flat, panels):
+        if len(panels) > 1:
+            ax.set_title(title, loc="left", fontsize=10)
+    return fig, list(axes.flat)
 
 
 def _judged(records: list[Record]) -> bool:

@@ -1,7 +1,7 @@
 """Notebooks: executed with papermill, and each kept in step with the percent script it is written in.
 
-A chapter is a percent script (`notebooks/<work>/NN-slug.py`) with a notebook beside it, stripped but for cells
-tagged `keep_output`; so is a page that shows numbers (`book/pages/*.py`). The script is the source.
+A chapter is a percent script (`notebooks/<work>/NN-slug.py`), its source, and a notebook beside it, stripped
+but for cells tagged `keep_output`. So is a page that shows numbers (`book/pages/*.py`).
 
     python -m lt_lib.lab.notebooks sync [FILE.py ...]     make every .ipynb (or these) from its .py
     python -m lt_lib.lab.notebooks nbval                  copies for nbval in _build/nbval
@@ -43,7 +43,7 @@ def execute_chapter(source: Path, out: Path, parameters: dict | None = None, pro
         `out`.
 
     Raises:
-        LabError: an unknown parameter; a cell that raises (chapter, cell and exception are named); a dead kernel.
+        LabError: an unknown parameter; a cell that raises (the message names it); a kernel that died.
     """
     source, out = Path(source), Path(out).resolve()
     if not source.is_file():
@@ -205,7 +205,7 @@ def _kernel():
 
 
 def _failure(label: str, error, half: Path) -> str:
-    """One message from papermill's exception: chapter, cell, line, exception; the traceback goes into a file."""
+    """One message from papermill's: chapter, cell, line, exception; the traceback goes into a file."""
     plain = PAINT.sub("", "\n".join(error.traceback))
     report = half.with_name("traceback.txt")
     report.write_text(plain + "\n", encoding="utf-8")
@@ -271,7 +271,7 @@ def pairs(root: Path | None = None) -> list[Path]:
 
 
 def sync_notebooks(paths: list[Path] | None = None, check: bool = False) -> list[str]:
-    """Make each .ipynb from its .py: stripped, but for the outputs of cells tagged `keep_output`, run at profile smoke.
+    """Make each .ipynb from its .py: no outputs but of cells tagged `keep_output`, run at profile smoke.
 
     Args:
         paths: scripts to treat; all pairs if not given.
@@ -347,6 +347,7 @@ def nbval_copies(out: Path | None = None) -> Path:
         for cell in notebook.cells:
             if _keeps_output(cell):
                 cell.metadata["tags"] = [*cell.metadata["tags"], "nbval-check-output"]
+                cell.execution_count = 1  # nbval refuses outputs of a cell that never ran
         if "profile" in known:
             smoke, named = {"profile": "smoke"}, {"kernel_name": "python3", "language": "python"}
             notebook = parameterize_notebook(_for_papermill(notebook), smoke, **named)

@@ -29,7 +29,7 @@ from lt_lib.lab.progress import say
 from lt_lib.lab.records import Record, Store, atomic_write, record_id, short, spec_digest
 from lt_lib.lab.spec import DATA, PROFILES, Experiment, Spec, load, nearest, resolve, seeds_of
 
-GROUP = 16
+GROUP = 32
 ROOTS = {"probe": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_heads", "lt_lib.lab.training:summarise",
                    "lt_lib.lab.features:FeatureBank"),
          "finetune": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_learner", "lt_lib.lab.training:summarise")}

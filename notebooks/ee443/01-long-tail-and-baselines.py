@@ -126,7 +126,7 @@ print("{:,} weights to learn".format(
 #
 # The defaults need no network and no GPU, at a price that every number below carries on its badge. At `data = "embedded"`
 # two-digit numbers, made of real handwriting, **stand in** for CIFAR: again fifty classes of 32-pixel images, 500 each, but
-# another world. At `profile = "laptop"` small networks stand in for the seven backbones. Only `paper` with `real` is ever
+# another world. At `profile = "laptop"` one small network at seven image sizes stands in for the seven backbones. Only `paper` with `real` is ever
 # judged against print.
 
 # %% tags=["parameters"]
@@ -189,7 +189,7 @@ lab.figure("ee443-fig1", sweep)
 # %% [markdown]
 # Mind the brackets in {numref}`fig-ee443-01-sweep`. At `laptop` + `real` all seven lines are *one* network, a MobileNetV2
 # {cite}`sandler2018mobilenetv2` at seven image sizes: a sweep over resolution in the place of a sweep over architectures. At
-# `laptop` + `embedded` they are seven tiny networks that saw other numbers before. Neither says which of the printed seven is best.
+# `laptop` + `embedded` it is one tiny network that has seen other numbers before. Neither says which of the printed seven is best.
 #
 # In print EfficientNet-B2 leads, and the report goes on with B0, somewhat behind, for its size. Sizes can be counted.
 

@@ -1,0 +1,343 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Balancing the data
+#
+# ```{admonition} This chapter
+# :class: tip
+# - **Question.** Can a lopsided training list be repaired by throwing away and photocopying?
+# - **Regenerates.** Fig 3 of `ee443`, and the column *Artificial Balancing* of its results.
+# - **You need.** [the first chapter](01-long-tail-and-baselines); expectation and variance of a coin toss.
+# - **Time.** 12 minutes to read; 1 minute on a laptop, seconds once the records exist.
+# ```
+#
+# The oldest remedy against a long tail needs no theory, only scissors and a photocopier. Of what is plenty, throw some
+# away. Of what is scarce, make copies, each turned, shifted and tinted a little. Stop when all piles are equally high.
+#
+# A copy shows nothing new, and what was thrown away is lost. So why should this work at all? And when it seems to work, who is
+# being fooled?
+
+# %% [markdown]
+# ## The claim
+#
+# {cite:t}`wong_ee443` reports a gain at every ratio:
+
+# %% tags=["keep_output", "hide-input"]
+# nbval-check-output
+from lt_lib.lab.published import printed, value
+
+
+def accuracy(method, ratio):
+    return value(work="ee443", table="Results",
+                 method=method, class_=ratio)
+
+
+def gain(ratio):
+    old = accuracy("Baseline", ratio)
+    new = accuracy("Artificial Balancing", ratio)
+    error = ((old * (1 - old) + new * (1 - new)) / 5000) ** 0.5
+    return 5000 * (new - old), f"{old} to {new}", 5000 * error
+
+
+print(*("{}: {:+.0f} images ({}), standard error {:.0f}".format(
+    r, *gain(r)) for r in (0.1, 0.02, 0.005)), sep="\n")
+
+# %% [markdown]
+# Counted in test images, of which there are 5000. The standard error is ours, that of a difference of two accuracies; by its
+# measure the first gain cannot be told from luck, the other two can. And one slip of the pen:
+
+# %% tags=["keep_output", "hide-input"]
+# nbval-check-output
+print("average gain, printed: {}; of the three above: {:.4f}".format(
+    printed(work="ee443", table="Results", row="R.avg",
+            method="Artificial Balancing"),
+    sum(gain(r)[0] for r in (0.1, 0.02, 0.005)) / 3 / 5000,
+))
+
+# %% [markdown]
+# ## One rate a class
+#
+# Let class $j$ have $n_j$ images and let $T$ be the height all piles should have. Each image of the class should then appear
+#
+# ```{math}
+# :label: ee443-rate
+# r_j = \frac{T}{n_j}
+# ```
+#
+# times. An image cannot appear 2.4 times, but it can appear twice for sure and a third time with probability 0.4. With $u$
+# drawn evenly from $[0, 1)$ for each image,
+#
+# ```{math}
+# :label: ee443-appearances
+# m = \lfloor r_j \rfloor + \bigl[\, u < r_j - \lfloor r_j \rfloor \,\bigr],
+# \qquad \mathbb{E}\, m = r_j.
+# ```
+#
+# One line serves both ends of the tail: where $r_j < 1$ it keeps an image with probability $r_j$, above it makes
+# copies. On average every class ends at $n_j r_j = T$.
+
+# %% tags=["keep_output"]
+# nbval-check-output
+from lt_lib.sampling import balance_rates
+
+balance_rates([500, 100, 10], target=300).tolist()
+
+# %% [markdown]
+# The report's own example is the first of these, three hundred out of five hundred. But its formula is written with `//`, and whoever
+# types it in as printed gets the second of these two:
+
+# %% tags=["keep_output"]
+# nbval-check-output
+print(300 / 500, 300 // 500)
+
+# %% [markdown]
+# Rate zero: the *largest* class would be the first to vanish. What is left then is
+# [an exercise](ex-ee443-02-floor).
+
+# %% [markdown]
+# ## See it small
+#
+# Eight images of one class, three of another, target four. What comes back are positions in the list:
+
+# %% tags=["keep_output"]
+# nbval-check-output
+import torch
+
+from lt_lib.sampling import artificial_balance
+
+artificial_balance(
+    torch.tensor([0] * 8 + [1] * 3), target=4, seed=9
+).tolist()
+
+# %% [markdown]
+# For each of the positions 0 to 7 a coin was tossed. Positions 8 to 10 all stay, and one comes twice: its second coming stands for
+# an augmented copy. The report gives the method up because balanced data fill the memory; a list of positions does not.
+#
+# {numref}`fig-ee443-02-histograms` does it to fifty classes at ratio 0.02.
+
+# %% mystnb={"figure": {"name": "fig-ee443-02-histograms", "caption": "The report's Fig 3, redrawn: ratio 0.02 and three targets (dashed). Left, classes above the target are cut and classes below it filled. Right, images and copies after one draw. Computed, no data."}, "image": {"alt": "Six histograms over fifty classes in three rows, for targets 200, 300 and 400. On the left a falling tail with a dashed line across; on the right all bars end near the line, and most of their area on the right half is copies."}}
+from lt_lib import lab
+
+lab.figure("ee443-fig3")
+
+# %% [markdown]
+# On the right the tops are ragged where classes are cut, since coins were tossed. And no target is free: a low one throws away
+# more, a high one copies more.
+
+# %% [markdown]
+# ## Choose what to run
+#
+# As before, digits stand in for CIFAR unless `data = "real"`, small networks for EfficientNet-B0 unless `profile = "paper"`, and
+# only both together are judged against print.
+
+# %% tags=["parameters"]
+profile = "laptop"  # smoke, laptop or paper
+data = "embedded"  # embedded (digits) or real (CIFAR-100)
+seeds = None  # None: as many as the profile asks for
+budget = None  # minutes; None: no limit
+store = None  # folder of records; None: the usual one
+
+# %%
+options = lab.check_parameters(globals())
+
+# %% [markdown]
+# The photocopier itself: a shift, zoom and turn, a tint, a change of brightness and contrast, each with probability one half.
+
+# %% mystnb={"figure": {"name": "fig-ee443-02-copies", "caption": "Three images of a rare class, each followed by seven of its augmented copies."}, "image": {"alt": "Three rows of eight small images; within a row all show the same picture, slightly turned, shifted, tinted, brightened or darkened."}}
+from lt_lib.data import load
+
+images = load(lab.load("ee443-fig3").data[data])
+lab.figure("copies", images, label=48)
+
+# %% [markdown]
+# Nobody would take a row of {numref}`fig-ee443-02-copies` for eight pictures. Remember the row; it comes back as a trap.
+
+# %% [markdown]
+# ## Does it help?
+#
+# The claim first: target 300, three ratios, with the baseline of the same seeds beside it.
+
+# %%
+names = [f"{method}-{ratio}" for method in ("baseline", "balancing")
+         for ratio in (0.1, 0.02, 0.005)]
+claim = lab.run("ee443-results", rows=names, **options)
+
+# %%
+lab.compare(claim)
+
+
+# %%
+def rows(records, key, variant="as-released"):
+    return [r for r in records if (r.key, r.variant) == (key, variant)]
+
+
+# %% mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+gains = {
+    f"ratio {r}": (rows(claim, f"balancing-{r}"),
+                   rows(claim, f"baseline-{r}"))
+    for r in (0.1, 0.02, 0.005)
+}
+lab.figure("differences", gains)
+
+# %% [markdown]
+# Intervals to the right of the line are gains these seeds agree on. Where a gain comes from is no secret: a head that meets every
+# class equally often stops betting on the frequent ones. It knows no more about a corncrake than before; it merely dares to say the
+# word.
+#
+# ## Which target?
+#
+# Fig 3 shows three targets and prints no accuracy for any of them. Here they are, at ratio 0.02.
+
+# %%
+targets = lab.run("ee443-fig3", **options)
+
+# %%
+lab.compare(targets)
+
+# %% [markdown]
+# Each target stands there twice, which brings back the row of copies.
+
+# %% [markdown]
+# ## The trap
+#
+# To pick an epoch or a target, a part of the training list is held out, a fifth at random, and what scores best on it wins. In the
+# released code the list is balanced *first*, and then split. The copies of one picture are dealt to both sides. What
+# the head has learned by heart comes back as an exam question, slightly tinted.
+#
+# That is the variant *as-released*. The variant *ours* holds the fifth out first and balances what remains.
+
+# %% mystnb={"figure": {"name": "fig-ee443-02-leak", "caption": "Accuracy of the last epoch on the held-out images (triangles) and on the test images (circles), for three targets, split after balancing (as released) and before (ours)."}, "image": {"alt": "Six lines, two for each target, each with a triangle for validation accuracy and a circle for test accuracy, joined by a grey bar."}}
+lab.figure("validation-gap", targets)
+
+# %% [markdown]
+# Compare the grey bars of {numref}`fig-ee443-02-leak` in pairs. As released, the triangle answers *how well are copies of known
+# pictures recognised*; the circle, *how well are new ones*. Held out first, the triangle asks an honest question too,
+# though another one: its images follow the long tail, so common classes count most.
+#
+# The test accuracy in the report is not touched by this: no test image is ever copied. What suffers is every choice made by the
+# triangle.
+
+# %%
+lab.selections(targets)
+
+# %% [markdown]
+# ## What differs, and why
+#
+# | | paper says | code does | we ran |
+# |---|---|---|---|
+# | rate | $T$ `//` $n_j$, with an example that needs `/` | `/`, cut to three decimals | `/`, not cut |
+# | its name | "Sampling Threshold"; the threshold is $T$ | | rate $r_j$, target $T$ |
+# | copies | upsampled, no word on how | shift, zoom, turn, tint, brightness, contrast | the same ranges, drawn once for each copy |
+# | target | 300 in the example; 200, 300, 400 in Fig 3 | 300; the others tried | all three at ratio 0.02; 300 elsewhere |
+# | held out | nothing about it | a random fifth, after balancing: copies on both sides | both orders |
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Rounding down
+# :label: ex-ee443-02-floor
+# Take the formula as printed, with `//`, at ratio 0.02 and target 300. How many classes vanish? And is the rest balanced? Guess the
+# size of the class that comes out smallest.
+# ```
+#
+# ```{solution-start} ex-ee443-02-floor
+# :class: dropdown
+# ```
+
+# %%
+from lt_lib.sampling import ee443_counts
+
+counts = ee443_counts(0.02)
+left = [n * (300 // n) for n in counts]
+assert left.count(0) == sum(n > 300 for n in counts) == 7
+smallest = min(n for n in left if n)
+assert smallest == 152 and max(left) == 300
+print(f"{left.count(0)} classes vanish, the rest: {smallest} to 300")
+
+# %% [markdown]
+# The seven largest are gone. The others lie between 152 and 300: a class just above $T/2$ gets rate 1 and keeps what
+# it has. Only where images are few is rounding harmless.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ```{exercise} How far off the target?
+# :label: ex-ee443-02-spread
+# Equation {eq}`ee443-appearances` hits $T$ on average. What is the standard deviation of the size of a class, and which class
+# strays most at ratio 0.02, target 300?
+# ```
+#
+# ```{solution-start} ex-ee443-02-spread
+# :class: dropdown
+# ```
+
+# %%
+n = torch.tensor(counts)
+odd = balance_rates(counts, 300).frac()
+deviation = (n * odd * (1 - odd)).sqrt()
+labels = torch.arange(50).repeat_interleave(n)
+sizes = torch.tensor([
+    (labels[artificial_balance(labels, 300, seed)] == 0).sum()
+    for seed in range(200)
+]).double()
+assert deviation.argmax() == 0 and abs(deviation[0] - 10.95) < 0.01
+assert abs(sizes.std() - deviation[0]) < 1
+print(f"class 0: {deviation[0]:.1f}, in 200 draws {sizes.std():.1f}")
+
+# %% [markdown]
+# Only the fraction $f = r_j - \lfloor r_j \rfloor$ is left to chance: $n_j$ coins with probability $f$ give
+# $\sqrt{n_j f (1 - f)}$. That is most for the largest class, eleven images of three hundred, and nothing at all for the class of ten,
+# whose rate is 30 sharp.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ```{exercise} Twins
+# :label: ex-ee443-02-twins
+# Balance at ratio 0.02 to target 300, shuffle, hold out a fifth. Which share of the held-out entries has a twin, another copy of
+# the same picture, in the training part? Guess, then count.
+# ```
+#
+# ```{solution-start} ex-ee443-02-twins
+# :class: dropdown
+# ```
+
+# %%
+entries = artificial_balance(labels, 300, seed=0)
+chance = torch.Generator().manual_seed(0)
+shuffled = entries[torch.randperm(len(entries), generator=chance)]
+fifth = len(shuffled) // 5
+held, kept = shuffled[:fifth], shuffled[fifth:]
+twins = torch.isin(held, kept).double().mean()
+assert 0.74 < twins < 0.78
+print(f"{twins:.0%} of the held-out entries have a twin")
+
+# %% [markdown]
+# Three in four. With $m$ copies of a picture in the list, one that is held out has no twin only if the other $m - 1$ are held
+# out too, with probability about $0.2^{m-1}$. The quarter without a twin are images of large classes, which appear once.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ## Further reading
+#
+# - {cite:t}`cui2019classbalanced` argue against copying: new images of a class repeat the old ones anyway, and the value of the
+#   next one falls. [The next chapter](03-weighting-the-loss) turns that into weights.
+# - {cite:t}`kang2020decoupling` balance only while the last layer is trained, which is all that is trained here.
+
+# %% tags=["remove-input"]
+lab.provenance(claim + targets)

@@ -1,0 +1,76 @@
+"""The `lt` command: help that teaches, one line for a mistake, exit codes."""
+
+import pytest
+from typer.testing import CliRunner
+
+from lt_lib import cli
+
+runner = CliRunner()
+
+
+def run_main(monkeypatch, capsys, *words):
+    """Run `lt WORDS` as the entry point does; returns exit code, stdout, stderr."""
+    monkeypatch.setattr("sys.argv", ["lt", *words])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    out = capsys.readouterr()
+    return stop.value.code or 0, out.out, out.err
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["status"], ["plan"], ["chapter"], ["book"], ["claims"], ["audit"], ["data"],
+                                   ["data", "add"], ["data", "list"], ["data", "verify"], ["data", "download"]])
+def test_every_command_explains_itself(words):
+    shown = runner.invoke(cli.app, [*words, "--help"])
+    assert shown.exit_code == 0
+    assert len(shown.output.splitlines()) > 5
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (["run", "ee443-fig22"], "did you mean 'ee443-fig2'"),
+    (["run", "ee443-fig2/ratio-0.3"], "did you mean 'ratio-0.1'"),
+    (["plan", "ee443-results/R.9"], "has no row 'R.9'"),
+    (["data", "verify", "cifar100_even5"], "cifar100_even50"),
+    (["data", "add", "cifar100_even50", "--from", "/nowhere"], "/nowhere"),
+    (["run", "ee443-fig2", "--data", "real"], "lt data"),
+    (["chapter", "ee443/0"], "ee443/0"),
+])
+def test_a_mistake_is_one_clear_line_and_exit_code_1(lab_env, monkeypatch, capsys, words, expected):
+    code, _, err = run_main(monkeypatch, capsys, *words)
+    assert code == 1
+    assert err.startswith("error: ") and expected in err and "Traceback" not in err
+
+
+def test_a_wrong_option_is_a_usage_error(monkeypatch, capsys):
+    code, _, err = run_main(monkeypatch, capsys, "run", "ee443-fig2", "--profile", "laptp")
+    assert code == 2 and "laptp" in err
+
+
+def test_plan_prints_one_json_line_an_item(lab_env, monkeypatch, capsys):
+    import json
+
+    code, out, _ = run_main(monkeypatch, capsys, "plan", "ee443-fig2/F2.3", "--seeds", "2")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and [line["seed"] for line in lines] == [0, 1]
+    assert lines[0]["spec"]["subset"]["ratio"] == 0.02
+
+
+def test_status_counts_what_is_there(lab_env, monkeypatch, capsys):
+    code, out, _ = run_main(monkeypatch, capsys, "status", "--profile", "smoke", "--store", str(lab_env))
+    line = next(line for line in out.splitlines() if line.split()[:1] == ["ee443-fig2"])
+    assert code == 0 and line.split()[1:] == ["0", "8", "0"]
+
+
+def test_completion_knows_experiments_rows_and_data(lab_env):
+    assert cli._complete_experiment("ee443-fig2") == ["ee443-fig2"]
+    assert "ee443-fig2/ratio-0.1" in cli._complete_experiment("ee443-fig2/")
+    assert "digits50" in cli._complete_data("dig") and "mobilenetv2_100_imagenet" in cli._complete_data("mobile")
+
+
+def test_budget_ended_is_exit_code_3(lab_env, monkeypatch, capsys):
+    code, _, err = run_main(monkeypatch, capsys, "run", "ee443-fig2/F2.4", "--profile", "smoke", "--budget", "0.0001")
+    assert code == 3 and "budget" in err
+
+
+def test_audit_prints_the_recomputed_rows(monkeypatch, capsys):
+    code, out, _ = run_main(monkeypatch, capsys, "audit", "ee443")
+    assert code == 0 and "D01" in out and "D20" in out
