@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -307,11 +308,19 @@ class TestPairs:
         assert [problem in line for line in book.sync_notebooks(check=True)] == [True]
 
     def test_copies_for_nbval_run_at_smoke_and_compare_what_is_kept(self, tree):
+        loud = 'import sys\nprint("noise", file=sys.stderr)\nprint("one half'
+        chapter(tree).write_text(CHAPTER.replace('print("one half', loud))
         book.sync_notebooks()
-        copy = nbformat.read(notebooks.nbval_copies() / "notebooks/ee443/01-first.ipynb", as_version=4)
+        folder = notebooks.nbval_copies()
+        copy = nbformat.read(folder / "notebooks/ee443/01-first.ipynb", as_version=4)
         assert any('profile = "smoke"' in cell.source for cell in copy.cells)
-        checked = [cell for cell in copy.cells if "nbval-check-output" in cell.metadata.get("tags", [])]
-        assert [cell.outputs[0].text for cell in checked] == ["one half is 0.5\n"]
+        command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", str(folder)]
+        assert subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode == 0
+        checked = next(cell for cell in copy.cells if "nbval-check-output" in cell.metadata.get("tags", []))
+        checked.outputs[0].text = "one half is 0.6\n"
+        nbformat.write(copy, folder / "notebooks/ee443/01-first.ipynb")
+        failed = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+        assert failed.returncode == 1 and "Cell outputs differ" in failed.stdout
 
 
 class TestTheRealNotebooks:

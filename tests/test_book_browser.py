@@ -95,7 +95,7 @@ def open_page(browser, site):
     """A page opener that keeps everything the page complains of."""
     with contextlib.ExitStack() as stack:
 
-        def open_(name: str, width: int = 1400, scheme: str = "light"):
+        def open_(name: str, width: int = 1400, scheme: str = "light", site: str = site):
             context = stack.enter_context(
                 browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
             )
@@ -166,6 +166,16 @@ def test_search_finds_bagging_in_a_chapter(open_page):
     page.wait_for_selector("#search-results li a")
     hits = page.evaluate("[...document.querySelectorAll('#search-results li a')].map(a => a.href)")
     assert any("/notebooks/ee443/" in hit for hit in hits) and said == []
+
+
+def test_the_book_needs_no_server(open_page, html):
+    base = f"{html.as_uri()}/"
+    page, said = open_page("search.html?q=bagging", site=base)
+    page.wait_for_selector("#search-results li a")
+    assert said == []
+    chapter = next(entry for entry in ENTRIES if entry.is_chapter)
+    page, said = open_page(f"{chapter.name}.html", site=base)
+    assert said == [] and page.locator("mjx-container").count()
 
 
 def test_badges_are_explained(open_page):

@@ -235,6 +235,14 @@ def test_html_escapes_and_shows_both_halves():
     assert "on records" in page
 
 
+def test_on_file_finds_the_record_of_another_experiment(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "evidence_dir", lambda: tmp_path)
+    assert claims.on_file("ee443-results") == {}
+    twin = record("ratio-0.02", 0, 0.60, experiment="ee443-fig2")
+    Store(tmp_path).write(twin)
+    assert claims.on_file("ee443-results") == {"baseline-0.02": [twin]}
+
+
 # --- the average row
 
 

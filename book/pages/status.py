@@ -17,6 +17,8 @@
 # What made the numbers, when, and with what. If a number of yours differs, compare these lines first.
 #
 # ## Evidence on file
+#
+# Two published rows that ask for the same run share one record; it is counted where it was made.
 
 # %% tags=["remove-input"]
 import pandas as pd

@@ -19,6 +19,8 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +38,7 @@ from lt_lib.lab.notebooks import (
     read_notebook,
     scratch_folder,
     sync_notebooks,
+    this_kernel,
     tidy,
     write_if_changed,
 )
@@ -77,8 +80,6 @@ def entries(root: Path | None = None) -> list[Entry]:
         sources = [
             root / f"{name}{suffix}" for suffix in (".py", ".md") if (root / f"{name}{suffix}").is_file()
         ]
-        if not sources and os.environ.get("LT_DRAFT"):  # while chapters are being written
-            continue
         if not sources:
             raise LabError(f"_toc.yml lists {name}, but there is no {name}.py or {name}.md")
         found.append(Entry(name, sources[0]))
@@ -124,7 +125,7 @@ def outline() -> list[dict[str, str | int]]:
                     "chapter": entry.name.removeprefix("notebooks/"),
                     "title": title[1] if title else "",
                     "time": " ".join(time[1].split()) if time else "",
-                    "exercises": len(re.findall(r"^`{3,}\{exercise\}", text, flags=re.MULTILINE)),
+                    "exercises": len(re.findall(r"^`{3,}\{exercise(?:-start)?\}", text, flags=re.MULTILINE)),
                 }
             )
     return rows
@@ -184,34 +185,57 @@ def _need_book_extra() -> None:
 
 
 def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, force: bool) -> None:
-    """Bring src/**.ipynb up to date: chapters first, then the pages that count what the chapters left."""
+    """Bring src/**.ipynb up to date: chapters first, two at a time, then the pages that count what they left."""
     common, begun = _common_digest(root), time.monotonic()
     chapters = [entry for entry in listed if entry.is_chapter]
-    notebooks = chapters + [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
-    any_new = False
-    for position, entry in enumerate(notebooks, 1):
-        notebook = read_notebook(entry.source)
+    pages = [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
+    workers = min(2, os.cpu_count() or 1)
+
+    def bring_up(entry: Entry, anew: bool) -> bool:
         around = [] if entry.is_chapter else [chapter.name for chapter in chapters]
         digest = _digest([common, entry.source.read_text(encoding="utf-8"), given, around])
         executed = base / "src" / f"{entry.name}.ipynb"
         state = base / "state" / f"{entry.name.replace('/', '--')}.json"
         current = executed.is_file() and state.is_file() and json.loads(state.read_text())["digest"] == digest
-        if current and not force and "budget" not in given and (entry.is_chapter or not any_new):
-            continue
-        any_new = True
+        if current and not anew:
+            return False
         state.unlink(missing_ok=True)
-        start = time.monotonic()
+        notebook, start = read_notebook(entry.source), time.monotonic()
         label, parameters = entry.name.removeprefix("notebooks/"), dict(given)
         if "budget" in given:
             parameters["budget"] = round(max(given["budget"] - (start - begun) / 60, 0.01), 2)
         if not entry.is_chapter:
             known = notebook_parameters(notebook)
             parameters = {name: value for name, value in parameters.items() if name in known}
-        result = execute(notebook, label, parameters, scratch_folder(entry.source, base), progress=True)
+        result = execute(notebook, label, parameters, scratch_folder(entry.source, base), progress=True, own_kernel=False)
         write_if_changed(executed, dump(tidy(result)))
         seconds = time.monotonic() - start
         write_if_changed(state, json.dumps({"digest": digest, "seconds": round(seconds, 1)}).encode())
-        say(f"[{position}/{len(notebooks)}] {label}  {seconds:.0f} s")
+        say(f"{label}  {seconds:.0f} s")
+        return True
+
+    def all_of(some: list[Entry], anew: bool) -> bool:
+        with ThreadPoolExecutor(workers) as pool:
+            jobs = [pool.submit(bring_up, entry, anew) for entry in some]
+        fresh = [job.result() for job in jobs]  # every one is finished; the first failure is raised
+        return any(fresh)
+
+    with this_kernel(), _threads_shared(workers):
+        new = all_of(chapters, force or "budget" in given)
+        all_of(pages, force or new)
+
+
+@contextmanager
+def _threads_shared(workers: int):
+    """Kernels that run at once share the cores instead of fighting for them; a user's own setting wins."""
+    mine = "OMP_NUM_THREADS" not in os.environ and workers > 1
+    if mine:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        yield
+    finally:
+        if mine:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 def _common_digest(root: Path) -> str:

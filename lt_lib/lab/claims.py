@@ -18,7 +18,7 @@ from lt_lib.lab.audit import agrees, parameter_count
 from lt_lib.lab.paths import evidence_dir, published_dir
 from lt_lib.lab.published import printed, published, value
 from lt_lib.lab.records import Record, Store, spec_digest
-from lt_lib.lab.report import STRENGTH, Estimate, Table, badge, badge_html, estimate, is_fresh
+from lt_lib.lab.report import STRENGTH, Estimate, Table, badge, badge_html, best_evidence, estimate, is_fresh
 from lt_lib.lab.spec import load, resolve
 
 EXPERIMENTS = ("ee443-results", "ee443-fig4")
@@ -180,6 +180,17 @@ def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[
     except _NoRecord:
         return None, ()
     return _difference(samples, seeds, rows, base), _behind(samples, seeds, rows)
+
+
+def on_file(experiment: str) -> dict[str, list[Record]]:
+    """The committed evidence of an experiment, as `compare` shows it: row key -> records of the row's first variant.
+
+    Rows without evidence are left out. Records are found by what was run, so that a row finds the record that
+    another experiment shares with it.
+    """
+    loaded, index = load(experiment), Store(evidence_dir()).by_spec()
+    found = {row.key: best_evidence(loaded, row, row.variants[0], index) for row in loaded.rows}
+    return {key: records for key, records in found.items() if records}
 
 
 def scope(profile: str, data: str) -> str:

@@ -5,8 +5,6 @@ All are colour-blind safe (seaborn's "colorblind"), have labelled axes, show 95 
 line at the foot says what stands behind the marks.
 """
 
-import textwrap
-
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -188,8 +186,9 @@ def augmented_copies(dataset, label: int = -1, ratio: float = 0.02, images: int 
 
 def validation_gap(records: list[Record]) -> Figure:
     """Accuracy of the last epoch on the validation images and on the test images, one line a row and variant."""
-    rows = {(r.experiment, row.key): row.label for r in records[:1] for row in load(r.experiment).rows}
-    panels = _panels({f"{rows[key[:2]]}, {key[2]}": ours for key, ours in group(records).items()})
+    rows = {(e.experiment, row.key): (row.label, len(row.variants)) for e in map(load, {r.experiment for r in records}) for row in e.rows}
+    named = {key: rows[key[:2]][0] + (f", {key[2]}" if rows[key[:2]][1] > 1 else "") for key in group(records)}
+    panels = _panels({named[key]: ours for key, ours in group(records).items()})
     fig, axes = _stacked(panels, 0.6 + 0.36 * len(group(records)))
     for ax, shown in zip(axes, panels.values()):
         for y, ours in enumerate(reversed(shown.values())):
@@ -226,7 +225,7 @@ def weighting_curves(records: list[Record], ratio: float = 0.02) -> Figure:
     """Fig 4: training loss against step for each weighting scheme, mean over seeds with the range as a band."""
     rows = {row.label.split(",")[0]: row.key for row in load("ee443-fig4").rows if row.key.endswith(f"-{ratio:g}")}
     panels = _panels({label: [r for r in records if r.key == key] for label, key in rows.items()})
-    fig, axes = _stacked(panels, 3.2)
+    fig, axes = _stacked(panels, 3.2, sharex=False)
     for ax, shown in zip(axes, panels.values()):
         for label, colour, style in zip(rows, PALETTE, LINES):
             if label in shown:
@@ -345,7 +344,7 @@ def staircase(records: list[Record]) -> Figure:
     """The report's bar chart: full baseline behind, stacking with weighted loss in the middle, imbalanced baseline in front."""
     experiment, index = load("ee443-results"), Store(evidence_dir()).by_spec()
     own, filed, shown = {}, {}, {row.key: published_value(experiment, row) for row in experiment.rows}
-    for (_, key, _), found in group([r for r in records if r.variant == "as-released"]).items():
+    for (_, key, _), found in group([r for r in records if (r.experiment, r.variant) == ("ee443-results", "as-released")]).items():
         own[key] = found
         filed[key] = _on_file(experiment, next(r for r in experiment.rows if r.key == key), found, index)
     panels = [("published", shown), ("committed evidence", {k: v for k, v in filed.items() if v}), ("this run", own)]
@@ -454,15 +453,17 @@ def _panels(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[Record]]]
     index = Store(evidence_dir()).by_spec()
     filed = {label: found for label, own in runs.items() if (found := _filed(own, index))}
     own = {label: records for label, records in runs.items() if records}
-    return {"committed evidence": filed, "this run": own} if filed else {"this run": own}
+    return {title: found for title, found in (("committed evidence", filed), ("this run", own)) if found}
 
 
-def _stacked(panels: dict, height: float, **shared):
+def _stacked(panels: dict, height: float, sharex: bool = True, sharey: bool = False):
     """A figure with one axes a panel, one above the other, titled when there are several."""
-    fig, axes = plt.subplots(len(panels), 1, figsize=(5.4, 0.9 + (height - 0.5) * len(panels)), sharex=True, squeeze=False, **shared)
-    for ax, title in zip(axes.flat, panels):
+    size = 5.4, 0.9 + (height - 0.5) * max(1, len(panels))
+    fig, axes = plt.subplots(max(1, len(panels)), 1, figsize=size, sharex=sharex, sharey=sharey, squeeze=False)
+    for ax, (title, shown) in zip(axes.flat, panels.items()):
         if len(panels) > 1:
-            ax.set_title(title, loc="left", fontsize=10)
+            first = next(iter(shown.values()))[0]
+            ax.set_title(f"{title}: {first.profile} + {first.data}", loc="left", fontsize=10)
     return fig, list(axes.flat)
 
 
@@ -510,9 +511,8 @@ def _foot(fig, records: list[Record]) -> None:
     for r in records:
         source = "real data" if r.data == "real" else f"{r.spec.data}, a stand-in"
         seeds.setdefault(f"{r.profile} + {r.data} ({source})", set()).add(r.seed)
-    text = "; ".join(f"{name}, n = {len(found)}" for name, found in seeds.items())
-    width = int(fig.get_figwidth() * 17)
-    fig.supxlabel("\n".join(textwrap.wrap(text, width)), x=0.01, ha="left", fontsize=8, color="0.35")
+    text = "\n".join(f"{name}, n = {len(found)}" for name, found in seeds.items())
+    fig.supxlabel(text, x=0.01, ha="left", fontsize=8, color="0.35")
 
 
 FIGURES = {"ee443-fig1": architecture_sweep, "ee443-fig2": baselines, "ee443-fig3": balancing_histograms,

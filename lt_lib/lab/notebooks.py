@@ -25,6 +25,11 @@ from lt_lib.lab.paths import project_root
 from lt_lib.lab.progress import Progress, say
 from lt_lib.lab.records import atomic_write
 
+_NBVAL = """\
+def pytest_collectstart(collector):
+    if hasattr(collector, "skip_compare"):
+        collector.skip_compare += ("stderr",)  # progress and warnings are for the terminal
+"""
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 _TEXT = {"extension": ".py", "format_name": "percent"}
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -104,8 +109,11 @@ def _is_default(text: str, value) -> bool:
     return type(default) is type(value) and default == value
 
 
-def execute(notebook, label: str, parameters: dict, scratch: Path, progress: bool):
-    """The executed notebook, errors as for `execute_chapter`; the half-executed copy lies in `scratch`."""
+def execute(notebook, label: str, parameters: dict, scratch: Path, progress: bool, own_kernel: bool = True):
+    """The executed notebook, errors as for `execute_chapter`; the half-executed copy lies in `scratch`.
+
+    Whoever executes several at once holds `this_kernel()` around them all and passes own_kernel=False.
+    """
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -114,7 +122,7 @@ def execute(notebook, label: str, parameters: dict, scratch: Path, progress: boo
     half = scratch / "half-executed.ipynb"
     try:
         with (
-            _kernel(),
+            this_kernel() if own_kernel else contextlib.nullcontext(),
             Progress(len(notebook.cells), label, "cell") if progress else contextlib.nullcontext() as shown,
         ):
             return papermill.execute_notebook(
@@ -180,7 +188,7 @@ def _engine() -> str:
 
 
 @contextlib.contextmanager
-def _kernel():
+def this_kernel():
     """`python3` is this interpreter, whatever kernels the user has installed, and it finds this checkout."""
     with tempfile.TemporaryDirectory(prefix="lt-kernel-") as folder:
         spec = Path(folder) / "kernels" / "python3" / "kernel.json"
@@ -352,6 +360,7 @@ def nbval_copies(out: Path | None = None) -> Path:
             smoke, named = {"profile": "smoke"}, {"kernel_name": "python3", "language": "python"}
             notebook = parameterize_notebook(_for_papermill(notebook), smoke, **named)
         write_if_changed(out / source.relative_to(root).with_suffix(".ipynb"), dump(notebook))
+    write_if_changed(out / "conftest.py", _NBVAL.encode())
     return out
 
 

@@ -187,7 +187,7 @@ def compare(records: list[Record], metric: str = "accuracy", selection: str = "l
         here, there = estimate(r.metric(metric, selection) for r in own), None
         if known:
             there = estimate(r.metric(metric, selection) for r in known)
-        judged = own if verdict(value, own) not in ("not comparable",) else known
+        judged = known if known and verdict(value, own) == "not comparable" else own
         said = verdict(value, judged, metric, selection)
         label = row.label + (f" ({variant})" if variants and len(row.variants) > 1 else "")
         lines.append({"": html.escape(label), "published": "–" if value is None else f"{value:g}",

@@ -211,8 +211,9 @@ def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadlin
     for _ in range(2):
         try:
             if group[0].mode == "probe":
-                results = training.train_heads(group, *_features(group, dataset, deadline), len(dataset.classes),
-                                               checkpoint, deadline)
+                features = _features(group, dataset, deadline)
+                with _one_thread():
+                    results = training.train_heads(group, *features, len(dataset.classes), checkpoint, deadline)
             else:
                 results = [training.train_learner(group[0], dataset, checkpoint, deadline)]
             break
@@ -220,6 +221,17 @@ def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadlin
             continue
     outcomes.add(keys, results)
     checkpoint.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _one_thread():
+    """Heads are many small products: on several threads they mostly wait for each other (benchmarks/heads.py)."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _features(group: list, dataset, deadline: float | None):
