@@ -141,7 +141,9 @@ def claims(profile: ProfileOption = Profile.laptop, data: DataOption = Data.real
     """Test the claims of the works on printed numbers and on committed records."""
     from lt_lib.lab.claims import claims_table
 
-    typer.echo(claims_table(profile=profile.value, data=data.value).frame.to_string(index=False))
+    for row in claims_table(profile=profile.value, data=data.value).frame.itertuples():
+        typer.echo(f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
+                   f"     records: {row.verdict}. {row.numbers} [{row.behind}]")
 
 
 @app.command()
@@ -149,7 +151,8 @@ def audit(work: Annotated[str, typer.Argument(help="Short name of a work.")] = "
     """Recompute what can be recomputed from a work's own printed numbers."""
     from lt_lib.lab.audit import audit as recompute
 
-    typer.echo(recompute(work).to_string(index=False))
+    for row in recompute(work).itertuples():
+        typer.echo(f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n     published {row.published}; recomputed {row.recomputed}")
 
 
 @data_app.command("list")

@@ -183,7 +183,7 @@ def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[
 
 
 def on_file(experiment: str) -> dict[str, list[Record]]:
-    """The committed evidence of an experiment, as `compare` shows it: row key -> records of the row's first variant.
+    """Committed evidence of an experiment, as `compare` shows it: row key -> records of its first variant.
 
     Rows without evidence are left out. Records are found by what was run, so that a row finds the record that
     another experiment shares with it.

@@ -44,15 +44,20 @@ def figure(name: str, *args, **options) -> Figure:
     return drawn
 
 
+def strongest(records: list[Record]) -> list[Record]:
+    """For each row the committed evidence, where it is other than these records, else the records themselves."""
+    index = Store(evidence_dir()).by_spec()
+    return [r for own in group(records).values() for r in _filed(own, index) or own]
+
+
 def architecture_sweep(records: list[Record]) -> Figure:
     """Fig 1: one line a backbone, best printed on top: printed accuracy, this run's, and committed evidence."""
     experiment, index, shown = load("ee443-fig1"), Store(evidence_dir()).by_spec(), []
     rows = [row for row in experiment.rows if any(r.key == row.key for r in records)]
-    names = []
-    fig, ax = plt.subplots(figsize=(5.6, 4.4))
+    names, known = [], {row.key: _on_file(experiment, row, [r for r in records if r.key == row.key], index) for row in rows}
+    fig, ax = plt.subplots(figsize=(5.6, 1.3 + len(rows) * (0.58 if any(known.values()) else 0.44)))
     for y, row in enumerate(reversed(rows)):
-        ours = [r for r in records if r.key == row.key]
-        filed = _on_file(experiment, row, ours, index)
+        ours, filed = [r for r in records if r.key == row.key], known[row.key]
         _published(ax, published_value(experiment, row), y)
         _dot(ax, filed, y - 0.22, GREEN, "s")
         _dot(ax, ours, y, BLUE)
@@ -60,7 +65,7 @@ def architecture_sweep(records: list[Record]) -> Figure:
         used = dict.fromkeys(f"{b.name}, {b.resolution} px" for r in ours[:1] + filed[:1] for b in r.spec.backbones)
         names.append("\n".join([row.key, *(f"({n})" for n in used if not n.startswith(f"{row.key},"))]))
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel="test accuracy (fraction of images)")
-    ax.tick_params("y", labelsize=8.5)
+    ax.tick_params("y", labelsize=8)
     ax.grid(axis="y", visible=False)
     _legend(fig, ax)
     _foot(fig, shown)
@@ -445,7 +450,9 @@ def _filed(own: list[Record], index: dict) -> list[Record]:
     if not own:
         return []
     experiment = load(own[0].experiment)
-    return _on_file(experiment, next(r for r in experiment.rows if r.key == own[0].key), own, index)
+    found = _on_file(experiment, next(r for r in experiment.rows if r.key == own[0].key), own, index)
+    names = {name: getattr(own[0], name) for name in ("experiment", "row", "key", "variant")}
+    return [r.model_copy(update=names) for r in found]
 
 
 def _panels(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[Record]]]:

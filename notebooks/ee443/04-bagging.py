@@ -258,8 +258,10 @@ print("on file:", lab.badge(filed.get("bagging-0.1", [])))
 
 
 def both(key):
-    found = {"this run": rows(results, key), "on file": filed.get(key)}
-    return {name: records for name, records in found.items() if records}
+    mine, theirs = rows(results, key), filed.get(key)
+    found = {"this run": mine, "on file": theirs}
+    return {name: records for name, records in found.items()
+            if records}
 
 
 # %%
@@ -270,8 +272,8 @@ def average_learner(record):
 
 for r in ratios:
     for name, found in both(f"bagging-{r}").items():
-        adds = lab.estimate(b.metric() - average_learner(b) for b in found)
-        print(f"ratio {r}, {name}: the vote adds {adds}")
+        adds = [b.metric() - average_learner(b) for b in found]
+        print(f"ratio {r}, {name}: vote adds {lab.estimate(adds)}")
 
 # %% [markdown]
 # And the same from print:
