@@ -1,6 +1,7 @@
 """The runner: train once, resume exactly, share work, keep what is done."""
 
 import contextlib
+import copy
 import json
 import multiprocessing
 import os
@@ -9,7 +10,7 @@ import time
 
 import pytest
 import torch
-from conftest import EXPERIMENT
+from conftest import EXPERIMENT, write_experiment
 
 from lt_lib.lab import LabError, Store, artifact, load, plan, run, training
 from lt_lib.lab.records import short
@@ -219,3 +220,13 @@ def test_subset_follows_the_profile(lab_env, experiment_file):
     assert record.per_class["train_counts"] == [40, 23, 13, 8]
     assert record.sizes["train"][0] + record.sizes["val"][0] == 84
     assert EXPERIMENT["defaults"]["subset"]["ratio"] == 0.2
+
+
+def test_a_stack_of_equal_backbones_still_has_weights_of_its_own(lab_env, tmp_path):
+    from safetensors.torch import load_file
+
+    content = copy.deepcopy(EXPERIMENT)
+    content["defaults"]["backbones"] = ["net", "net"]
+    record = run(load(write_experiment(tmp_path, content)), rows="plain", profile="smoke", seeds=1)[0]
+    names = set(load_file(artifact(record)))
+    assert {"learner0.weight", "learner1.weight", "logits"} <= names

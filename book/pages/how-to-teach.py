@@ -34,6 +34,6 @@ Table(pd.DataFrame(chapters), chapters)
 # change a line and see what moves; the numbers of that profile mean nothing, and their badge says so. Records that exist are
 # loaded, so re-running a chapter is fast the second time.
 #
-# **Exercises.** Each asks for a prediction first. Solutions are folded; the code in them is run by the tests, so it works.
+# **Exercises.** Solutions are folded. The code in them ends in assertions and runs with every build and every test, so it works.
 #
 # **What is not here yet.** Slide decks; the chapters of the other three works.

@@ -22,7 +22,7 @@
 #
 # | short name | work | in this book |
 # |---|---|---|
-# | `ee443` | {cite:t}`wong_ee443`: five remedies for a long-tailed half of CIFAR-100 | five chapters, below |
+# | `ee443` | {cite:t}`wong_ee443`: five remedies for a long-tailed half of CIFAR-100 | [five chapters](../../notebooks/ee443/01-long-tail-and-baselines) |
 # | `spectrum` | {cite:t}`rawal2020spectrum`: drought seen from space, with rare classes | not yet built |
 # | `sign` | {cite:t}`taghanaki_sign`: inputs reshaped by their gradients | not yet built |
 # | `lectures` | {cite:t}`yen2020lectures`: three lectures on medical image classification | not yet built |

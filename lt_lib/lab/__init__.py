@@ -5,24 +5,45 @@ from lt_lib.lab.errors import LabError
 from lt_lib.lab.published import published
 from lt_lib.lab.records import Record, Store
 from lt_lib.lab.report import (
-                               badge,
-                               compare,
-                               difference,
-                               estimate,
-                               evidence,
-                               group,
-                               provenance,
-                               scoreboard,
-                               selections,
-                               status_page,
-                               verdict,
+    badge,
+    compare,
+    difference,
+    estimate,
+    evidence,
+    group,
+    provenance,
+    scoreboard,
+    selections,
+    status_page,
+    verdict,
 )
 from lt_lib.lab.run import artifact, plan, run
 from lt_lib.lab.spec import experiments, load
 
-__all__ = ["LabError", "Record", "Store", "artifact", "badge", "check_parameters", "compare", "difference", "estimate", "evidence",
-           "experiments", "figure", "group", "load", "plan", "provenance", "published", "run", "scoreboard", "selections",
-           "status_page", "verdict"]
+__all__ = [
+    "LabError",
+    "Record",
+    "Store",
+    "artifact",
+    "badge",
+    "check_parameters",
+    "compare",
+    "difference",
+    "estimate",
+    "evidence",
+    "experiments",
+    "figure",
+    "group",
+    "load",
+    "plan",
+    "provenance",
+    "published",
+    "run",
+    "scoreboard",
+    "selections",
+    "status_page",
+    "verdict",
+]
 
 
 def __getattr__(name: str):

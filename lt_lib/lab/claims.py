@@ -203,7 +203,7 @@ def scope(profile: str, data: str) -> str:
 
 
 def _cell(finding: Finding) -> str:
-    kind = {"holds": "agrees", "fails": "differs"}.get(finding.verdict, finding.verdict.replace(" ", "-"))
+    kind = finding.verdict.replace(" ", "-")
     return f'<span class="lt-verdict lt-{kind}">{finding.verdict}</span><br>{html.escape(finding.numbers)}'
 
 

@@ -16,13 +16,13 @@ from lt_lib.lab.features import augmented
 from lt_lib.lab.paths import evidence_dir
 from lt_lib.lab.published import published
 from lt_lib.lab.records import Record, Store
-from lt_lib.lab.report import best_evidence, difference, estimate, group, published_value
+from lt_lib.lab.report import STRENGTH, best_evidence, difference, estimate, group, published_value
 from lt_lib.lab.spec import load, nearest
 from lt_lib.losses import class_weights
 from lt_lib.sampling import artificial_balance, balanced_bags, ee443_counts, longtail_indices
 
 PALETTE = sns.color_palette("colorblind")
-BLUE, ORANGE, GREEN, RED, SKY, GREY = *PALETTE[:4], PALETTE[9], (0.55, 0.55, 0.55)
+BLUE, ORANGE, GREEN, RED, SKY = *PALETTE[:4], PALETTE[9]
 LINES = ("-", "--", "-.", ":", (0, (5, 1)))
 RATIOS = (1, 0.1, 0.02, 0.005)
 METHODS = ("baseline", "balancing", "weighted", "bagging", "stacking", "stacking-weighted")
@@ -45,7 +45,7 @@ def figure(name: str, *args, **options) -> Figure:
 
 
 def strongest(records: list[Record]) -> list[Record]:
-    """For each row the committed evidence, where it is other than these records, else the records themselves."""
+    """For each row the committed evidence, where it is stronger than these records, else the records themselves."""
     index = Store(evidence_dir()).by_spec()
     return [r for own in group(records).values() for r in _filed(own, index) or own]
 
@@ -441,8 +441,8 @@ def _bags(ratio: float, threshold: int, split, seed: int) -> tuple[list[int], li
 def _on_file(experiment, row, own: list[Record], index: dict) -> list[Record]:
     """The best committed records of a row, unless they are no stronger than this run's."""
     filed = best_evidence(experiment, row, own[0].variant, index)
-    same = filed and (filed[0].profile, filed[0].data) == (own[0].profile, own[0].data)
-    return [] if same else filed
+    rank = [STRENGTH.index(kind) if (kind := (r.profile, r.data)) in STRENGTH else len(STRENGTH) for r in (*filed[:1], own[0])]
+    return filed if rank[0] < rank[-1] else []
 
 
 def _filed(own: list[Record], index: dict) -> list[Record]:

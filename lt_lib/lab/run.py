@@ -301,7 +301,7 @@ def _record(identity: str, item: Item, outcomes: list, dataset, counts: list[int
     summary, voted = training.summarise(outcomes, dataset.labels("test"), counts)
     tensors = {"logits": voted}
     for i, outcome in enumerate(outcomes):
-        tensors |= {f"learner{i}.{name}": value.contiguous() for name, value in outcome.weights.items()}
+        tensors |= {f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format) for name, value in outcome.weights.items()}
     atomic_write(store.artifact(identity), save(tensors))
     if not write:
         return
