@@ -70,7 +70,7 @@ def test_compare_shows_published_and_this_run(lab_env):
     row = table.frame.iloc[0]
     assert row["published"] == 0.7296 and row["run"] == pytest.approx(0.605) and row["verdict"] == "differs"
     page = table._repr_html_()
-    assert "lt-table" in page and "0.7296" in page and "lt-differs" in page and "0.605 ± " in page
+    assert "lt-table" in page and "0.7296" in page and "lt-differs" in page and "0.605&nbsp;±&nbsp;0." in page
     stand_in = compare([record(0, 0.6, "laptop", "embedded")]).frame.iloc[0]
     assert stand_in["verdict"] == "not comparable"
     assert "last epoch" in selections([record(0, 0.6)])._repr_html_()

@@ -162,7 +162,8 @@ class Table:
         body = ""
         for row in self.rows:
             first, *rest = row.values()
-            body += f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>\n"
+            cells = "".join(f"<td>{cell}</td>" for cell in rest).replace(" ± ", "&nbsp;±&nbsp;")  # a number stays on one line
+            body += f'<tr><th scope="row">{first}</th>{cells}</tr>\n'
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
         return (f'<div class="lt-table"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>')
 
