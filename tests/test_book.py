@@ -1,6 +1,7 @@
 """The book's machinery on a small project: execution, incremental builds, errors, notebook pairs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -224,6 +225,16 @@ class TestBuild:
             with pytest.raises(LabError, match="Jupyter Book stopped with 1 warning"):
                 book.build("smoke")
         assert "undefined label: 'nowhere'" in capfd.readouterr().err
+
+    def test_chapters_run_at_once_without_moving_this_process(self, tree):
+        where = "\n# %%\nimport os, time; time.sleep(1); print(os.getcwd())\n"
+        sources = [add_chapter(tree, f"ee443/0{i}-also", CHAPTER + where) for i in (2, 3)]
+        before = os.getcwd()
+        base = tree / "_build/smoke-embedded"
+        book._execute_outdated(tree, base, book.entries(), {"profile": "smoke", "data": "embedded"}, force=False)
+        assert os.getcwd() == before
+        for source in sources:
+            assert f"scratch/ee443/{source.stem}" in (base / f"src/notebooks/ee443/{source.stem}.ipynb").read_text()
 
     def test_what_was_executed_is_kept_when_a_later_chapter_fails(self, tree, capfd):
         add_chapter(tree, "ee443/02-broken", CHAPTER + "\n# %%\nraise RuntimeError('no')\n")

@@ -134,7 +134,7 @@ def execute(notebook, label: str, parameters: dict, scratch: Path, progress: boo
                 language="python",
                 progress_bar=False,
                 stderr_file=_Forward() if progress else None,
-                cwd=scratch,
+                resources={"metadata": {"path": str(scratch)}},  # cwd= would move this whole process
                 shown=shown,
             )
     except PapermillExecutionError as error:
