@@ -332,6 +332,9 @@ def _build_html(base: Path, listed: list[Entry], strict: bool, force: bool) -> P
         # a page with a warning counts as built for Sphinx and would pass next time: start afresh then
         shutil.rmtree(base / "_build" / ".doctrees", ignore_errors=True)
         raise LabError(f"Jupyter Book stopped with {len(warnings)} warnings; everything it said is in {log}")
+    # browsers ask for it on the bare front page, which names no icon
+    icon = src / "book" / "_static" / "favicon.svg"
+    write_if_changed(html / "favicon.ico", icon.read_bytes())
     write_if_changed(state, json.dumps(now).encode())
     return index
 
