@@ -14,6 +14,7 @@ from lt_lib.lab.report import (
     provenance,
     scoreboard,
     selections,
+    sheet,
     status_page,
     verdict,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "run",
     "scoreboard",
     "selections",
+    "sheet",
     "status_page",
     "verdict",
 ]

@@ -35,18 +35,31 @@ def figure(name: str, *args, **options) -> Figure:
     Raises:
         LabError: no figure of that name; lists the names.
     """
-    if name not in FIGURES:
-        raise LabError(f"no figure {name!r}{nearest(name, FIGURES)}; there are: {', '.join(FIGURES)}")
+    known = all_figures()
+    if name not in known:
+        raise LabError(f"no figure {name!r}{nearest(name, known)}; there are: {', '.join(known)}")
     with plt.rc_context({"axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True,
                          "axes.grid": True, "grid.alpha": 0.3, "legend.frameon": False, "figure.dpi": 110}):
-        drawn = FIGURES[name](*args, **options)
+        drawn = known[name](*args, **options)
     plt.close(drawn)
     return drawn
 
 
+def all_figures() -> dict:
+    """Every figure by name, those of all wings."""
+    from lt_lib.lab import figures_spectrum
+
+    return FIGURES | figures_spectrum.FIGURES
+
+
+def evidence_index() -> dict[str, list[Record]]:
+    """Committed records by the digest of their spec."""
+    return Store(evidence_dir()).by_spec()
+
+
 def strongest(records: list[Record]) -> list[Record]:
     """For each row the committed evidence, where it is stronger than these records, else the records themselves."""
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     return [r for own in group(records).values() for r in _filed(own, index) or own]
 
 

@@ -5,6 +5,8 @@ import pandas as pd
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.paths import published_dir
 
+# Cells that stand in each other's column in print (audit A01: the printed pair cannot be): (work, table, row) -> metric -> its cell.
+SWAPPED = {("spectrum", "Table 1", "T1.3"): {"balanced_acc": "icv", "icv": "balanced_acc"}}
 _COLUMNS = {"row": "row_id", "class_": "class"}  # arguments not named as their column
 
 

@@ -47,7 +47,17 @@ class Record(BaseModel):
     images_per_s: float | None = None
 
     def metric(self, name: str = "accuracy", selection: str | None = None) -> float:
-        """One number; `selection` is "last" (default), "best_on_val" or "best_on_test"."""
+        """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
+
+        "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A class that is never predicted
+        has no precision: nan.
+        """
+        kind, _, label = name.partition(".")
+        if label:
+            if (selection or self.selection) != "last":
+                raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
+            value = self.per_class[kind][int(label)]
+            return float("nan") if value is None else value
         return self.metrics[selection or self.selection][name]
 
 

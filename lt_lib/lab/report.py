@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 
 from lt_lib import data as datasets
-from lt_lib.lab.digests import code_digest
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.paths import evidence_dir
-from lt_lib.lab.published import published
+from lt_lib.lab.published import SWAPPED, published
 from lt_lib.lab.records import Record, Store, spec_digest
-from lt_lib.lab.run import ROOTS
+from lt_lib.lab.run import code_of
 from lt_lib.lab.spec import Experiment, Row, experiments, load, resolve
 
-STRENGTH = (("paper", "real"), ("laptop", "real"), ("paper", "embedded"), ("laptop", "embedded"))
+STRENGTH = tuple((profile, data) for data in ("real", "embedded") for profile in ("paper", "overnight", "laptop"))
 MOST_SEEDS = 50
+PRINTED_AS = {"balanced_accuracy": "balanced_acc", "icv_used": "icv", "icv_printed": "icv"}   # our metrics in published.csv
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
 
 
@@ -74,7 +74,7 @@ def group(records: list[Record]) -> dict[tuple[str, str, str], list[Record]]:
 def is_fresh(record: Record) -> bool:
     """Whether the record was made by the code as it is now, on data the registry knows."""
     accepted = datasets.describe(record.spec.data).digests
-    return record.digests["code"] == code_digest(*ROOTS[record.spec.mode]) and (not accepted or record.digests["data"] in accepted)
+    return record.digests["code"] == code_of(record.spec) and (not accepted or record.digests["data"] in accepted)
 
 
 def best_evidence(experiment: Experiment, row: Row, variant: str, index: dict[str, list[Record]] | None = None) -> list[Record]:
@@ -99,7 +99,7 @@ def badge(records: list[Record]) -> str:
     if not records:
         return "no record"
     first = records[0]
-    stand_in = {b.stands_in_for: b.name for b in first.spec.backbones if b.stands_in_for}
+    stand_in = {b.stands_in_for: b.called for b in first.spec.backbones if b.stands_in_for}
     parts = [first.profile, "real" if first.data == "real" else f"{first.spec.data} (stand-in)"]
     if stand_in:
         parts.append(f"{'/'.join(dict.fromkeys(stand_in.values()))} for {'/'.join(short_names(stand_in))}")
@@ -137,11 +137,20 @@ def verdict(value: float | None, records: list[Record], metric: str = "accuracy"
     return "agrees" if abs(value - est.mean) <= est.half * math.sqrt(est.n + 1) else "differs"
 
 
-def published_value(experiment: Experiment, row: Row) -> float | None:
-    """The printed number a row stands for, or None where only a figure without numbers is printed."""
+def published_value(experiment: Experiment, row: Row, metric: str = "accuracy", as_meant: bool = True) -> float | None:
+    """The printed number a row stands for, or None where only a figure without numbers is printed.
+
+    Args:
+        metric: as in `Record.metric`, e.g. "balanced_accuracy" or "recall.2".
+        as_meant: cells that are swapped in print are read in their right columns.
+    """
     ref = row.published
-    found = published(work=experiment.work, table=experiment.table, row=row.row, metric=(ref and ref.metric) or experiment.metric,
-                      method=ref and ref.method, class_=ref and ref.class_)
+    kind, _, label = metric.partition(".")
+    name = (ref and ref.metric) or experiment.metric if metric == "accuracy" else PRINTED_AS.get(kind, kind)
+    if as_meant:
+        name = SWAPPED.get((experiment.work, experiment.table, row.row), {}).get(name, name)
+    found = published(work=experiment.work, table=experiment.table, row=row.row, metric=name, method=ref and ref.method,
+                      class_=label or (ref and ref.class_))
     if len(found) > 1:
         raise LabError(f"{experiment.experiment}, row {row.key}: {len(found)} published numbers match; name method or class under "
                        "`published`")
@@ -183,7 +192,7 @@ def compare(records: list[Record], metric: str = "accuracy", selection: str = "l
     for (name, key, variant), own in group(records).items():
         experiment = files.setdefault(name, load(name))
         row = next(r for r in experiment.rows if r.key == key)
-        value = published_value(experiment, row) if metric == "accuracy" else None
+        value = published_value(experiment, row, metric)
         known = best_evidence(experiment, row, variant, index)
         here, there = estimate(r.metric(metric, selection) for r in own), None
         if known:
@@ -199,6 +208,45 @@ def compare(records: list[Record], metric: str = "accuracy", selection: str = "l
                       "evidence": there and there.mean, "evidence_half": there and there.half, "evidence_n": there.n if there else 0,
                       "run": here.mean, "run_half": here.half, "run_n": here.n, "verdict": said})
     return Table(pd.DataFrame(plain), lines, f"{metric.replace('_', ' ')}, {SHOWN[selection]}; mean ± 95 % interval over seeds")
+
+
+def sheet(records: list[Record], columns: dict[str, str], selection: str = "last") -> Table:
+    """Several metrics side by side: for each row what is published, the committed evidence and this run, a line each.
+
+    Args:
+        records: what `run` returned.
+        columns: metric, as in `Record.metric` -> heading.
+        selection: "last", "best_on_val" or "best_on_test".
+
+    Returns:
+        A table; its frame has a line a row, variant and source, a column a metric, and `n`. A number that stands in another column in
+        print is marked with a dagger.
+    """
+    index = Store(evidence_dir()).by_spec()
+    lines, plain, files = [], [], {}
+    for (name, key, variant), own in group(records).items():
+        experiment = files.setdefault(name, load(name))
+        row = next(r for r in experiment.rows if r.key == key)
+        label = html.escape(row.label + (f" ({variant})" if len(row.variants) > 1 else ""))
+        printed = {m: published_value(experiment, row, m) for m in columns}
+        moved = {m for m in columns if printed[m] != published_value(experiment, row, m, as_meant=False)}
+        cells = {m: "–" if printed[m] is None else f"{printed[m]:g}" + ("†" if m in moved else "") for m in columns}
+        lines.append({"": label, "source": "published", **{columns[m]: cells[m] for m in columns}})
+        plain.append({"experiment": name, "key": key, "variant": variant, "source": "published", **printed, "n": 0})
+        for source, found in (("committed evidence", best_evidence(experiment, row, variant, index)), ("this run", own)):
+            if found and not (source == "committed evidence" and {r.id for r in found} == {r.id for r in own}):
+                said = {m: estimate(r.metric(m, selection) for r in found) for m in columns}
+                judged = {m: verdict(printed[m], found, m, selection) for m in columns}
+                marks = {m: f' <span class="lt-verdict lt-{judged[m]}">{judged[m]}</span>' if judged[m] in ("agrees", "differs") else ""
+                         for m in columns}
+                lines.append({"": label, "source": f"{source}<br>{badge_html(found)}", **{columns[m]: f"{said[m]}{marks[m]}" for m in columns}})
+                plain.append({"experiment": name, "key": key, "variant": variant, "source": source,
+                              **{m: said[m].mean for m in columns}, "n": len(found)})
+    for before, line in reversed(list(zip(lines, lines[1:]))):
+        if before[""] == line[""]:
+            line[""] = ""
+    caption = f"{SHOWN[selection]}; mean ± 95 % interval over seeds. Only paper + real is judged against print"
+    return Table(pd.DataFrame(plain), lines, caption + ("; † read in its right column" if any("†" in str(x.values()) for x in lines) else ""))
 
 
 def selections(records: list[Record], metric: str = "accuracy") -> Table:

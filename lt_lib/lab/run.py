@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from lt_lib import data as datasets
-from lt_lib.lab import training
+from lt_lib.augmix import AugMix
+from lt_lib.lab import counterfeits, recipes, training
 from lt_lib.lab.digests import code_digest, digest
 from lt_lib.lab.errors import BudgetEnded, LabError
 from lt_lib.lab.features import SPLITS, FeatureBank, device
@@ -32,7 +33,17 @@ from lt_lib.lab.spec import DATA, PROFILES, Experiment, Spec, load, nearest, res
 GROUP = 32
 ROOTS = {"probe": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_heads", "lt_lib.lab.training:summarise",
                    "lt_lib.lab.features:FeatureBank"),
-         "finetune": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_learner", "lt_lib.lab.training:summarise")}
+         "finetune": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_learner", "lt_lib.lab.training:summarise"),
+         "recipe": ("lt_lib.lab.recipes:tasks", "lt_lib.lab.recipes:train", "lt_lib.lab.training:summarise"),
+         "gan": ("lt_lib.lab.recipes:tasks", "lt_lib.lab.counterfeits:measure")}
+
+
+def code_of(spec: Spec) -> str:
+    """Digest of the code behind the numbers of a spec; a remedy that the spec does not use is not part of it."""
+    roots = ROOTS[spec.mode]
+    if spec.mode == "recipe" and spec.recipe:
+        roots += ("lt_lib.augmix:AugMix",) * bool(spec.recipe.augmix) + ("lt_lib.lab.counterfeits:fill",) * bool(spec.recipe.gan)
+    return code_digest(*roots)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ def plan(experiment: str | Experiment, rows=None, profile: str = "laptop", data:
             for seed in seeds:
                 spec = resolve(loaded, row, variant, profile, data, int(seed))
                 items.append(Item(loaded.experiment, row.row, row.key, variant, profile, data, int(seed), spec,
-                                  spec_digest(spec), code_digest(*ROOTS[spec.mode])))
+                                  spec_digest(spec), code_of(spec)))
     return items
 
 
@@ -142,7 +153,7 @@ def artifact(record: Record, store: str | Path | None = None) -> Path:
     if not path.is_file():
         dataset = datasets.load(record.spec.data)
         item = Item(record.experiment, record.row, record.key, record.variant, record.profile, record.data, record.seed, record.spec,
-                    record.digests["spec"], code_digest(*ROOTS[record.spec.mode]))
+                    record.digests["spec"], code_of(record.spec))
         if item.id(dataset.digest) != record.id:
             raise LabError(f"{record.key} seed {record.seed}: the record is stale (data or code changed since), its logits "
                            f"cannot be rebuilt; run it again: lt run {record.experiment}/{record.key}")
@@ -170,7 +181,8 @@ def _train(items: dict[str, Item], sets: dict, store: Store, deadline: float | N
     """Train all learners the items need; write each record when its last learner is done."""
     needs, learners, counts = {}, {}, {}
     for identity, item in items.items():
-        found, counts[identity] = training.learners(item.spec, sets[item.spec.data])
+        prepare = training.learners if item.spec.recipe is None else recipes.tasks
+        found, counts[identity] = prepare(item.spec, sets[item.spec.data])
         scope = [sets[item.spec.data].digest, item.code]
         needs[identity] = [digest([scope, learner.key]) for learner in found]
         learners.update(zip(needs[identity], ((learner, sets[item.spec.data]) for learner in found)))
@@ -214,6 +226,10 @@ def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadlin
                 features = _features(group, dataset, deadline)
                 with _one_thread():
                     results = training.train_heads(group, *features, len(dataset.classes), checkpoint, deadline)
+            elif group[0].mode == "recipe":
+                results = [_train_recipe(group[0], dataset, checkpoint, deadline)]
+            elif group[0].mode == "gan":
+                results = [counterfeits.measure(group[0], dataset, checkpoint, deadline)]
             else:
                 results = [training.train_learner(group[0], dataset, checkpoint, deadline)]
             break
@@ -221,6 +237,16 @@ def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadlin
             continue
     outcomes.add(keys, results)
     checkpoint.unlink(missing_ok=True)
+
+
+def _train_recipe(task: recipes.Task, dataset, checkpoint: Path, deadline: float | None):
+    """Train one network, with counterfeits and AugMix where its recipe asks for them."""
+    recipe, extra, mix = task.recipe, None, None
+    if recipe.gan:
+        extra = counterfeits.fill(task, dataset, deadline)
+    if recipe.augmix:
+        mix = AugMix(recipe.augmix.severity, recipe.augmix.width, recipe.augmix.depth, recipe.augmix.alpha)
+    return recipes.train(task, dataset, checkpoint, deadline, extra, mix)
 
 
 @contextlib.contextmanager
@@ -298,8 +324,12 @@ def _record(identity: str, item: Item, outcomes: list, dataset, counts: list[int
             write: bool) -> None:
     from safetensors.torch import save
 
-    summary, voted = training.summarise(outcomes, dataset.labels("test"), counts)
-    tensors = {"logits": voted}
+    truth = recipes.test_labels(item.spec, dataset)
+    if item.spec.mode == "gan":
+        summary, tensors = counterfeits.summarise(outcomes[0], counts), {"grids": outcomes[0].logits["grids"]}
+    else:
+        summary, voted = training.summarise(outcomes, truth, counts)
+        tensors = {"logits": voted}
     for i, outcome in enumerate(outcomes):
         tensors |= {f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format) for name, value in outcome.weights.items()}
     atomic_write(store.artifact(identity), save(tensors))
@@ -307,15 +337,16 @@ def _record(identity: str, item: Item, outcomes: list, dataset, counts: list[int
         return
     history = [{k: v for k, v in outcome.history.items()} for outcome in outcomes]
     speed = [o.images_per_s for o in outcomes if o.images_per_s]
-    passes = sum(len(m.train) * m.optimizer.epochs / max(o.images_per_s, 1e-9) for m, o in zip(learners, outcomes) if o.images_per_s)
+    epochs = [m.recipe.gan.epochs if m.mode == "gan" else m.optimizer.epochs for m in learners]
+    passes = sum(len(m.train) * e / max(o.images_per_s, 1e-9) for m, e, o in zip(learners, epochs, outcomes) if o.images_per_s)
     indices = [[m.train.tolist(), m.val.tolist()] for m in learners]
     store.write(Record(
         id=identity, experiment=item.experiment, row=item.row, key=item.key, variant=item.variant, profile=item.profile,
         data=item.data, seed=item.seed, spec=item.spec,
-        digests={"spec": item.spec_digest, "data": dataset.digest, "code": item.code, "indices": digest(indices),
-                 "logits": digest(voted.view(torch.int16).tolist())},
+        digests={"spec": item.spec_digest, "data": dataset.digest, "code": item.code, "indices": digest(indices)}
+        | {name: digest(values.view(torch.int16).tolist()) for name, values in tensors.items() if name == "logits"},
         env=environment(), history={"learners": history}, **summary,
-        sizes={"train": [len(m.train) for m in learners], "val": [len(m.val) for m in learners], "test": len(dataset.labels("test")),
+        sizes={"train": [len(m.train) for m in learners], "val": [len(m.val) for m in learners], "test": len(truth),
                "parameters": [int(sum(v.numel() for v in o.weights.values())) for o in outcomes]},
         wall_s=passes, images_per_s=min(speed) if speed else None))
 

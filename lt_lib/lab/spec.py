@@ -10,24 +10,36 @@ and returns one `Spec` a seed: plain values, nothing left to look up, the thing 
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
 
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.paths import experiments_dir
 
-PROFILES = ("smoke", "laptop", "paper")
+PROFILES = ("smoke", "laptop", "overnight", "paper")
 DATA = ("embedded", "real")
 VARIANTS = ("as-released", "as-printed", "ours")
-Profile = Literal["smoke", "laptop", "paper"]
+Profile = Literal["smoke", "laptop", "overnight", "paper"]
 Data = Literal["embedded", "real"]
 Variant = Literal["as-released", "as-printed", "ours"]
 
 
 class _Strict(BaseModel):
+    """Refuses unknown keys. Fields that came `later` than the first records are left out of dumps, and so of digests, at their default."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, dump):
+        plain = dump(self)
+        fields = type(self).model_fields
+        return {k: v for k, v in plain.items() if k not in self.later or getattr(self, k) != fields[k].get_default(call_default_factory=True)}
 
 
 class Subset(_Strict):
@@ -63,12 +75,23 @@ class Pretraining(_Strict):
 
 
 class Backbone(_Strict):
-    """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a recipe."""
+    """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a recipe.
 
+    `resolution` is the side that images are resized to; under a `recipe`, that of the centre crop. `options` go to timm, for example
+    narrower `channels`.
+    """
+
+    later = ("options",)
     name: str
     pretrained: bool | str | Pretraining = True
     resolution: Annotated[int, Field(ge=8)] = 224
     stands_in_for: str | None = None
+    options: dict[str, Any] = {}
+
+    @property
+    def called(self) -> str:
+        """Its name for people: a network with options is not the one that bears the name."""
+        return f"slim {self.name}" if self.options else self.name
 
 
 class Weights(_Strict):
@@ -96,6 +119,84 @@ class Optimizer(_Strict):
     schedule: Literal["constant", "one-cycle"] = "constant"
 
 
+class Margins(_Strict):
+    """The LDAM loss (`lt_lib.losses.LDAMLoss`): on a linear head, as the drought code has it, or on a cosine head, as its authors do."""
+
+    head: Literal["linear", "cosine"] = "linear"
+    max_margin: Annotated[float, Field(gt=0)] = 0.5
+    scale: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Reweighting(_Strict):
+    """Deferred re-weighting (`lt_lib.schedules.drw_weights`): the second beta from epoch `switch_epoch` (counted from 0) on."""
+
+    switch_epoch: Annotated[int, Field(ge=0)] = 25
+    betas: tuple[float, float] = (0.0, 0.9999)
+
+
+class Cycle(_Strict):
+    """Triangular learning rate from `min_lr` to `max_lr` and back in 2 `step_size` epochs; unstepped, it never leaves `min_lr`."""
+
+    min_lr: Annotated[float, Field(gt=0)] = 1e-5
+    max_lr: Annotated[float, Field(gt=0)] = 1e-4
+    step_size: Annotated[float, Field(gt=0)] = 2
+    stepped: bool = True
+
+
+class Averaging(_Strict):
+    """Stochastic weight averaging: snapshots at the ends of epochs > `start` that `every` divides, counted from 1.
+
+    `snapshots: last` and `norms: test` are what the released code does: one snapshot, batch statistics from the test images.
+    """
+
+    start: Annotated[int, Field(ge=0)] = 10
+    every: Annotated[int, Field(gt=0)] = 5
+    snapshots: Literal["all", "last"] = "all"
+    norms: Literal["train", "test"] = "train"
+
+
+class Mixing(_Strict):
+    """AugMix (`lt_lib.augmix.AugMix`) with the consistency term, weighted by `consistency`."""
+
+    severity: Annotated[float, Field(gt=0, le=10)] = 3
+    width: Annotated[int, Field(gt=0)] = 3
+    depth: int = -1
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+    consistency: Annotated[float, Field(ge=0)] = 12.0
+
+
+class Counterfeits(_Strict):
+    """One DC-GAN a minority class (`lt_lib.gan.fit_dcgan`), on 64 x 64 centre crops of the training images."""
+
+    width: Annotated[int, Field(gt=0)] = 64
+    latent: Annotated[int, Field(gt=0)] = 100
+    epochs: Annotated[int, Field(gt=0)] = 25
+    batch_size: Annotated[int, Field(gt=1)] = 64
+    lr: Annotated[float, Field(gt=0)] = 2e-4
+
+
+class Recipe(_Strict):
+    """How a whole network is trained where the training list keeps its own long tail; see `lt_lib.lab.recipes`.
+
+    `bands` are numbered from 1, as satellites have them; none means all. `tiles` and `test_tiles` limit how many images are used.
+    `learn: false` is what the released AugMix scripts do: images pass through the network and no weight is changed.
+    """
+
+    bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    tiles: Annotated[int, Field(gt=0)] | None = None
+    test_tiles: Annotated[int, Field(gt=0)] | None = None
+    stem: Literal["native", "adapter"] = "native"
+    sampler: Literal["none", "balanced"] = "none"
+    ldam: Margins | None = None
+    drw: Reweighting | None = None
+    clr: Cycle | None = None
+    swa: Averaging | None = None
+    augmix: Mixing | None = None
+    gan: Counterfeits | None = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    learn: bool = True
+
+
 class Seeds(_Strict):
     """Three independent seeds: which images, which initial weights, which order."""
 
@@ -107,10 +208,11 @@ class Seeds(_Strict):
 class Spec(_Strict):
     """What exactly is run. Its digest, with those of the data and the code, is the id of a record."""
 
+    later = ("recipe", "target_class")
     data: str
-    subset: Subset = Subset()
+    subset: Subset | None = Subset()
     validation: Validation = Validation()
-    mode: Literal["probe", "finetune"] = "probe"
+    mode: Literal["probe", "finetune", "recipe", "gan"] = "probe"
     backbones: tuple[Backbone, ...]
     balance: Annotated[int, Field(gt=0)] | None = None
     weights: Weights | None = None
@@ -118,6 +220,8 @@ class Spec(_Strict):
     optimizer: Optimizer = Optimizer()
     augment: Literal["none", "crop-flip"] = "none"
     seeds: Seeds
+    recipe: Recipe | None = None
+    target_class: Annotated[int, Field(ge=0)] | None = None   # of the counterfeits, in mode "gan"
 
 
 class PublishedRef(_Strict):
@@ -140,10 +244,14 @@ class Row(_Strict):
 
 
 class ProfileSettings(_Strict):
-    """What a profile changes; `embedded` and `real` hold what it changes on that data only."""
+    """What a profile changes; `embedded` and `real` hold what it changes on that data only.
+
+    `adapt` changes remedies of the recipe, by their key in it, in those rows that use them.
+    """
 
     seeds: Annotated[int, Field(gt=0)] | None = None
     set: dict[str, Any] = {}
+    adapt: dict[str, dict[str, Any]] = {}
     backbones: dict[str, dict[str, Any]] = {}
     embedded: "ProfileSettings | None" = None
     real: "ProfileSettings | None" = None
@@ -162,6 +270,18 @@ class Experiment(_Strict):
     variants: dict[Variant, dict[str, Any]] = {}
     profiles: dict[Profile, ProfileSettings]
     rows: tuple[Row, ...]
+
+    def settings(self, profile: str) -> ProfileSettings:
+        """What a profile changes here. Where nothing says what a night on two cores should add, `overnight` is `laptop`.
+
+        Raises:
+            LabError: the experiment lacks the profile.
+        """
+        name = "laptop" if profile == "overnight" and profile not in self.profiles else profile
+        if name not in self.profiles:
+            raise LabError(f"{self.experiment} has no profile {profile!r}{nearest(profile, self.profiles)}; it has: "
+                           + ", ".join(self.profiles))
+        return self.profiles[name]
 
     def select(self, rows: list[str] | str | None) -> list[Row]:
         """Rows by key or by published row id; all of them for None.
@@ -230,20 +350,23 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
     Raises:
         LabError: the experiment lacks the profile or data, or the merged values do not make a valid spec.
     """
-    if profile not in experiment.profiles:
-        raise LabError(f"{experiment.experiment} has no profile {profile!r}{nearest(profile, experiment.profiles)}; it has: "
-                       + ", ".join(experiment.profiles))
+    settings = experiment.settings(profile)
     if data not in experiment.data:
         raise LabError(f"{experiment.experiment} has no data {data!r}{nearest(data, experiment.data)}; it has: "
                        + ", ".join(experiment.data))
-    settings = experiment.profiles[profile]
     by_data = getattr(settings, data) or ProfileSettings()
     merged: dict[str, Any] = {}
     for layer in (experiment.defaults, row.set, experiment.variants.get(variant, {}), settings.set, by_data.set):
         merged = _merge(merged, layer)
+    adapted = dict(merged.get("recipe") or {})
+    for remedy, layer in [*settings.adapt.items(), *by_data.adapt.items()]:
+        if adapted.get(remedy) is not None:
+            adapted[remedy] = _merge(adapted[remedy], layer)
+    if adapted:
+        merged["recipe"] = adapted
     stand_ins = {**settings.backbones, **by_data.backbones}
     merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones", [])]
-    merged["data"] = experiment.data[data]
+    merged.setdefault("data", experiment.data[data])
     merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **merged.get("seeds", {})}
     where = f"{experiment.experiment}.yaml, row {row.key}, variant {variant}, profile {profile}, data {data}"
     return _validate(Spec, merged, where)
@@ -251,7 +374,7 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
 
 def seeds_of(experiment: Experiment, profile: str, data: str) -> int:
     """How many seeds the profile asks for on that data."""
-    settings = experiment.profiles[profile]
+    settings = experiment.settings(profile)
     by_data = getattr(settings, data)
     return (by_data.seeds if by_data and by_data.seeds else settings.seeds) or 1
 
@@ -262,7 +385,7 @@ def _backbone(name: Any, stand_ins: dict) -> Any:
     if name not in stand_ins:
         return {"name": name}
     actual = dict(stand_ins[name])
-    if actual.get("name", name) != name:
+    if actual.get("name", name) != name or actual.get("options"):
         actual.setdefault("stands_in_for", name)
     return {"name": name, **actual}
 
