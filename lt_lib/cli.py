@@ -58,6 +58,14 @@ def _complete_data(incomplete: str) -> list[str]:
     return [row.name for row in data.listing() if row.name.startswith(incomplete)]
 
 
+def _complete_work(incomplete: str) -> list[str]:
+    from lt_lib.lab.audit import WORKS
+
+    return [name for name in WORKS if name.startswith(incomplete)]
+
+
+WorkArgument = Annotated[str | None, typer.Argument(metavar="WORK", autocompletion=_complete_work, show_default=False,
+                                                    help="Short name of a work, such as ee443 or spectrum; default: all.")]
 ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT[/ROW]", autocompletion=_complete_experiment,
                                                    help="An experiment file's name, and a row key or published row id of it.")]
 NameArgument = Annotated[str, typer.Argument(autocompletion=_complete_data, help="Name of a data set or of weights.")]
@@ -76,8 +84,9 @@ def run(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop,
     options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
     records = lab.run(name, budget=budget, store=store, **options)
     for (_, key, variant), group in lab.group(records).items():
-        value = lab.estimate(r.metric() for r in group)
-        typer.echo(f"{key:28s} {variant:12s} accuracy {value}   {lab.badge(group)}")
+        shown = [name for name in ("accuracy", "balanced_accuracy", "distance") if name in group[0].metrics["last"]]
+        said = ", ".join(f"{name.replace('_', ' ')} {lab.estimate(r.metric(name) for r in group)}" for name in shown)
+        typer.echo(f"{key:28s} {variant:12s} {said}   {lab.badge(group)}")
     if len(records) < len(lab.plan(name, **options)):
         raise typer.Exit(3)
 
@@ -137,22 +146,30 @@ def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.
 
 
 @app.command()
-def claims(profile: ProfileOption = Profile.laptop, data: DataOption = Data.real) -> None:
-    """Test the claims of the works on printed numbers and on committed records."""
-    from lt_lib.lab.claims import claims_table
+def claims(work: WorkArgument = None,
+           profile: Annotated[Profile | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None,
+           data: Annotated[Data | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None) -> None:
+    """Test the claims of a work, or of all, on printed numbers and on committed records."""
+    from lt_lib.lab.claims import WORKS, claims_table, scope, strongest
 
-    for row in claims_table(profile=profile.value, data=data.value).frame.itertuples():
-        typer.echo(f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
-                   f"     records: {row.verdict}. {row.numbers} [{row.behind}]")
+    for name in [work] if work else WORKS:
+        kind = (profile.value, data.value) if profile and data else strongest(name, profile and profile.value, data and data.value)
+        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}")
+        for row in claims_table(*kind, work=name).frame.itertuples():
+            typer.echo(f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
+                       f"     records: {row.verdict}. {row.numbers} [{row.behind}]")
 
 
 @app.command()
-def audit(work: Annotated[str, typer.Argument(help="Short name of a work.")] = "ee443") -> None:
-    """Recompute what can be recomputed from a work's own printed numbers."""
+def audit(work: WorkArgument = None) -> None:
+    """Recompute what can be recomputed from the printed numbers of a work, or of all."""
+    from lt_lib.lab.audit import WORKS
     from lt_lib.lab.audit import audit as recompute
 
-    for row in recompute(work).itertuples():
-        typer.echo(f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n     published {row.published}; recomputed {row.recomputed}")
+    for name in [work] if work else WORKS:
+        for row in recompute(name).itertuples():
+            typer.echo(f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n"
+                       f"     published: {row.published}; {row.basis}: {row.recomputed}")
 
 
 @data_app.command("list")
@@ -174,13 +191,13 @@ def data_add(name: NameArgument,
              size: Annotated[int, typer.Option(min=8, help="Side in pixels that images of your own are resized to.")] = 32) -> None:
     """Check a copy you have and put it into the store.
 
-    Takes the official CIFAR archives or unpacked folders, folders of .npy arrays, a class-per-folder image tree (train/CLASS/*.png,
-    test/CLASS/*.png) under a new name, or a file of registered weights. Embedded sets are made anew without --from.
+    Takes the official CIFAR and Drought Watch archives or their unpacked folders, folders of .npy arrays, a class-per-folder image
+    tree (train/CLASS/*.png, test/CLASS/*.png) or a folder of TFRecord parts under a new name, or a file of registered weights.
+    Embedded sets are made anew without --from.
     """
     from lt_lib import data
 
-    added = data.add(name, source, size=size)
-    typer.echo(f"added {name}: {getattr(added, 'digest', added)}")
+    _echo_added(name, data.add(name, source, size=size))
 
 
 @data_app.command("verify")
@@ -196,7 +213,16 @@ def data_download(name: NameArgument) -> None:
     """Fetch from the official address, with resume and checksum, and add."""
     from lt_lib import data
 
-    typer.echo(f"added {name}: {data.download(name).digest}")
+    _echo_added(name, data.download(name))
+
+
+def _echo_added(name: str, added) -> None:
+    """The digest of a set or the path of a file, and what was found in the records it came from."""
+    from lt_lib.data.droughtwatch import Report
+
+    typer.echo(f"added {name}: {getattr(added, 'digest', added)}")
+    if report := getattr(added, "extra", {}).get("report"):
+        typer.echo(Report(**report))
 
 
 def main() -> None:
