@@ -131,13 +131,18 @@ def build(task: Task, num_classes: int, bands: int) -> torch.nn.Module:
     return net.to(device(), memory_format=torch.channels_last)
 
 
-class _Loss:
-    """Cross-entropy or LDAM, with the class weights of the epoch where re-weighting is deferred."""
+class Objective:
+    """What a step minimises: cross-entropy or LDAM, weighted where re-weighting is deferred, with AugMix's consistency where images are mixed.
 
-    def __init__(self, recipe: Recipe, counts: list[int]):
-        self.recipe, self.counts = recipe, counts
+    Args:
+        recipe: says which.
+        counts: training images a class.
+        mix: (images in [0, 1], generator) -> images, or None.
+    """
+
+    def __init__(self, recipe: Recipe, counts: list[int], mix: Mix | None = None):
+        self.recipe, self.counts, self.mix, self.weight = recipe, counts, mix, None
         self.ldam = recipe.ldam and LDAMLoss(counts, recipe.ldam.max_margin, recipe.ldam.scale).to(device())
-        self.weight = None
 
     def start(self, epoch: int) -> None:
         """Set the weights of an epoch, counted from 0."""
@@ -147,8 +152,20 @@ class _Loss:
         if self.ldam:
             self.ldam.weight = self.weight
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self.ldam(logits, labels) if self.ldam else F.cross_entropy(logits, labels, weight=self.weight)
+    def __call__(self, net: torch.nn.Module, split: "Split", batch: Tensor, gen: torch.Generator) -> Tensor:
+        """Loss of one batch, given by the positions of its images."""
+        x, labels = split.unit(batch), split.labels[batch]
+        views = [x] if self.mix is None else [x, self.mix(x, gen), self.mix(x, gen)]
+        with torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
+            logits = net(split.standard(torch.cat(views)))
+        clean, *mixed = logits.float().split(len(batch))
+        loss = self.ldam(clean, labels) if self.ldam else F.cross_entropy(clean, labels, weight=self.weight)
+        return loss + self.recipe.augmix.consistency * jsd_consistency(clean, *mixed) if mixed else loss
+
+
+def adam(parameters, optimizer: Optimizer) -> torch.optim.Optimizer:
+    """Adam, as the drought code has it."""
+    return torch.optim.Adam(parameters, lr=optimizer.lr, weight_decay=optimizer.weight_decay)
 
 
 def _rate(optimizer: Optimizer, recipe: Recipe, epoch: int) -> float:
@@ -166,7 +183,7 @@ def _snapshot(recipe: Recipe, epoch: int, last: bool) -> bool:
     return epoch > swa.start and epoch % swa.every == 0
 
 
-class _Split:
+class Split:
     """uint8 images (N, C, H, W) on the device if they leave room there, else in memory; `batch` gives them standardised."""
 
     def __init__(self, pixels: Tensor, labels: np.ndarray | Tensor, mean: Tensor, spread: Tensor):
@@ -191,15 +208,18 @@ class _Split:
             yield self.standard(self.unit(slice(first, first + size)))
 
 
-def _scores(net: torch.nn.Module, split: _Split) -> Tensor:
+def _scores(net: torch.nn.Module, split: Split) -> Tensor:
     net.eval()
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
         return torch.cat([net(x).float() for x in split.loader(500)])
 
 
 def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None,
-          extra: tuple[Tensor, Tensor] | None = None, mix: Mix | None = None) -> Outcome:
+          extra: tuple[Tensor, Tensor] | None = None, mix: Mix | None = None, objective: Callable = Objective,
+          optimizer: Callable = adam, network: Callable = build) -> Outcome:
     """Train the network of a task.
+
+    The last three arguments are what another wing replaces; the loop, its checkpoints and its selections stay the same.
 
     Args:
         task: from :func:`tasks`.
@@ -208,6 +228,9 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
         deadline: time.monotonic() after which the state is saved and BudgetEnded raised.
         extra: counterfeit images (E, C, H, W) uint8, at least as large as the crop, and their labels (E,), added to the training list.
         mix: (images in [0, 1], generator) -> images: called twice a batch for the consistency term of `recipe.augmix`.
+        objective: (recipe, class counts, mix) -> an :class:`Objective` or its like.
+        optimizer: (parameters, `Optimizer`) -> a torch optimizer.
+        network: (task, classes, bands) -> a module on the device.
 
     Returns:
         Outcome. "last" is the network at the end: with averaging, the averaged one, its batch statistics computed anew.
@@ -228,21 +251,20 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
         window = extra[0][..., cut[0]:cut[0] + pixels.shape[-2], cut[1]:cut[1] + pixels.shape[-1]]
         pixels, own = torch.cat([pixels, window]), torch.cat([own, extra[1]])
     counts = torch.bincount(own, minlength=len(dataset.classes)).tolist()
-    train_set = _Split(pixels, own, mean, spread)
-    val_set = _Split(centre_crops(images, task.val[:, 0], recipe.bands, side), labels[task.val[:, 0]], mean, spread)
+    train_set = Split(pixels, own, mean, spread)
+    val_set = Split(centre_crops(images, task.val[:, 0], recipe.bands, side), labels[task.val[:, 0]], mean, spread)
     test = np.arange(len(dataset.labels("test")))[:n_test]
-    test_set = _Split(centre_crops(dataset.images("test"), test, recipe.bands, side), np.asarray(dataset.labels("test"))[test], mean, spread)
+    test_set = Split(centre_crops(dataset.images("test"), test, recipe.bands, side), np.asarray(dataset.labels("test"))[test], mean, spread)
 
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
-    net = build(task, len(counts), pixels.shape[1])
+    net = network(task, len(counts), pixels.shape[1])
     average = AveragedModel(net) if recipe.swa else None
-    adam = torch.optim.Adam(net.parameters(), lr=opt.lr, weight_decay=opt.weight_decay)
-    loss_of = _Loss(recipe, counts)
+    descent, loss_of = optimizer(net.parameters(), opt), objective(recipe, counts, mix)
     curves = ("train_loss", "val_accuracy", "test_accuracy", "test_balanced_accuracy", "lr")
     state = {"epoch": 0, "history": {name: [] for name in curves}, "kept": {}, "average": None}
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("drop", task.seeds.init))))
     if checkpoint is not None:
-        _restore(checkpoint, state, [], adam, net)
+        _restore(checkpoint, state, [], descent, net)
         if state["average"] is not None:
             average.load_state_dict(state["average"])
     n, where = len(own), device()
@@ -252,7 +274,7 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
         bar.update(state["epoch"] * steps)
         for epoch in range(state["epoch"], opt.epochs):
             rate = _rate(opt, recipe, epoch)
-            for group in adam.param_groups:
+            for group in descent.param_groups:
                 group["lr"] = rate
             loss_of.start(epoch)
             gen = generator("order", task.seeds.order, epoch)
@@ -262,14 +284,14 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
             for batch in order.split(opt.batch_size):
                 if len(batch) == 1 and n > 1:
                     continue            # batch statistics of a single image are no statistics
-                loss = _step(net, train_set, batch.to(where), loss_of, recipe, mix, gen)
+                loss = loss_of(net, train_set, batch.to(where), gen)
                 total += loss.detach() * len(batch)
                 if recipe.learn:
-                    adam.zero_grad(set_to_none=True)
+                    descent.zero_grad(set_to_none=True)
                     loss.backward()
                     if recipe.clip_norm:
                         torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
-                    adam.step()
+                    descent.step()
                 bar.update()
             if not torch.isfinite(total):
                 raise LabError(f"{what}: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr")
@@ -284,24 +306,13 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
             _evaluate(judged, state, val_set, test_set, float(total) / n, rate)
             state |= {"epoch": epoch + 1, "average": average.state_dict() if average is not None else None}
             if checkpoint is not None:
-                _save(checkpoint, state, [], adam, {k: v.cpu() for k, v in net.state_dict().items()})
+                _save(checkpoint, state, [], descent, {k: v.cpu() for k, v in net.state_dict().items()})
             if deadline is not None and time.monotonic() > deadline and not last:
                 raise BudgetEnded
     return _outcome(state["kept"], state["history"], seen / max(time.monotonic() - started, 1e-9))
 
 
-def _step(net, split: _Split, batch: Tensor, loss_of: _Loss, recipe: Recipe, mix: Mix | None, gen: torch.Generator) -> Tensor:
-    """Loss of one batch: of the images alone, or of the images with the consistency of two mixed versions of them."""
-    x, labels = split.unit(batch), split.labels[batch]
-    views = [x] if mix is None else [x, mix(x, gen), mix(x, gen)]
-    with torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
-        logits = net(split.standard(torch.cat(views)))
-    clean, *mixed = logits.float().split(len(batch))
-    loss = loss_of(clean, labels)
-    return loss + recipe.augmix.consistency * jsd_consistency(clean, *mixed) if mixed else loss
-
-
-def _evaluate(net: torch.nn.Module, state: dict, val: _Split, test: _Split, loss: float, rate: float) -> None:
+def _evaluate(net: torch.nn.Module, state: dict, val: Split, test: Split, loss: float, rate: float) -> None:
     """Append one epoch to the history and keep its logits and weights where it is selected."""
     logits, held = _scores(net, test), _scores(net, val)
     k = logits.shape[1]
