@@ -1,11 +1,13 @@
-"""Class weights: how much more an error on a rare class should cost.
+"""Losses for long tails: class weights, margins that grow with rarity, and consistency between views.
 
 Idea: a weighted mean of cross-entropies, sum_i w[y_i] l_i / sum_i w[y_i] (torch's ``weight=``), lets few
-images count as many.
+images count as many; a margin asks more of a rare class instead; a consistency term asks the same answer for
+an image and its augmented copies.
 """
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 def effective_number(counts: Tensor, beta: float) -> Tensor:
@@ -76,3 +78,112 @@ def class_weights(
     else:
         raise ValueError(f"scheme must be 'ens', 'ins' or 'isns', got {scheme!r}")
     return (total / worth / (1 / worth).sum()).to(torch.get_default_dtype())
+
+
+def ldam_margins(counts: Tensor, max_margin: float = 0.5) -> Tensor:
+    r"""Label-distribution-aware margins: the rarer the class, the wider, the rarest at the maximum.
+
+    .. math:: \Delta_j = m_{\max} \left(\frac{\min_k n_k}{n_j}\right)^{1/4}
+
+    Args:
+        counts: (K,), images per class, all positive.
+        max_margin: m_max, not negative; in units of the logits before scaling.
+
+    Returns:
+        (K,) of torch's default dtype, computed in float64.
+
+    Raises:
+        ValueError: a class without images, or a margin that is negative or not finite.
+
+    Source: Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss; the constant set by the
+    largest margin, as in their released code.
+    """
+    counts = torch.as_tensor(counts, dtype=torch.float64)
+    if counts.dim() != 1 or len(counts) == 0 or not (counts > 0).all():
+        raise ValueError(f"counts must be (K,), all positive, got {counts.tolist()}; drop the empty classes")
+    if not 0 <= max_margin < float("inf"):
+        raise ValueError(f"max_margin must be finite and not negative, got {max_margin}")
+    return (max_margin * (counts.min() / counts) ** 0.25).to(torch.get_default_dtype())
+
+
+class LDAMLoss(nn.Module):
+    r"""Cross-entropy after the true class's logit is lowered by the margin of that class.
+
+    .. math:: \ell(z, y) = -\log \frac{e^{s(z_y - \Delta_y)}}{e^{s(z_y - \Delta_y)} + \sum_{k \ne y} e^{s z_k}}
+
+    The margins were meant for a cosine head (:class:`lt_lib.models.CosineHead`), whose logits lie in [-1, 1]; the released code of
+    `spectrum` puts the same loss, scale 30 included, on the unbounded logits of a linear head. Both work here: the head decides.
+
+    Args:
+        counts: (K,), images per class, all positive.
+        max_margin: the largest margin, that of the rarest class; 0 leaves a plain cross-entropy of scaled logits.
+        scale: s.
+        weight: (K,) class weights, or None. May be set anew at any time, as deferred re-weighting does:
+            ``loss.weight = drw_weights(counts, epoch)``.
+        reduction: "mean" is torch's weighted mean, sum w l / sum w; "sum" and "none" give w l summed or one by one.
+
+    Shape: logits (N, K) of any float dtype, labels (N,) int64; returns a scalar, or (N,) for "none". Half-precision logits are
+    computed, and the loss returned, in float32. The state dict is empty: margins and weight follow from counts and epoch.
+
+    Raises:
+        ValueError: counts, margin, scale, weight or reduction that cannot be; later, logits, labels or a weight of another size.
+
+    Source: Cao et al. (2019) and their released code (scale 30, weighted mean); `spectrum`, released code.
+    """
+
+    def __init__(self, counts: Tensor, max_margin: float = 0.5, scale: float = 30.0, weight: Tensor | None = None,
+                 reduction: str = "mean"):
+        super().__init__()
+        if not 0 < scale < float("inf"):
+            raise ValueError(f"scale must be positive and finite, got {scale}")
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+        self.scale, self.reduction = scale, reduction
+        self.register_buffer("margins", ldam_margins(counts, max_margin), persistent=False)
+        self.register_buffer("weight", None if weight is None else torch.as_tensor(weight), persistent=False)
+        self._check_weight()
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        num_classes = len(self.margins)
+        if logits.dim() != 2 or logits.shape[1] != num_classes or labels.shape != logits.shape[:1]:
+            raise ValueError(f"logits must be (N, {num_classes}) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}")
+        if labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all():  # elsewhere a check would stall
+            raise ValueError(f"labels must lie in [0, {num_classes}), got {labels.min()} to {labels.max()}")
+        self._check_weight()
+        z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        weight = None if self.weight is None else self.weight.to(z)
+        z = z.scatter_add(1, labels[:, None], -self.margins.to(z)[labels][:, None])
+        return F.cross_entropy(self.scale * z, labels, weight=weight, reduction=self.reduction)
+
+    def _check_weight(self) -> None:
+        if self.weight is not None and self.weight.shape != self.margins.shape:
+            raise ValueError(f"weight must be ({len(self.margins)},), one number a class, got {tuple(self.weight.shape)}")
+
+    def extra_repr(self) -> str:
+        return f"margins={[round(m, 4) for m in self.margins.tolist()]}, scale={self.scale}, reduction={self.reduction!r}"
+
+
+def jsd_consistency(clean: Tensor, aug1: Tensor, aug2: Tensor) -> Tensor:
+    r"""Jensen-Shannon divergence of the predictions for an image and two augmented copies of it.
+
+    .. math::
+        \frac1N \sum_{i=1}^N \frac13 \sum_{q} \sum_k q_{ik} \ln \frac{q_{ik}}{M_{ik}}, \quad
+        M = \operatorname{clip}\Big(\frac{p + p' + p''}{3}, 10^{-7}, 1\Big), \quad q \in \{p, p', p''\}
+
+    Args:
+        clean, aug1, aug2: (N, K) logits of the three views; half precision is computed in float32.
+
+    Returns:
+        Scalar in [0, ln 3], in nats (the clip can push it below 0, by at most K / 10^7); unweighted, the factor 12 is the caller's.
+
+    Raises:
+        ValueError: the three shapes differ, or are not (N, K).
+
+    Source: Hendrycks et al. (2020), AugMix, and released code (the clip).
+    """
+    if clean.dim() != 2 or not clean.shape == aug1.shape == aug2.shape:
+        shapes = ", ".join(str(tuple(x.shape)) for x in (clean, aug1, aug2))
+        raise ValueError(f"logits of the three views must all be (N, K), got {shapes}")
+    log_p = torch.stack([x.to(torch.promote_types(x.dtype, torch.float32)).log_softmax(1) for x in (clean, aug1, aug2)])
+    log_mixture = log_p.exp().mean(0).clamp(1e-7, 1).log()
+    return F.kl_div(log_mixture.expand_as(log_p), log_p, reduction="sum", log_target=True) / (3 * len(clean))

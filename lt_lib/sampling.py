@@ -1,9 +1,10 @@
-"""Long-tailed class counts, the subsets that have them, and two ways to balance such a subset.
+"""Long-tailed class counts, the subsets that have them, and ways to balance such a subset.
 
 Idea: every random choice is keyed by the seed and, where classes are drawn, by the class alone. A subset
 therefore does not depend on the order in which classes are visited, and the same seed nests: fewer images of
 a class are a subset of more. Raw PCG64 bits are used because their stream, unlike that of shuffles, is the
-same in every NumPy version.
+same in every NumPy version. The balanced sampler alone draws anew each epoch, so it takes a torch generator
+whose state a checkpoint can hold.
 """
 
 import math
@@ -194,6 +195,77 @@ def balanced_bags(
     majority = majority[_order(len(majority), seed, 3)]
     num_bags = max(1, int(sizes[0]) // threshold)
     return [torch.cat([majority[start::num_bags], minority]) for start in range(num_bags)]
+
+
+def sampler_weights(labels: Tensor) -> Tensor:
+    r"""Weight of each image under class-balanced sampling, :math:`1 / n_{y_i}`.
+
+    Args:
+        labels: (N,), non-negative integers; classes without an image are ignored.
+
+    Returns:
+        (N,) float64, each class summing to one; for torch's WeightedRandomSampler, or :func:`balanced_sample` where N > 2^24.
+
+    Raises:
+        ValueError: labels are empty, not integer or negative.
+
+    Source: `spectrum`, "sampler", and its released code; the common remedy of, e.g., LDAM-DRW (train rule "resample").
+    """
+    labels = _labels(labels)
+    _, members, counts = labels.unique(return_inverse=True, return_counts=True)
+    return 1 / counts.double()[members]
+
+
+def balanced_sample(labels: Tensor, num_samples: int, generator: torch.Generator | None = None) -> LongTensor:
+    r"""Draw images with replacement so that each class comes with probability 1 / K.
+
+    The same law as ``torch.multinomial(sampler_weights(labels), num_samples, replacement=True)``, drawn in two steps: a class, then
+    one of its images. Neither step has a limit on N, where ``torch.multinomial`` stops at 2^24 weights.
+
+    Args:
+        labels: (N,), non-negative integers; K counts the classes that have an image.
+        num_samples: draws, at least 0; N for an epoch of the usual length.
+        generator: of torch on the CPU; None for the global one.
+
+    Returns:
+        (num_samples,) positions into labels, in the order drawn.
+
+    Raises:
+        ValueError: labels are empty, not integer or negative, or num_samples is negative.
+
+    Source: as :func:`sampler_weights`.
+    """
+    labels = _labels(labels)
+    if num_samples < 0:
+        raise ValueError(f"num_samples must not be negative, got {num_samples}")
+    _, counts = labels.unique(return_counts=True)
+    drawn = torch.randint(len(counts), (num_samples,), generator=generator)
+    place = torch.rand(num_samples, dtype=torch.float64, generator=generator)
+    within = (place * counts[drawn]).long()  # place < 1 by 2^-53, so within < n for every n that fits in memory
+    return labels.argsort(stable=True)[(counts.cumsum(0) - counts)[drawn] + within]
+
+
+def expected_multiplicity(counts: Tensor, num_samples: int) -> Tensor:
+    r"""How often balanced sampling is expected to show one image of each class, :math:`N / (K n_j)`.
+
+    Args:
+        counts: (K,), images per class; all positive, for a class without images is never drawn and does not count in K.
+        num_samples: N, draws an epoch, at least 0.
+
+    Returns:
+        (K,) float64; the sum over classes of counts times multiplicity is N.
+
+    Raises:
+        ValueError: a class without images, or num_samples is negative.
+
+    Source: the mean of the multinomial law of :func:`balanced_sample`.
+    """
+    counts = torch.as_tensor(counts, dtype=torch.float64)
+    if counts.dim() != 1 or len(counts) == 0 or not (counts > 0).all():
+        raise ValueError(f"counts must be (K,), all positive, got {counts.tolist()}; drop the empty classes")
+    if num_samples < 0:
+        raise ValueError(f"num_samples must not be negative, got {num_samples}")
+    return num_samples / (len(counts) * counts)
 
 
 def _labels(labels: Tensor) -> LongTensor:

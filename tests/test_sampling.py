@@ -7,14 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from lt_lib.sampling import (
     artificial_balance,
     balance_rates,
     balanced_bags,
+    balanced_sample,
     ee443_counts,
+    expected_multiplicity,
     longtail_counts,
     longtail_indices,
+    sampler_weights,
 )
 
 settings.register_profile("lt", deadline=None, max_examples=60)
@@ -294,3 +298,100 @@ def test_balanced_data_cannot_be_dealt():
 def test_bags_refuse_bad_input(threshold, split, message):
     with pytest.raises(ValueError, match=message):
         balanced_bags(torch.tensor([0, 0, 0, 1]), threshold, split)
+
+
+# --- class-balanced sampling
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@given(label_lists)
+def test_sampler_weights_are_one_over_the_class_count(labels):
+    have = Counter(labels)
+    assert sampler_weights(torch.tensor(labels)).tolist() == [1 / have[y] for y in labels]
+
+
+@pytest.mark.parametrize("counts", [[600, 160, 155, 85], [1, 1, 500], [40, 0, 7, 3]])
+def test_balanced_sample_draws_classes_and_their_images_evenly(counts):
+    labels = labels_of(counts)[torch.randperm(sum(counts), generator=seeded(7))]
+    n, k = 100_000, sum(c > 0 for c in counts)
+    drawn = balanced_sample(labels, n, seeded(0))
+    assert drawn.shape == (n,) and drawn.dtype == torch.int64
+    per_class = labels[drawn].bincount(minlength=len(counts))
+    assert stats.chisquare([c for c in per_class.tolist() if c], [n / k] * k).pvalue > 1e-3
+    per_image = drawn.bincount(minlength=len(labels))
+    expected = n / k * sampler_weights(labels).numpy()  # every image at its rate: the law of torch.multinomial
+    assert stats.chisquare(per_image.numpy(), expected).pvalue > 1e-3
+
+
+def test_balanced_sample_has_the_law_of_torch_multinomial():
+    labels = labels_of([30, 8, 2])
+    ours = balanced_sample(labels, 60_000, seeded(1)).bincount(minlength=40)
+    theirs = torch.multinomial(sampler_weights(labels), 60_000, replacement=True, generator=seeded(2)).bincount(minlength=40)
+    assert stats.chi2_contingency(torch.stack([ours, theirs]).numpy()).pvalue > 1e-3
+
+
+def test_successive_draws_are_independent():
+    labels = labels_of([30, 8, 2])
+    drawn = labels[balanced_sample(labels, 60_000, seeded(3))]
+    pairs = (3 * drawn[::2] + drawn[1::2]).bincount(minlength=9)
+    assert stats.chisquare(pairs.numpy()).pvalue > 1e-3
+    images = balanced_sample(labels_of([4]), 60_000, seeded(4))
+    pairs = (4 * images[::2] + images[1::2]).bincount(minlength=16)
+    assert stats.chisquare(pairs.numpy()).pvalue > 1e-3
+
+
+@given(label_lists, st.integers(0, 50), seeds)
+def test_balanced_sample_stays_inside_and_repeats_with_the_generator(labels, n, seed):
+    labels = torch.tensor(labels)
+    drawn = balanced_sample(labels, n, seeded(seed))
+    assert len(drawn) == n and ((drawn >= 0) & (drawn < len(labels))).all()
+    assert torch.equal(drawn, balanced_sample(labels, n, seeded(seed)))
+
+
+def test_the_generator_goes_on_and_none_is_the_global_one():
+    labels, generator = labels_of([50, 5]), seeded(0)
+    first, second = (balanced_sample(labels, 40, generator) for _ in range(2))
+    assert not torch.equal(first, second)
+    state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    assert torch.equal(balanced_sample(labels, 40), first)
+    torch.random.set_rng_state(state)
+
+
+def test_balanced_sample_has_no_limit_on_the_number_of_images():
+    n = 2**24 + 5
+    labels = torch.zeros(n, dtype=torch.uint8)
+    labels[-3:] = 1
+    with pytest.raises(RuntimeError, match="2\\^24"):
+        torch.multinomial(torch.ones(n), 1)
+    drawn = balanced_sample(labels, 4000, seeded(0))
+    rare = drawn[labels[drawn] == 1]
+    assert stats.binomtest(len(rare), 4000).pvalue > 1e-3 and set(rare.tolist()) == {n - 3, n - 2, n - 1}
+    common = drawn[labels[drawn] == 0]
+    assert stats.kstest(common.numpy() / (n - 3), "uniform").pvalue > 1e-3 and (common % 2).bool().any()
+
+
+def test_expected_multiplicity_by_hand_and_by_drawing():
+    counts = [6443, 1710, 1673, 952]  # classes of the published test set of `spectrum`
+    times = expected_multiplicity(counts, 10778)
+    assert times.tolist() == pytest.approx([10778 / (4 * n) for n in counts])
+    assert (times * torch.tensor(counts)).sum().item() == pytest.approx(10778)
+    labels = labels_of([60, 16, 15, 9])
+    drawn = torch.stack([labels[balanced_sample(labels, 100, seeded(s))].bincount(minlength=4) for s in range(400)]).double()
+    error = drawn.mean(0) / torch.tensor([60, 16, 15, 9]) - expected_multiplicity([60, 16, 15, 9], 100)
+    assert (error.abs() * torch.tensor([60, 16, 15, 9]) < 5 * (100 * 0.25 * 0.75 / 400) ** 0.5).all()
+
+
+def test_balanced_sampling_refuses_bad_input():
+    with pytest.raises(ValueError, match="num_samples must not be negative, got -1"):
+        balanced_sample(torch.tensor([0, 1]), -1)
+    with pytest.raises(ValueError, match="num_samples must not be negative, got -1"):
+        expected_multiplicity([1, 2], -1)
+    with pytest.raises(ValueError, match="drop the empty classes"):
+        expected_multiplicity([1, 0], 5)
+    for function in (sampler_weights, lambda y: balanced_sample(y, 3)):
+        with pytest.raises(ValueError, match=r"labels must be \(N,\) integers"):
+            function(torch.tensor([0.5, 1]))

@@ -4,12 +4,13 @@ import contextlib
 import http.client
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 from .errors import DataError
 from .folder import file_sha256, locked, refusals
 from .intake import add
-from .registry import DataEntry, how_to_get
+from .registry import DataEntry, Download, how_to_get
 from .store import ImageSet, Root, describe, load, store_root
 
 SECONDS = 30  # without a byte before a transfer counts as broken
@@ -22,7 +23,8 @@ def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
     """Fetch the official archive of a data set, check it, and put the data set into the store.
 
     The archive stays in ``<store>/.downloads``, for other data sets made from it; it may be deleted. A broken
-    transfer leaves a .part file there, with which the next call goes on.
+    transfer leaves a .part file there, with which the next call goes on. Where no checksum is published, the file
+    is checked by what it holds when the data set is added.
 
     Args:
         name: a registered name; an embedded set is made instead.
@@ -44,7 +46,14 @@ def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
         raise DataError(f"{name} has no official address to download it from. {how_to_get(entry)}")
     with locked(base, "downloads"):
         path = _fetch(base / ".downloads", entry, progress)
-    return add(name, path, base, progress)
+    try:
+        return add(name, path, base, progress)
+    except DataError as error:
+        if entry.archive.sha256 is not None:
+            raise
+        raise DataError(
+            f"{error} If the fault is in {path}, delete it and repeat `lt data download {name}`."
+        ) from None
 
 
 def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
@@ -52,7 +61,7 @@ def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
     done, part = folder / archive.filename, folder / (archive.filename + ".part")
     with refusals(folder.parent, entry.name):
         folder.mkdir(exist_ok=True)
-    if done.exists() and file_sha256(done) == archive.sha256:
+    if done.exists() and not _fault(done, archive):
         return done
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -66,25 +75,30 @@ def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
             have = part.stat().st_size if part.exists() else 0
             reason = getattr(error, "reason", None) or error
             if attempt == ATTEMPTS:
-                state = (
-                    f"{have:,} of {archive.bytes:,} bytes are kept; run it again to go on"
-                    if have
-                    else "nothing came"
-                )
+                size = f" of {archive.bytes:,}" if archive.bytes else ""
+                state = f"{have:,}{size} bytes are kept; run it again to go on" if have else "nothing came"
                 raise DataError(
                     f"cannot fetch {archive.url}: {reason} ({state}). {_otherwise(entry)}"
                 ) from None
-    found = file_sha256(part)
-    if found != archive.sha256:
-        size = part.stat().st_size
+    if fault := _fault(part, archive):
         part.unlink()
         raise DataError(
-            f"what {archive.url} sent is not the official archive: {size:,} bytes with SHA-256 {found}, "
-            f"expected {archive.bytes:,} bytes with {archive.sha256}. It was deleted. {_otherwise(entry)}"
+            f"what {archive.url} sent is not the official archive: {fault}. It was deleted. {_otherwise(entry)}"
         )
     with refusals(folder.parent, entry.name):
         part.replace(done)
     return done
+
+
+def _fault(path: Path, archive: Download) -> str:
+    """What shows that a complete file is not the archive: its checksum or, where none is known, its form."""
+    size = path.stat().st_size
+    if archive.sha256 is None:
+        return "" if zipfile.is_zipfile(path) else f"{size:,} bytes that are no .zip archive"
+    found = file_sha256(path)
+    if found == archive.sha256:
+        return ""
+    return f"{size:,} bytes with SHA-256 {found}, expected {archive.bytes:,} bytes with {archive.sha256}"
 
 
 def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
@@ -98,7 +112,7 @@ def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
 
     archive = entry.archive
     have = part.stat().st_size if part.exists() else 0
-    if have >= archive.bytes:  # complete, or no part of this file
+    if archive.bytes and have >= archive.bytes:  # complete, or no part of this file
         if have == archive.bytes:
             return
         part.unlink()
@@ -112,20 +126,23 @@ def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
         except urllib.error.HTTPError as error:
             if error.code != 416 or not have:
                 raise
+            if error.headers.get("Content-Range") == f"bytes */{have}":  # there is no more
+                return
             part.unlink()
             raise ConnectionError("the server could not go on where the last transfer stopped") from None
         start = _start(answer, have)
         length = answer.headers.get("Content-Length")
-        if length is not None and start + int(length) != archive.bytes:
+        total = archive.bytes if length is None else start + int(length)
+        if archive.bytes and total != archive.bytes:
             raise DataError(
-                f"{archive.url} offers {start + int(length):,} bytes, the official archive has "
+                f"{archive.url} offers {total:,} bytes, the official archive has "
                 f"{archive.bytes:,}. {_otherwise(entry)}"
             )
         with refusals(part.parent.parent, entry.name):
             file = stack.enter_context(open(part, "r+b" if start else "wb"))
             file.seek(start)
         bar = tqdm(
-            total=archive.bytes,
+            total=total,
             initial=start,
             unit="B",
             unit_scale=True,
@@ -138,8 +155,8 @@ def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
                 file.write(block)
                 file.flush()
             bar.update(len(block))
-        if file.tell() < archive.bytes:
-            raise ConnectionError(f"the transfer broke off after {file.tell():,} of {archive.bytes:,} bytes")
+        if total and file.tell() < total:
+            raise ConnectionError(f"the transfer broke off after {file.tell():,} of {total:,} bytes")
 
 
 def _start(answer, have: int) -> int:

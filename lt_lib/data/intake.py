@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import cifar, registry, trees
+from . import cifar, droughtwatch, registry, trees
 from .arrays import Arrays
 from .check import check, in_both
 from .errors import DataError
-from .folder import file_sha256, locked, write
+from .folder import file_sha256, locked, refusals, write
 from .registry import DataEntry, WeightsEntry
 from .store import ImageSet, Root, load, make_embedded, put, store_root, user_names
 
@@ -34,7 +34,8 @@ def add(
         source: what to read; none for an embedded set, which is made anew. An official CIFAR archive
             (.tar.gz) or its unpacked folder; a folder with x_train.npy, y_train.npy, x_test.npy and
             y_test.npy, or one that holds such a folder called `name`; a folder with train/CLASS/ and
-            test/CLASS/ images; the .safetensors file of registered weights.
+            test/CLASS/ images; the .zip archive of Drought Watch or its unpacked folder, under another name any
+            folder of such TFRecord parts; the .safetensors file of registered weights.
         root: another store than ``store_root()``.
         progress: show a bar where it takes long.
         size: side of the stored images, in pixels, if the source holds image files.
@@ -65,6 +66,8 @@ def add(
         return _add_weights(base, entry, source)
     if entry is None:
         return _add_own(base, name, source, progress, size)
+    if name == droughtwatch.NAME:
+        return _add_tiles(base, name, source, progress, entry)
     arrays = _read(source, entry, progress)
     digest, checked = check(entry, arrays, str(source))
     with locked(base, name):
@@ -102,6 +105,8 @@ def _renamed(arrays: Arrays, entry: DataEntry, source: Path) -> Arrays:
 def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> ImageSet:
     """A set of the user's own, under a new name."""
     _check_name(base, name)
+    if droughtwatch.holds_parts(source):
+        return _add_tiles(base, name, source, progress)
     if source.is_file():
         _refuse_other_files(source, name)
         raise DataError(f"{source} is an archive: {_unknown_name(name)}, or unpack it and give the folder.")
@@ -115,8 +120,27 @@ def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> 
     for known in registry.REGISTRY.values():
         if digest in known.digests:
             raise DataError(f"{source} is {known.name}: run `lt data add {known.name} --from {source}`.")
+    entry = _own(name, arrays, source)
+    with locked(base, name):
+        return put(base, entry, arrays, digest, checked="your own", source=str(source.resolve()))
+
+
+def _add_tiles(base: Path, name: str, source: Path, progress: bool, entry: DataEntry | None = None) -> ImageSet:
+    """Drought Watch, or without an entry a set of the user's own in its format. What is left half done is kept."""
+    unfinished = base / f".{name}.import"
+    with locked(base, name), refusals(base, name):
+        arrays = droughtwatch.collect(source, unfinished, progress, entry)
+        checked = "official counts" if entry else "your own"
+        entry = entry or _own(name, arrays, source)
+        images = put(base, entry, arrays, arrays.digest(), checked, str(source.resolve()), written=unfinished)
+        shutil.rmtree(unfinished)
+        return images
+
+
+def _own(name: str, arrays: Arrays, source: Path) -> DataEntry:
+    """The entry of a set of the user's own; the test images found in training, too, are counted."""
     arrays.extra["test_images_also_in_train"] = in_both(arrays)
-    entry = DataEntry(
+    return DataEntry(
         name=name,
         kind="user",
         shape=arrays.splits["train"][0].shape[1:],
@@ -126,8 +150,6 @@ def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> 
         source=str(source),
         note="",
     )
-    with locked(base, name):
-        return put(base, entry, arrays, digest, checked="your own", source=str(source.resolve()))
 
 
 def _add_weights(base: Path, entry: WeightsEntry, source: Path) -> Path:
@@ -218,6 +240,6 @@ def _unknown(source: Path, name: str) -> str:
     wanted = f"{archive.filename} or its unpacked folder, " if archive else ""
     return (
         f"{source} holds no data set that is known here (found {found}). `lt data add {name}` takes "
-        f"{wanted}a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy, or one with "
-        "train/CLASS/ and test/CLASS/ images."
+        f"{wanted}a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy, one with train/CLASS/ and "
+        "test/CLASS/ images, or one with TFRecord parts of Drought Watch."
     )

@@ -12,15 +12,37 @@ KRIZHEVSKY = (
     "A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of Toronto"
 )
 ALPAYDIN = "E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, https://doi.org/10.24432/C50P49"
+HOBBS = (
+    "A. Hobbs, S. Svetlichnaya (2020), Satellite-based Prediction of Forage Conditions for Livestock in Northern Kenya, "
+    "https://arxiv.org/abs/2004.04081"
+)
 SANDLER = "M. Sandler et al. (2018), MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR"
 
 
-@dataclass(frozen=True)
-class Archive:
-    """An official archive of pickled batches.
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file at an official address.
 
     Attributes:
-        url, bytes, sha256, md5: its address, size and checksums.
+        url: its address.
+        bytes, sha256: its size and checksum; None where none is published, so that only the content can be checked.
+    """
+
+    url: str
+    bytes: int | None = None
+    sha256: str | None = None
+
+    @property
+    def filename(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive(Download):
+    """An official archive of pickled batches, of known size and checksum.
+
+    Attributes:
+        md5: its other checksum.
         members: file name -> MD5 of the members that hold data.
         train, test: the members of each split, in order.
         meta, names_key: the member that holds the class names, and its key for them.
@@ -28,9 +50,6 @@ class Archive:
         classes: all class names, in the order of the labels.
     """
 
-    url: str
-    bytes: int
-    sha256: str
     md5: str
     members: dict[str, str]
     train: tuple[str, ...]
@@ -39,10 +58,6 @@ class Archive:
     names_key: str
     labels_key: str
     classes: tuple[str, ...]
-
-    @property
-    def filename(self) -> str:
-        return self.url.rsplit("/", 1)[1]
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,7 @@ class DataEntry:
         note: one line on what it is.
         pins: the copies that are accepted.
         archive: the official archive, if there is one.
+        class_counts: split -> number of images of each class, where that is known and not the same for all.
         keep_every: labels 0, keep_every, 2 keep_every, ... of the archive are kept and renamed 0, 1, 2, ...
         cite: the work to cite.
     """
@@ -89,9 +105,10 @@ class DataEntry:
     source: str
     note: str
     pins: tuple[Pin, ...] = ()
-    archive: Archive | None = None
+    archive: Download | None = None
     keep_every: int = 1
     cite: str = ""
+    class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def digests(self) -> dict[str, str]:
@@ -182,11 +199,22 @@ CIFAR10_ARCHIVE = Archive(
     classes=CIFAR10_CLASSES,
 )
 
+# 2.15 GB; neither its exact size nor a checksum is published.
+DROUGHTWATCH_ZIP = Download(url="https://storage.googleapis.com/wandb_datasets/dw_train_86K_val_10K.zip")
+
 # Content digests of the embedded sets, as `python -m lt_lib.data.embedded` prints them.
 EMBEDDED_DIGESTS = {
     "digits50": "sha256:5ca590638480a96dbd97bea314dcce444b3412030ad2c8cb23d2378589d8026a",
     "digits10": "sha256:7554de808b6fc3ebafc2ee7b3bba8091ab39aab93e0c0a73cd9d19b251f7a216",
     "digits50_source": "sha256:0c32a50619512888c10fdcbd16e6ef5d38cc578c6208ddcdef9a362ef9a36f3c",
+}
+
+# The same for the simulated tiles, by `python -m lt_lib.data.droughtsim`.
+DROUGHTSIM_DIGESTS = {
+    "droughtsim_500": "sha256:e58e4e29608d42c2ac36dca25dfe6e70f0f2cbfadb05b0f919c5948eee582081",
+    "droughtsim_2k": "sha256:f1067a9dab374f02cb1cea0724fe0ecdd15f3edbe9d9af412077cfb69e56c92e",
+    "droughtsim_6k": "sha256:3d473e4c673363855235007a611de7f01049d9a3ace07167eefc56e6d4f7b4f7",
+    "droughtsim_86k": "sha256:a61283bce438b5dce5a85d86a11b395015c2d8479e5f7443cf64f4cbaacf8267",
 }
 
 
@@ -202,6 +230,21 @@ def _embedded(name: str, numbers: range, width: int, train: int, test: int, note
         note=note,
         pins=(Pin(EMBEDDED_DIGESTS[name]),),
         cite=ALPAYDIN,
+    )
+
+
+def _droughtsim(name: str, train: int, test: int) -> DataEntry:
+    return DataEntry(
+        name=name,
+        kind="embedded",
+        shape=(65, 65, 11),
+        classes=("0", "1", "2", "3+"),
+        splits={"train": train, "test": test},
+        licence="as the code: nothing in it was taken from real tiles but a few statistics",
+        source="made by lt_lib.data.droughtsim",
+        note=f"simulated Landsat-8 tiles, {train:,} and {test:,}; stands in for droughtwatch",
+        pins=(Pin(DROUGHTSIM_DIGESTS[name]),),
+        cite=HOBBS,
     )
 
 
@@ -259,6 +302,10 @@ REGISTRY: dict[str, DataEntry] = {
         _embedded(
             "digits50_source", range(50, 100), 2, 400, 40, "numbers 50 to 99, to pre-train for digits50"
         ),
+        _droughtsim("droughtsim_500", 500, 500),
+        _droughtsim("droughtsim_2k", 2_000, 1_000),
+        _droughtsim("droughtsim_6k", 6_000, 3_000),
+        _droughtsim("droughtsim_86k", 86_317, 10_778),
         _cifar(
             "cifar100_even50",
             CIFAR100_ARCHIVE,
@@ -272,6 +319,20 @@ REGISTRY: dict[str, DataEntry] = {
             "CIFAR-100, all 100 fine labels; known by the official archive's checksums",
         ),
         _cifar("cifar10", CIFAR10_ARCHIVE, "CIFAR-10", pins=(_CIFAR10_JPEG98,)),
+        DataEntry(
+            name="droughtwatch",
+            kind="real",
+            shape=(65, 65, 11),
+            classes=("0", "1", "2", "3+"),
+            splits={"train": 86_317, "test": 10_778},
+            licence="none stated by its authors; for research, cite Hobbs and Svetlichnaya (2020)",
+            source=DROUGHTWATCH_ZIP.url,
+            note="Landsat-8 tiles of northern Kenya, B1 to B11; test is the official val; known by its counts, as no "
+            "checksum is published",
+            archive=DROUGHTWATCH_ZIP,
+            cite=HOBBS,
+            class_counts={"test": (6443, 1710, 1673, 952)},  # as recomputed from Table 2 of Rawal and Pradhan (2020)
+        ),
     )
 }
 

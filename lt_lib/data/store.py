@@ -5,6 +5,7 @@
 
 import contextlib
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from . import registry
 from .arrays import Arrays, bag_digest, content_digest, split_order
 from .errors import DataError
-from .folder import META, check_files, locked, read_meta, save_array, write
+from .folder import META, check_files, locked, read_meta, refusals, save_array, write
 from .registry import DataEntry, WeightsEntry, how_to_get, how_to_mend
 
 Root = str | os.PathLike | None
@@ -44,7 +45,7 @@ class ImageSet:
     extra: dict = field(default_factory=dict)
 
     def images(self, split: str) -> np.memmap:
-        """Images (N, H, W, C), uint8, red-green-blue, mapped from disk and read-only.
+        """Images (N, H, W, C), uint8, mapped from disk and read-only; C is red-green-blue, or as ``extra["bands"]`` says.
 
         Raises:
             DataError: no such split, or the file cannot be read.
@@ -244,21 +245,53 @@ def make_embedded(name: str, base: Path, again: bool = False) -> None:
     with locked(base, name):
         if not again and _is_current(base / name, entry):
             return
-        from . import embedded
+        from . import droughtsim, embedded
 
-        arrays = embedded.make(name)
-        digest = arrays.digest()
-        if digest not in entry.digests:
-            raise DataError(
-                f"{name} came out as {digest}, expected {' or '.join(entry.digests)}: "
-                "lt_lib/data/embedded.py was changed. Undo that, or run `python -m lt_lib.data.embedded` "
-                "and pin what it prints in lt_lib/data/registry.py."
-            )
-        put(base, entry, arrays, digest, checked="pinned digest", source=entry.source)
+        if name in droughtsim.SIZES:
+            with _scratch(base, name) as folder:
+                _put_made(base, entry, droughtsim.write(name, folder), "droughtsim", written=folder)
+        else:
+            _put_made(base, entry, embedded.make(name), "embedded")
 
 
-def put(base: Path, entry: DataEntry, arrays: Arrays, digest: str, checked: str, source: str) -> ImageSet:
+def _put_made(base: Path, entry: DataEntry, arrays: Arrays, module: str, written: Path | None = None) -> None:
+    """Put an embedded set into the store if it is the one whose digest is pinned."""
+    digest = arrays.digest()
+    if digest not in entry.digests:
+        raise DataError(
+            f"{entry.name} came out as {digest}, expected {' or '.join(entry.digests)}: "
+            f"lt_lib/data/{module}.py was changed. Undo that, or run `python -m lt_lib.data.{module}` "
+            "and pin what it prints in lt_lib/data/registry.py."
+        )
+    put(base, entry, arrays, digest, checked="pinned digest", source=entry.source, written=written)
+
+
+@contextlib.contextmanager
+def _scratch(base: Path, name: str):
+    """An empty folder on the disk of the store, removed in the end; the caller holds the lock."""
+    folder = base / f".{name}.making"
+    with refusals(base, name):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def put(
+    base: Path,
+    entry: DataEntry,
+    arrays: Arrays,
+    digest: str,
+    checked: str,
+    source: str,
+    written: Path | None = None,
+) -> ImageSet:
     """Write a checked data set to the store, in place of an older one. The caller holds the lock.
+
+    Args:
+        written: a folder on the same disk where the arrays already lie as .npy files, to be taken as they are.
 
     Raises:
         DataError: the store cannot be written.
@@ -266,11 +299,16 @@ def put(base: Path, entry: DataEntry, arrays: Arrays, digest: str, checked: str,
     order = split_order(arrays.splits)
 
     def save(folder: Path) -> list[str]:
+        files = [f"{letter}_{split}.npy" for split in order for letter in "xy"]
+        if written is not None:
+            for file in files:
+                _link(written / file, folder / file)
+            return files
         for split in order:
             images, labels = arrays.splits[split]
             save_array(folder / f"x_{split}.npy", images)
             save_array(folder / f"y_{split}.npy", labels.astype("<i8", copy=False))
-        return [f"{letter}_{split}.npy" for split in order for letter in "xy"]
+        return files
 
     meta = {
         "name": entry.name,
@@ -285,6 +323,14 @@ def put(base: Path, entry: DataEntry, arrays: Arrays, digest: str, checked: str,
         "extra": arrays.extra,
     }
     return image_set(base / entry.name, write(base, meta, save))
+
+
+def _link(old: Path, new: Path) -> None:
+    """The same file under a second name; a copy where the disk has no links."""
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)
 
 
 def image_set(folder: Path, meta: dict) -> ImageSet:
@@ -341,12 +387,12 @@ def _require(base: Path, entry: DataEntry | WeightsEntry) -> None:
 
 
 def _vouched(entry: DataEntry, meta: dict, splits: dict) -> bool:
-    """A real set without a pinned digest: known by its images in any order, or by its archive."""
+    """A real set without a pinned digest: known by its images in any order, by its archive, or by its counts."""
     if entry.pins:
         bags = {split: bag_digest(*arrays) for split, arrays in splits.items()}
         if any(pin.bags == bags for pin in entry.pins):
             return True
-    return meta["checked"] == "official archive"
+    return meta["checked"] in ("official archive", "official counts")
 
 
 def _row(base: Path, entry: DataEntry | WeightsEntry) -> Row:

@@ -3,13 +3,28 @@
 A record is only as good as the code behind it. `code_digest` walks from a function through every top-level definition of lt_lib
 it can reach and hashes their syntax trees, comments and docstrings left out: adding a new loss to a module changes no old record,
 changing a line that an old record went through makes it stale.
+
+Sometimes such a line must change although no number does, as when a function learns a new option. Then a *declared equivalent*
+keeps the records fresh: a file `book/records/unchanged/<module>.<name>.py` with
+
+    # stands for: ast:<what `python -m lt_lib.lab.digests <module>:<name>` prints>
+    # why no number changes, and which test proves it
+
+and below it the source of the definition as it was when the records were made. While the digest is that of the definition as it is
+now, with all it reaches, `code_digest` walks the old source in its place. With the next edit of either the digests part and the
+records are stale, until someone has vouched anew. Without a checkout of the book there are no equivalents.
 """
 
 import ast
 import functools
 import hashlib
 import json
+import re
+import sys
 from pathlib import Path
+
+from lt_lib.lab.errors import LabError
+from lt_lib.lab.paths import evidence_dir
 
 PACKAGE = "lt_lib"
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,20 +39,57 @@ def digest(value) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-@functools.cache
 def code_digest(*roots: str) -> str:
-    """Digest of everything reachable from definitions named "module:name", e.g. "lt_lib.lab.training:train_heads"."""
-    seen: set[tuple[str, str]] = set()
+    """Digest of everything reachable from definitions named "module:name", e.g. "lt_lib.lab.training:train_heads".
+
+    Raises:
+        LabError: a declared equivalent on the way cannot be read.
+    """
+    return _code_digest(roots, _unchanged_dir())
+
+
+@functools.cache
+def _code_digest(roots: tuple[str, ...], unchanged: Path | None) -> str:
+    """The digest, with the declared equivalents of a folder, or of the code as it is (None)."""
+    seen: dict[tuple[str, str], list[ast.AST]] = {}
     todo = [tuple(root.split(":")) for root in roots]
     while todo:
         module, name = todo.pop()
         outside = any(module == m or module.startswith(m + ".") for m in OUTSIDE)
         if outside or (module, name) in seen or name not in _definitions(module):
             continue
-        seen.add((module, name))
-        todo += [ref for node in _definitions(module)[name] for ref in _references(module, node)]
-    parts = [(module, name, [_canonical(node) for node in _definitions(module)[name]]) for module, name in sorted(seen)]
+        seen[module, name] = _equivalent(module, name, unchanged) or _definitions(module)[name]
+        todo += [ref for node in seen[module, name] for ref in _references(module, node)]
+    parts = [(module, name, [_canonical(node) for node in nodes]) for (module, name), nodes in sorted(seen.items())]
     return "ast:" + digest(parts).removeprefix("sha256:")
+
+
+code_digest.cache_clear = _code_digest.cache_clear  # what is cached depends on the folder, which LT_BOOK may change
+
+
+def _unchanged_dir() -> Path | None:
+    try:
+        folder = evidence_dir() / "unchanged"
+    except LabError:
+        return None
+    return folder if folder.is_dir() else None
+
+
+def _equivalent(module: str, name: str, unchanged: Path | None) -> list[ast.AST] | None:
+    """The statements that a definition is declared to be equivalent to; None where nobody vouches for it as it is now."""
+    path = unchanged and unchanged / f"{module}.{name}.py"
+    if not path or not path.is_file():
+        return None
+    source = path.read_text(encoding="utf-8")
+    stands_for = re.match(r"# stands for: (ast:[0-9a-f]{64})\n# \S", source)
+    try:
+        nodes = _bindings(source).get(name)
+    except SyntaxError:
+        nodes = None
+    if not (stands_for and nodes):
+        raise LabError(f"{path} must begin with '# stands for: ast:<64 hex>' and a comment that says why, then define {name}; "
+                       f"`python -m lt_lib.lab.digests {module}:{name}` prints the digest")
+    return nodes if stands_for[1] == _code_digest((f"{module}:{name}",), None) else None
 
 
 def _path(module: str) -> Path | None:
@@ -51,9 +103,13 @@ def _path(module: str) -> Path | None:
 @functools.cache
 def _definitions(module: str) -> dict[str, list[ast.AST]]:
     """Top-level names of a module and the statements that define them."""
-    found: dict[str, list[ast.AST]] = {}
     path = _path(module)
-    for node in ast.parse(path.read_text(encoding="utf-8")).body if path else []:
+    return _bindings(path.read_text(encoding="utf-8")) if path else {}
+
+
+def _bindings(source: str) -> dict[str, list[ast.AST]]:
+    found: dict[str, list[ast.AST]] = {}
+    for node in ast.parse(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names = [node.name]
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -118,3 +174,16 @@ def _canonical(node):
     if isinstance(node, list):
         return [_canonical(item) for item in node]
     return node if isinstance(node, (str, int, bool)) else repr(node)
+
+
+def _main(roots: list[str]) -> None:
+    """Print the digests of definitions as they are now, for the first line of their declared equivalents."""
+    for root in roots:
+        module, _, name = root.partition(":")
+        if name not in _definitions(module):
+            sys.exit(f"{root} is not a definition; say MODULE:NAME, e.g. lt_lib.models:create")
+        print(_code_digest((root,), None), root)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])
