@@ -2,6 +2,7 @@
 
 import copy
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,13 @@ def test_a_recipe_learns_and_keeps_the_tail(strata, experiment):
     outcome = recipes.train(task, strata)
     assert outcome.history["train_loss"][-1] < outcome.history["train_loss"][0]
     assert outcome.logits["last"].shape == (36, 3) and len(outcome.history["test_balanced_accuracy"]) == 3
+
+
+def test_empty_tiles_are_not_trained_on(strata, experiment):
+    known = replace(strata, extra={"empty": {"train": [0, 7, 20]}})
+    (task,), counts = recipes.tasks(spec_of(experiment, "plain"), known)
+    used = set(np.concatenate([task.train[:, 0], task.val[:, 0]]).tolist())
+    assert used == set(range(70)) - {0, 7, 20}
 
 
 def test_bands_and_crop_are_what_the_network_sees(strata):

@@ -53,7 +53,7 @@ class Task:
 
 
 def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]]:
-    """The task of a spec, and the class counts of its training list.
+    """The task of a spec, and the class counts of its training list. Tiles that the data set lists as empty are not trained on.
 
     Raises:
         LabError: no recipe, more tiles asked for than there are, a band the data do not have, or a class without images.
@@ -64,14 +64,16 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
     if spec.mode == "gan" and (recipe.gan is None or spec.target_class not in range(len(dataset.classes))):
         raise LabError(f"mode gan needs recipe.gan and a target_class from 0 to {len(dataset.classes) - 1}, got {spec.target_class}")
     labels = np.asarray(dataset.labels("train"))
+    empty = dataset.extra.get("empty", {}).get("train", [])
+    usable = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), empty))
     for split, wanted in (("train", recipe.tiles), ("test", recipe.test_tiles)):
-        have = dataset.splits[split][0]
+        have = len(usable) if split == "train" else dataset.splits[split][0]
         if wanted is not None and wanted > have:
             raise LabError(f"the recipe asks for {wanted} {split} tiles; {dataset.name} has {have}: lower it, or leave it out for all")
     bands = dataset.splits["train"][3]
     if max(recipe.bands, default=1) > bands:
         raise LabError(f"the recipe asks for band {max(recipe.bands)}; the images of {dataset.name} have bands 1 to {bands}")
-    drawn = torch.randperm(len(labels), generator=generator("sub", spec.seeds.subset))[:recipe.tiles].sort().values
+    drawn = usable[torch.randperm(len(usable), generator=generator("sub", spec.seeds.subset))[:recipe.tiles]].sort().values
     train, val = _hold_out(_pairs(drawn), spec.validation.fraction, spec.seeds.subset)
     counts = np.bincount(labels[train[:, 0]], minlength=len(dataset.classes))
     if not counts.all():
