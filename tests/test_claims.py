@@ -402,7 +402,7 @@ def test_all_seven_claims_in_order(tiles_printed):
 @pytest.mark.parametrize(
     ("claim", "verdict", "numbers"),
     [
-        ("SP1", "holds", ["5 of 5", "+0.1342 (T1.1)", "+0.1250 (T1.4)", "+0.1105 (T2.1)", "+0.1532 (T2.3)"]),
+        ("SP1", "holds", ["5 of 5", "(0.05 needed) +0.1342 (T1.1)", "+0.1250 (T1.4)", "+0.1105 (T2.1)", "+0.1532 (T2.3)"]),
         ("SP2", "fails", ["-0.0061 (T1.3 less T1.2)", "unswapped", "-0.4391 as printed", "-0.0234 (T1.9 less T1.8)"]),
         (
             "SP3",
@@ -576,7 +576,16 @@ def test_an_experiment_without_the_data_has_no_records(tmp_path, monkeypatch):
         "load",
         lambda name: experiment_file(name).model_copy(update={"data": real_only.get(name, experiment_file(name).data)}),
     )
-    assert set(findings.committed(EXPERIMENTS, "overnight", "embedded")) == {k for k in TILES if k[:3] == "r18"} | {SAME_RECIPE}
+    found = findings.committed(EXPERIMENTS, "overnight", "embedded")
+    assert set(found) == {k for k in TILES if k[:3] == "r18"} | {SAME_RECIPE, "base"}  # base is what T2.6 ran
+
+
+def test_one_stale_row_makes_the_badge_stale(monkeypatch):
+    samples = findings.given(tile_records(), EXPERIMENTS, "paper", "real")
+    for stale in ("r18-652-ldam", "r18-652-ce", None):
+        monkeypatch.setattr(findings, "is_fresh", lambda r, stale=stale: r.key != stale)
+        shown = findings.behind(samples, [0, 1, 2], ["r18-652-ldam", "r18-652-ce"])
+        assert {r.key for r in shown} == {stale or "r18-652-ldam"}
 
 
 # --- works and the command line

@@ -282,7 +282,7 @@ def _trade_on_records(samples: Samples) -> Finding:
 
 
 CLAIMS = {
-    "SP1": _simple(_PLAIN, "accuracy less balanced accuracy"),
+    "SP1": _simple(_PLAIN, "accuracy less balanced accuracy (0.05 needed)"),
     "SP2": (_margins_on_paper, _margins_on_records),
     "SP3": (_champions_on_paper, _champions_on_records),
     "SP4": _simple(_BANDS, "balanced accuracy", _error),

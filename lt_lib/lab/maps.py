@@ -142,7 +142,7 @@ def split(scene: Scene, splits: dict[str, tuple[np.ndarray, np.ndarray]], side: 
     train, test = next(iter(splits.values()))
     row, col = _busiest(train | test, side)
     window = Window(col, row, min(side, scene.width), min(side, scene.height))
-    fig, axes = plt.subplots(1, len(splits), figsize=(5.6, 3.3), sharey=True)
+    fig, axes = plt.subplots(1, len(splits), figsize=(5.6, 3.5), sharey=True)
     for ax, (name, parts) in zip(np.atleast_1d(axes), splits.items()):
         _image(ax, scene, landsat.composite(scene, "agriculture", window)[0], window, alpha=0.35)
         for part, label, colour, mark in zip(parts, ("train", "test"), ("#0072B2", "#D55E00"), "sx"):
@@ -177,7 +177,7 @@ def scores(found: dict[str, dict[str, Estimate]], xlabel: str, foot: str = "") -
 @_styled
 def class_and_confidence(found: ClassMap, foot: str = "") -> Figure:
     """A map of classes in the colours of its file, and the confidence beside it."""
-    fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.9), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(5.6, 3.05), sharey=True)
     _class_image(axes[0], found)
     axes[0].set_title("class")
     with rasterio.open(found.confidence_path) as file:
@@ -192,7 +192,7 @@ def class_and_confidence(found: ClassMap, foot: str = "") -> Figure:
 @_styled
 def side_by_side(found: dict[str, ClassMap], foot: str = "") -> Figure:
     """Maps of the same classes beside each other, each under its name."""
-    fig, axes = plt.subplots(1, len(found), figsize=(5.6, 2.5), sharey=True)
+    fig, axes = plt.subplots(1, len(found), figsize=(5.6, 2.65), sharey=True)
     for ax, (name, one) in zip(np.atleast_1d(axes), found.items()):
         _class_image(ax, one)
         ax.set_title(name)

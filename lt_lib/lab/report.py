@@ -157,6 +157,17 @@ def published_value(experiment: Experiment, row: Row, metric: str = "accuracy", 
     return float(found["value"].iloc[0]) if len(found) else None
 
 
+def printed_metrics(experiment: Experiment, row: Row) -> list[str]:
+    """Which of our metrics are printed for a row; ["accuracy"] where its experiment stands for one number a row."""
+    ours = {experiment.metric: "accuracy", "balanced_acc": "balanced_accuracy", "icv": "icv_used", "macro_f1": "macro_f1",
+            "recall": "recall", "precision": "precision"}
+    if row.published:
+        return ["accuracy"]
+    found = published(work=experiment.work, table=experiment.table, row=row.row)
+    cells = [(ours[m], c) for m, c in zip(found["metric"], found["class"]) if m in ours]
+    return [name if label in ("", "all") else f"{name}.{label}" for name, label in cells] or ["accuracy"]
+
+
 @dataclass
 class Table:
     """A comparison: `frame` to compute with, HTML to read."""
@@ -271,14 +282,15 @@ def scoreboard() -> Table:
         experiment = load(name)
         count = defaultdict(int)
         for row in experiment.rows:
-            value = published_value(experiment, row)
             known = best_evidence(experiment, row, row.variants[0], index)
             count["rows"] += 1
-            count["numbers"] += value is not None
-            said = verdict(value, known)
-            count[said if value is not None else "no number"] += 1
-            if known and said == "not comparable":
-                count[f"{known[0].profile} + {known[0].data}"] += 1
+            for metric in printed_metrics(experiment, row):
+                value = published_value(experiment, row, metric)
+                count["numbers"] += value is not None
+                said = verdict(value, known, metric)
+                count[said if value is not None else "no number"] += 1
+                if known and said == "not comparable":
+                    count[f"{known[0].profile} + {known[0].data}"] += 1
         beside = ", ".join(f"{n} {k}" for k, n in count.items() if "+" in k) or "–"
         lines.append({"experiment": html.escape(f"{experiment.work}: {experiment.title}"), "rows": count["rows"],
                       "published numbers": count["numbers"], "agree": count["agrees"], "differ": count["differs"],

@@ -70,8 +70,8 @@ def gibibytes(side, bands, bytes_each=4):
     return side**2 * bands * bytes_each / 2**30
 
 
-print(f"a scene of 10,000 x 10,000 x 8: {gibibytes(10_000, 8):.1f} GiB")
-print(f"a window of it, 512 x 512 x 8: {gibibytes(512, 8):.3f} GiB")
+for side in (10_000, 512):
+    print(f"{side:6} x {side:6} x 8: {gibibytes(side, 8):.3f} GiB")
 
 # %% [markdown]
 # So a scene is read in windows, and the answers to one window are on disk before the next is read. `landsat.sweep` does that;
@@ -163,8 +163,8 @@ import numpy as np
 def worth(values, polygon):
     _, polygon, sizes = np.unique(polygon, return_inverse=True,
                                   return_counts=True)
-    n, k, means = len(values), len(sizes), np.bincount(polygon, values)
-    means = means / sizes
+    n, k = len(values), len(sizes)
+    means = np.bincount(polygon, values) / sizes
     within = ((values - means[polygon]) ** 2).sum() / (n - k)
     between = (sizes * (means - values.mean()) ** 2).sum() / (k - 1)
     typical = (n - (sizes**2).sum() / n) / (k - 1)
@@ -177,9 +177,10 @@ polygons, index = landsat.polygons(labels), landsat.ndvi(scene)
 print(maps.badge(options))
 for k, name in enumerate(example.classes, 1):
     own = labels == k
+    count = len(np.unique(polygons[own]))
     n_eff = worth(index[own], polygons[own])
-    print(f"{name:10} {own.sum():4} pixels in "
-          f"{len(np.unique(polygons[own])):2} polygons, worth {n_eff:.1f}")
+    print(f"{name:10} {own.sum():4} pixels in {count:2} polygons, "
+          f"worth {n_eff:.1f}")
 
 # %% [markdown]
 # By their NDVI hundreds of pixels are worth about as many as there are polygons. The polygon is the sample; the pixel is its
@@ -197,8 +198,9 @@ from sklearn.model_selection import train_test_split
 
 def by_pixel(labels, seed=0):
     at = np.flatnonzero(labels)
-    chosen, _ = train_test_split(at, train_size=0.5, random_state=seed,
-                                 stratify=labels.flat[at])
+    chosen, _ = train_test_split(
+        at, train_size=0.5, stratify=labels.flat[at],
+        random_state=seed)
     train = np.zeros(labels.shape, bool)
     train.flat[chosen] = True
     return train, (labels > 0) & ~train
@@ -280,7 +282,8 @@ for seed in maps.seeds(options):
     for how, split in SPLITS.items():
         train, tests[how, seed] = split(labels, seed)
         for loss in LOSSES:
-            nets[loss, how, seed] = fit(x[train], y[train], loss, seed)
+            net = fit(x[train], y[train], loss, seed)
+            nets[loss, how, seed] = net
 
 # %% [markdown]
 # Each seed draws another split and another start.
@@ -343,8 +346,8 @@ maps.scores({
 
 # %%
 def recalls(how, k):
-    return lab.estimate(r["recall"][k] for r in judged("weighted", how)
-                        if r["recall"][k] is not None)
+    found = [r["recall"][k] for r in judged("weighted", how)]
+    return lab.estimate(v for v in found if v is not None)
 
 
 print(badge)
@@ -378,8 +381,9 @@ def predict(window):  # (1, 6, h, w)
 # %%
 def draw_map(path, name, **more):
     return landsat.sweep(
-        path, predict, maps.workplace(options) / name, kind="dense",
-        halo=1, fill=np.nan, tile=128, classes=example.classes, **more)
+        path, predict, maps.workplace(options) / name,
+        classes=example.classes, kind="dense", halo=1, fill=np.nan,
+        tile=128, **more)
 
 
 first = draw_map(example.scene, "first")
@@ -453,8 +457,9 @@ print("without a class:", {
     {"first": first, "later": later, "clear only": clear}.items()})
 
 # %% mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps. The first has large patches of forest; the second, of the later date, has whole regions in other classes where clouds and shadows lie; in the third these regions are white."}}
-maps.side_by_side({"first date": first, "later date": later,
-                   "later, clear only": clear}, foot=maps.badge(options, 1))
+maps.side_by_side(
+    {"first date": first, "later date": later,
+     "later, clear only": clear}, foot=maps.badge(options, 1))
 
 # %% [markdown]
 # A cloud is no class, but {numref}`fig-spectrum-05-later` gives it one: the classifier knows five words and must use one of
@@ -477,7 +482,7 @@ for loss in LOSSES:
     print(f"{loss:9} falls by {lead(then, now)}")
 
 # %% mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, with the mark of the later date to the left of the mark of the first date."}}
-maps.scores(both, "balanced accuracy on clear test pixels", foot=badge)
+maps.scores(both, "balanced accuracy on clear test pixels", badge)
 
 # %% [markdown]
 # Not all of that fall need be the network's fault. The labels are from the first date, and in between a field may have been
@@ -560,7 +565,8 @@ def with_twin(train, test):
     return (beside & test).sum() / test.sum()
 
 
-twins = {name: with_twin(*how(labels)) for name, how in SPLITS.items()}
+twins = {name: with_twin(*split(labels))
+         for name, split in SPLITS.items()}
 assert twins["by pixel"] > 0.9 and twins["by polygon"] == 0
 print({name: f"{share:.0%}" for name, share in twins.items()})
 
