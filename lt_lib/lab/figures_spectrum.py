@@ -34,7 +34,7 @@ from lt_lib.lab.figures import (
 from lt_lib.lab.paths import published_dir
 from lt_lib.lab.recipes import centre_crops, tasks
 from lt_lib.lab.records import Record
-from lt_lib.lab.report import estimate, group, published_value
+from lt_lib.lab.report import Estimate, estimate, group, published_value
 from lt_lib.lab.run import artifact
 from lt_lib.lab.spec import load, resolve
 from lt_lib.losses import ldam_margins
@@ -109,9 +109,9 @@ def cover_spectra(shaded: tuple[int, ...] = AGRICULTURE) -> Figure:
         ax.axvspan(band - 0.3, band + 0.3, color="0.9", lw=0)
     for (name, colour), row, mark, style in zip(COVER_COLOURS.items(), droughtsim.SPECTRA, "osD^vP", (*LINES, (0, (1, 1)))):
         ax.plot(at, np.array(row[:7]) / 1000, color=colour, ls=style, lw=2, marker=mark, ms=6, mec="0.25", mew=0.6, label=name)
-    below = ("violet", "blue", "green", "red", "near\ninfrared", "short-wave\ninfrared 1", "short-wave\ninfrared 2")
+    below = ("violet", "blue", "green", "red", "near IR", "SWIR 1", "SWIR 2")
     ax.set(xticks=at, ylabel="share of light reflected", xlim=(0.6, 7.4), ylim=(0, None))
-    ax.set_xticklabels([f"B{b}\n{word}" for b, word in zip(at, below)], fontsize=8)
+    ax.set_xticklabels([f"B{b}\n{word}" for b, word in zip(at, below)], fontsize=9)
     ax.grid(axis="x", visible=False)
     _legend(fig, ax)
     return fig
@@ -136,7 +136,9 @@ def tile_apart(index: int, split: str = "train", bands: tuple[int, int, int] = A
         ax.set_title(title, fontsize=10, loc="left")
         ax.axis("off")
         if style:
-            fig.colorbar(drawn, ax=ax, orientation="horizontal", fraction=0.06, pad=0.03, aspect=18).ax.tick_params(labelsize=8)
+            bar = fig.colorbar(drawn, ax=ax, orientation="horizontal", fraction=0.06, pad=0.03, aspect=18)
+            bar.ax.locator_params(nbins=4)
+            bar.ax.tick_params(labelsize=9)
     axes[1, 2].add_patch(Circle((image.shape[1] // 2, image.shape[0] // 2), droughtsim.RADIUS, fill=False, ec="white", lw=1.6))
     keys = [Patch(fc=colour, ec="0.4", lw=0.6, label=name) for name, colour in COVER_COLOURS.items()]
     fig.legend(handles=keys, loc="outside upper center", ncols=3, fontsize=9, handletextpad=0.5, columnspacing=1.2)
@@ -228,7 +230,7 @@ def _plane(name: str, records: list[Record], style: dict, arrows: list, numbered
     experiment, index = load(name), evidence_index()
     rows = {row.key: row for row in experiment.rows if row.key in style}
     printed = {key: tuple(published_value(experiment, row, m) for m in ("accuracy", "balanced_accuracy")) for key, row in rows.items()}
-    own = {key: [r for r in records if r.key == key] for key in rows}
+    own = {key: [r for r in records if (r.key, r.variant) == (key, row.variants[0])] for key, row in rows.items()}
     filed = {key: _filed(found, index) for key, found in own.items()}
     panels = [("published", printed)]
     for title, found in (("committed evidence", filed), ("this run", own)):
@@ -397,6 +399,27 @@ def augmix_views(dataset, index: tuple[int, ...] = (0, 1, 2, 3), bands: tuple[in
     return fig
 
 
+def operator_costs(found: dict[str, dict[str, Estimate]], foot: str = "") -> Figure:
+    """What AugMix's operators cost a classifier in balanced accuracy, beside a line at zero.
+
+    Args:
+        found: operator -> {how the classifier was trained -> difference to plain images}, a line an operator.
+        foot: what stands behind the numbers.
+    """
+    fig, ax = plt.subplots(figsize=(5.4, 1.5 + 0.36 * len(found)))
+    ax.axvline(0, color="0.3", lw=1)
+    ways = list(dict.fromkeys(way for line in found.values() for way in line))
+    for i, (way, colour, mark) in enumerate(zip(ways, (BLUE, ORANGE, GREEN), "oDs")):
+        y = [len(found) - 1 - j + 0.26 * ((len(ways) - 1) / 2 - i) for j in range(len(found))]
+        line = [costs[way] for costs in found.values()]
+        ax.errorbar([e.mean for e in line], y, xerr=[e.half or 0 for e in line], fmt=mark, color=colour, ms=5.5, capsize=2.5, label=way)
+    ax.set(yticks=range(len(found)), yticklabels=list(reversed(found)), ylim=(-0.6, len(found) - 0.4), xlabel="difference in balanced accuracy")
+    ax.grid(axis="y", visible=False)
+    _legend(fig, ax)
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
 def class_scores(runs: dict[str, list[Record]], kinds: tuple[str, ...] = ("recall", "precision")) -> Figure:
     """Recall and precision of each class, one mark a row of a table: published diamonds, and the strongest of our records."""
     index = evidence_index()
@@ -452,4 +475,4 @@ FIGURES = {"tiles": tile_rows, "spectra": spectra, "cover-spectra": cover_spectr
            "tile-statistics": tile_statistics, "confusions": confusions, "spectrum-fig2a": plane_augmix, "spectrum-fig2b": plane_networks,
            "counterfeits": counterfeit_rows, "counterfeit-growth": counterfeit_growth, "counterfeit-distance": counterfeit_distance,
            "nearest-pairs": nearest_pairs, "rates": rates, "margins": margins, "augmix-views": augmix_views,
-           "class-scores": class_scores, "curves": curves}
+           "operator-costs": operator_costs, "class-scores": class_scores, "curves": curves}
