@@ -1,6 +1,7 @@
 # GNU make 3.81 and BSD tools are enough. `make` alone explains itself.
 PROFILE ?= laptop
 DATA ?= embedded
+WORK ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -18,10 +19,10 @@ export PYTHONNOUSERSITE := 1
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
-	@echo "  e.g. make book PROFILE=smoke, make book DATA=real, make test PYTHON=python3.12"
+	@echo "  e.g. make book PROFILE=smoke, make book DATA=real WORK=ee443, make test PYTHON=python3.12"
 
 book: $(STAMP) ## execute every chapter (PROFILE=laptop, DATA=embedded), build the static book, say where it is
-	@$(VENV)/bin/lt book --profile $(PROFILE) --data $(DATA)
+	@$(VENV)/bin/lt book --profile $(PROFILE) --data $(DATA) $(WORK:%=--work %)
 
 test: $(STAMP) ## lint, unit, property and browser tests, then nbval over every notebook
 	$(PY) -m ruff check --quiet .

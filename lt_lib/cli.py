@@ -138,11 +138,14 @@ def chapter(name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its s
 @app.command("book")
 def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, seeds: SeedsOption = None,
                budget: BudgetOption = None,
-               force: Annotated[bool, typer.Option(help="Execute every chapter again.")] = False) -> None:
+               force: Annotated[bool, typer.Option(help="Execute every chapter again.")] = False,
+               work: Annotated[list[str] | None, typer.Option(help="Only the chapters of this work, e.g. ee443; repeatable. For example "
+                                                                   "where the real data of one work are at hand.")] = None) -> None:
     """Execute every chapter that is out of date and build the static book; prints where it is."""
     from lt_lib.lab import book
 
-    typer.echo(book.build(profile=profile.value, data=data.value, seeds=seeds, budget=budget, force=force))
+    chapters = book.chapters_of(work) if work else None
+    typer.echo(book.build(profile=profile.value, data=data.value, chapters=chapters, seeds=seeds, budget=budget, force=force))
 
 
 @app.command()

@@ -147,6 +147,13 @@ class TestFinding:
         with pytest.raises(LabError, match="_toc.yml lists notebooks/ee443/01-first, but there is no"):
             book.entries()
 
+    def test_chapters_of_a_work(self, tree):
+        add_chapter(tree, "sign/01-second")
+        assert book.chapters_of(["sign"]) == ["notebooks/sign/01-second"]
+        assert len(book.chapters_of(["sign", "ee443"])) == 2
+        with pytest.raises(LabError, match="no chapters of 'sing'; did you mean 'sign'.*ee443, sign"):
+            book.chapters_of(["sing"])
+
     def test_outline_reads_title_time_and_exercises(self, tree):
         assert book.outline() == [
             {

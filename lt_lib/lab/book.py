@@ -44,8 +44,9 @@ from lt_lib.lab.notebooks import (
 )
 from lt_lib.lab.paths import project_root
 from lt_lib.lab.progress import say
+from lt_lib.lab.spec import nearest
 
-__all__ = ["Entry", "build", "entries", "execute_chapter", "find_chapter", "outline", "sync_notebooks"]
+__all__ = ["Entry", "build", "chapters_of", "entries", "execute_chapter", "find_chapter", "outline", "sync_notebooks"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,20 @@ def find_chapter(name: str | Path) -> Path:
     near = difflib.get_close_matches(wanted, sources, n=1, cutoff=0.3)
     hint = f"; the nearest is {near[0]}" if near and not hits else ""
     raise LabError(f"{problem}{hint}. Chapters: {', '.join(sources)}")
+
+
+def chapters_of(works: list[str]) -> list[str]:
+    """Names of all chapters of some works, for `build`.
+
+    Raises:
+        LabError: a work without chapters; lists those that have some.
+    """
+    names = [entry.name for entry in entries() if entry.is_chapter]
+    known = list(dict.fromkeys(name.split("/")[1] for name in names))
+    for work in works:
+        if work not in known:
+            raise LabError(f"no chapters of {work!r}{nearest(work, known)}; the works with chapters are {', '.join(known)}")
+    return [name for name in names if name.split("/")[1] in works]
 
 
 def outline() -> list[dict[str, str | int]]:

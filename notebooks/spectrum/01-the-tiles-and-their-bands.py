@@ -690,7 +690,7 @@ for own in (dataset, *mine):
     print(f"{own.name}: means of tiles at full scale are off by "
           f"{full:.3f}, at own maximum by {peak:.3f}")
 full, peak = gaps(dataset)
-assert peak < 0.1 < 0.2 < full
+assert peak < 0.1 and full > 0.2
 
 # %%
 def by_own_maximum(split):
@@ -731,7 +731,8 @@ import sklearn
 
 footer = {"data": dataset.name, "digest": dataset.digest[7:19],
           "python": platform.python_version(),
-          "numpy": np.__version__, "scikit-learn": sklearn.__version__,
+          "numpy": np.__version__,
+          "scikit-learn": sklearn.__version__,
           "made": time.strftime("%Y-%m-%d")}
 Table(pd.DataFrame([footer]), [footer],
       "No records: everything here is computed on the spot")

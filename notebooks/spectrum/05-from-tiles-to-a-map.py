@@ -66,12 +66,12 @@ there_and_back(20, 100)
 
 # %% tags=["keep_output"]
 # nbval-check-output
-def gibibytes(side, bands, bytes_each=4):
-    return side**2 * bands * bytes_each / 2**30
+def memory(side, bands=8, bytes_each=4):
+    size = side**2 * bands * bytes_each / 2**30
+    return f"{side} x {side} x {bands}: {size:.3f} GiB"
 
 
-for side in (10_000, 512):
-    print(f"{side:6} x {side:6} x 8: {gibibytes(side, 8):.3f} GiB")
+print(memory(10_000), memory(512), sep="\n")
 
 # %% [markdown]
 # So a scene is read in windows, and the answers to one window are on disk before the next is read. `landsat.sweep` does that;
