@@ -21,6 +21,7 @@ class Profile(str, Enum):
 
     smoke = "smoke"
     laptop = "laptop"
+    overnight = "overnight"
     paper = "paper"
 
 
@@ -31,7 +32,8 @@ class Data(str, Enum):
     real = "real"
 
 
-ProfileOption = Annotated[Profile, typer.Option(help="smoke: seconds, tests only; laptop: two cores; paper: published settings, GPU.")]
+ProfileOption = Annotated[Profile, typer.Option(help="smoke: seconds, tests only; laptop: minutes; overnight: hours, on two cores; paper: "
+                                                    "published settings, GPU.")]
 DataOption = Annotated[Data, typer.Option(help="embedded: ships with the code, a stand-in; real: the public data set, see `lt data list`.")]
 SeedsOption = Annotated[int | None, typer.Option(min=1, help="How many seeds (0, 1, ...); default: as the profile says.")]
 BudgetOption = Annotated[float | None, typer.Option(min=0, help="Minutes; stops cleanly in time, the next call goes on from there.")]
