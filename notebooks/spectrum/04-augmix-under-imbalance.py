@@ -255,7 +255,10 @@ print(f"{scaled(1) / scaled(1 / 30):.0f} times less")
 
 # %% tags=["keep_output"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import balanced_error, reconstruct_table2
+from lt_lib.lab.audit_spectrum import (
+    balanced_error,
+    reconstruct_table2,
+)
 
 counted = {m.row[-1]: m for m in reconstruct_table2()}
 print("tiles    ", *(f"{n:5}" for n in counted["1"].counts))
@@ -276,7 +279,8 @@ NAMES = {"test_acc": "accuracy", "balanced_acc": "balanced_accuracy"}
 def again(cell):
     found = getattr(counted[cell.row_id[-1]],
                     NAMES.get(cell.metric, cell.metric))
-    return found[int(cell["class"])] if isinstance(found, tuple) else found
+    by_class = isinstance(found, tuple)
+    return found[int(cell["class"])] if by_class else found
 
 
 cells = lab.published("spectrum", "Table 2")
@@ -483,7 +487,7 @@ columns |= {f"{kind}.{k}": f"{kind} {k}"
 lab.sheet(results, columns)
 
 # %% [markdown]
-# Thirty-odd numbers a row are no picture. Fig 2a draws two of them. Up is fairer, right is more often right, and an arrow leads
+# So many numbers are no picture. Fig 2a draws two of each row. Up is fairer, right is more often right, and an arrow leads
 # from a row to the same row with AugMix; the claim says that all arrows point down.
 
 # %% mystnb={"figure": {"name": "fig-spectrum-04-plane", "caption": "The paper's Fig 2a, redrawn: accuracy and balanced accuracy of the seven rows; arrows lead to the row with AugMix. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels of seven marks each, the published one first. In print all three arrows point down: a long one from the circle of cross-entropy, a shorter one to the left from LDAM, and one too short to see from SWA."}}
@@ -690,7 +694,7 @@ ours(claims_table(profile, data, results + larger, work="spectrum"))
 # | mixing | – | after normalisation | before; the same, {eq}`spectrum-04-mix` |
 # | epoch length | – | 86,317 written in | the training list |
 # | all bands | row (1) | an adapter to three channels | the same |
-# | test set | the validation set, as the text says | the same, also for choosing and for batch statistics | a tenth of the training tiles for choosing |
+# | test set | the validation set, as the text says | the same; batch statistics of the average too | a tenth of the training tiles for choosing |
 # | tiles and networks | 65 px, ResNet-18 from ImageNet | the same | those at `paper`; else the badge's, on 33 px |
 # | runs | one | one | as many as the badge says |
 
@@ -770,9 +774,9 @@ levels = torch.randint(20, 60, (8, 3, 33, 33),
 dark, light = levels / 255, 2 * levels / 255
 blind = [name for name in OPERATORS
          if torch.equal(alone(name, dark), alone(name, light))]
-moved = {name: (alone(name, light) - 2 * alone(name, dark)).abs().max()
-         for name in OPERATORS}
-faithful = [n for n, most in moved.items() if most < 1.5 / 255]
+off = {name: (alone(name, light) - 2 * alone(name, dark)).abs().max()
+       for name in OPERATORS}
+faithful = [name for name in OPERATORS if off[name] < 1.5 / 255]
 assert blind == ["autocontrast", "equalize"]
 assert faithful == ["rotate", "solarize", "shear_x", "shear_y",
                     "translate_x", "translate_y"]
@@ -799,22 +803,23 @@ print("blind:", blind, "faithful:", faithful)
 # ```
 
 # %%
-def se(n, r=np.array(counted["6"].recall)):
-    return np.sqrt((r * (1 - r) / n).sum()) / len(r)
+n, r = (np.array(counted["6"].counts), np.array(counted["6"].recall))
+spread = np.sqrt(r * (1 - r))
 
 
-n = np.array(counted["6"].counts)
-spread = np.sqrt(np.array(counted["6"].recall)
-                 * (1 - np.array(counted["6"].recall)))
+def se(n):
+    return np.sqrt((spread**2 / n).sum()) / len(spread)
+
+
 as_is, equal = se(n), se(np.full(4, n.sum() / 4))
-ideal = se(n.sum() * spread / spread.sum())
+best = se(n.sum() * spread / spread.sum())
 assert abs(as_is - balanced_error(counted["6"])) < 1e-12
-assert ideal < equal < 0.8 * as_is and equal < 1.02 * ideal
-print(f"{as_is:.5f}, equal {equal:.5f}, best {ideal:.5f}")
+assert best < equal < 0.8 * as_is and equal < 1.02 * best
+print(f"as it is {as_is:.5f}, equal {equal:.5f}, best {best:.5f}")
+print(f"as good as it is with {(equal / as_is)**2:.0%} of the tiles")
 
 # %% [markdown]
-# A quarter smaller, for the same number of labels. Put the other way round: equal classes would have given the paper's precision
-# with little more than half of the tiles. A test set that mirrors the world measures accuracy well; to measure fairness
+# A quarter smaller, for the same number of labels, or as small for well under two thirds of them. A test set that mirrors the world measures accuracy well; to measure fairness
 # it should not.
 #
 # ```{solution-end}
