@@ -278,7 +278,7 @@ Table(frame, frame.to_dict("records"), "Shares of the classes")
 #
 # 1. *Ground.* Smooth random fields give each pixel its parts of six covers; wet places have more grass, bush and cloud.
 # 2. *Light.* Slopes face the sun or do not.
-# 3. *Air.* Cloud hides and throws shadows, cirrus shines in B9, haze adds blue.
+# 3. *Air.* Cloud hides the ground, throws a shadow and alone shows in B9; haze adds blue.
 # 4. *Sensor.* Noise, eight bits, blurred heat.
 # 5. *Label.* Forage is grass, dense enough and not overgrown. Its mean in the circle is estimated by a person, who errs.
 #
