@@ -477,7 +477,8 @@ results = lab.run("spectrum-table2", **options)
 
 # %%
 def rows(key, records=results):
-    return [r for r in records if r.key == key]
+    return [r for r in records
+            if (r.key, r.variant) == (key, "as-printed")]
 
 
 columns = {"accuracy": "acc", "balanced_accuracy": "balanced",
