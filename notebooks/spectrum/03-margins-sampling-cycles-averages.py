@@ -278,7 +278,7 @@ def compared(late):
 
 
 print("above the floor: a step of the walk {:.2f}, on average;\n"
-      "the mean of its steps {:.2f}".format(*compared(walk()[100:])))
+      "the mean of its steps {:.3f}".format(*compared(walk()[100:])))
 
 # %% [markdown]
 # The averaged network has met no batch of its own, so the statistics of its batch norms must be computed anew, from training
