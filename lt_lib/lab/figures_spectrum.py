@@ -305,7 +305,7 @@ def counterfeit_distance(records: list[Record]) -> Figure:
             ax.errorbar(steps, mean, yerr=[mean - curves.min(0), curves.max(0) - mean], color=colour, marker=mark, ms=5, lw=2, capsize=3,
                         label=label)
             ax.axhline(np.mean([r.metric("real_distance") for r in found]), color=colour, ls=":", lw=1.2)
-        ax.set(ylabel="energy distance", xscale="log", ylim=(min(-0.5, ax.get_ylim()[0]), None))
+        ax.set(ylabel="energy distance", xscale="log")
     axes[-1].set_xlabel("steps of training (log scale)")
     _legend(fig, axes[0])
     _foot(fig, [r for shown in panels.values() for found in shown.values() for r in found])
@@ -448,9 +448,9 @@ def borders(points, labels, found: dict[str, float], unseen=None) -> Figure:
         found: label of a border -> its angle in degrees from the x axis.
         unseen: (M, 2) further points of the rare class, not trained on.
     """
-    fig, ax = plt.subplots(figsize=(5.4, 3.9))
+    fig, ax = plt.subplots(figsize=(5.4, 3.5))
     if unseen is not None:
-        ax.plot(*np.asarray(unseen).T, ".", color=ORANGE, ms=3, alpha=0.35, mew=0, label="rare class, unseen")
+        ax.plot(*np.asarray(unseen).T, ".", color=ORANGE, ms=6, alpha=0.4, mew=0, label="rare class, unseen")
     for k, mark, size, colour, name in ((0, "o", 3, BLUE, "frequent class"), (1, "^", 7, ORANGE, "rare class")):
         ax.plot(*np.asarray(points[labels == k]).T, mark, color=colour, ms=size, mec="0.2" if k else colour, mew=0.6, label=name)
     for (label, angle), colour, style in zip(found.items(), (RED, "0.25", GREEN), ((0, (1, 1)), "--", "-")):
@@ -473,7 +473,7 @@ def descent(path, snapshots, curvature: tuple[float, float]) -> Figure:
     x, y = (np.linspace(low - 0.3, high + 0.3, 120) for low, high in zip(path.min(0), path.max(0)))
     bowl = (curvature[0] * x[None] ** 2 + curvature[1] * y[:, None] ** 2) / 2
     ax.contour(x, y, bowl, levels=bowl.max() * np.linspace(0.05, 1, 7) ** 2, colors="0.8", linewidths=0.8)
-    ax.plot(*path.T, color=SKY, lw=0.9, label="walk")
+    ax.plot(*path.T, color=SKY, lw=0.7, alpha=0.6, label="walk")
     ax.plot(*taken.T, "D", color=GREEN, ms=7, mec="0.2", mew=0.6, label="snapshots")
     ax.plot(*taken.mean(0), "*", color=RED, ms=15, mec="0.2", mew=0.6, zorder=4, label="their average")
     ax.plot(0, 0, "+", color="k", ms=13, mew=2, zorder=5, label="minimum")
