@@ -542,6 +542,9 @@ lab.figure("differences", doubled, metric="balanced_accuracy")
 # released scripts, in all of which the sampler is off, and does not fit the table's own description. On a stand-in this is no
 # proof; but the arithmetic of the shares is the same for any data.
 #
+# One caveat is ours. The average of rows 6 and 7 gets its batch statistics from the training list as it stands, while those rows
+# trained on balanced batches. A part of what they lose may be that mismatch; rows 3 and 5 have no average, and lose as well.
+#
 # Row 9 is different. Its classes are filled up with counterfeits to one size, and where all classes are equal, sampler,
 # margins and weights have nothing left to do:
 
