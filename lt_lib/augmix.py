@@ -5,10 +5,10 @@ more than four bands are more such images with the same operators. The chains of
 at a time; the images that drew the same operator share one call. The draws are separate from their application
 (:meth:`AugMix.draw`, :meth:`AugMix.apply`), so that they can be replayed.
 
-A chain lives on the 8-bit grid, from the rounded input on, and follows Pillow to the bit: its coordinates put a pixel's
-centre at one half, bilinear samples repeat the border, are truncated to whole levels and are 0 where the centre falls
-outside the image. (A shear places a row once, not pixel by pixel: where rounding alone decides, as at the slope 0.3
-exactly, a sample may lie one level beside.) The mixture itself is not rounded.
+A chain lives on the 8-bit grid, from the rounded input on. Autocontrast, equalize, posterize, solarize and translations
+equal Pillow's. Shears and rotations put a pixel's centre at one half as Pillow does, repeat the border, are truncated to
+whole levels and are 0 where the centre falls outside the image, but weigh neighbours in 256ths, so that 16 bits hold a
+sample: at most one level beside Pillow's double precision. The mixture itself is not rounded.
 """
 
 import math
@@ -21,11 +21,10 @@ from torch import Generator, Tensor
 
 OPERATORS = ("autocontrast", "equalize", "posterize", "rotate", "solarize",
              "shear_x", "shear_y", "translate_x", "translate_y")
-INTERPOLATING = ("rotate", "shear_x", "shear_y")
 MAX_LEVEL = 10
 MIN_LEVEL = 0.1
 BLOCK = 2**20  # pixels of images taken through their chains at a time: bounds memory
-CACHED = 2**15  # pixels interpolated or mixed at a time: their floating-point samples should stay in the cache
+PART = 2**16  # pixels packed or mixed at a time, half of those an operator takes: fewer pay more calls, more miss the cache
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,22 @@ def mix(x: Tensor, chains: Tensor, weights: Tensor, m: Tensor) -> Tensor:
     if chains.shape != (n, width, *x.shape[1:]) or m.shape != (n,) or len(x) != n:
         raise ValueError(f"x (N, ...), chains (N, W, ...), weights (N, W) and m (N,) must agree, got {tuple(x.shape)}, "
                          f"{tuple(chains.shape)}, {tuple(weights.shape)} and {tuple(m.shape)}")
-    m, weights = (t.to(x).reshape(*t.shape, *[1] * (x.ndim - 1)) for t in (m, weights))
-    mixed = (1 - m) * x
-    for i in range(width):
-        mixed += chains[:, i].to(x.dtype, copy=True).mul_(m * weights[:, i])
-    return mixed
+    m, weights = m.to(x), weights.to(x)
+    return _weighted(chains, m[:, None] * weights).addcmul_(x, _aligned(1 - m, x))
+
+
+def _weighted(chains: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum over the second dimension of (N, W, ...), in the precision of the (N, W) weights."""
+    first, *others = (_aligned(weight, chains[:, 0]) for weight in weights.unbind(1))
+    total = chains[:, 0].to(weights.dtype, copy=True).mul_(first)
+    for i, weight in enumerate(others, 1):
+        total.addcmul_(chains[:, i].to(weights.dtype), weight)
+    return total
+
+
+def _aligned(values: Tensor, like: Tensor) -> Tensor:
+    """(N,) values, to multiply (N, ...)."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
 class AugMix:
@@ -177,11 +187,16 @@ def _mixture(x: Tensor, draws: Draws, out: Tensor) -> None:
     """:meth:`AugMix.apply` for a block of images, into out."""
     n, bands, h, w = x.shape
     groups, width = math.ceil(bands / 4), draws.weights.shape[1]
-    pixels = x.new_zeros(n, groups, h, w, 4, dtype=torch.promote_types(x.dtype, torch.float32))
-    for group, part in enumerate(x.split(4, 1)):
-        pixels[:, group, :, :, :part.shape[1]] = part.permute(0, 2, 3, 1)
-    chains = _to_bytes((pixels * 255).round_())[:, None].repeat(1, width, 1, 1, 1, 1)
-    packed = chains.view(torch.int32).view(-1, h * w)
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    size = max(1, PART // (h * w))
+    chains = torch.empty(n, width, groups, h * w, dtype=torch.int32, device=x.device)
+    for some, image in zip(chains.split(size), x.flatten(2).split(size), strict=True):
+        levels = (image.to(dtype) * 255).round_().int()
+        for group, (first, *others) in enumerate(part.unbind(1) for part in levels.split(4, 1)):
+            for band, plane in enumerate(others, 1):
+                first.add_(plane, alpha=2**(8 * band))
+            some[:, :, group] = first[:, None]
+    packed = chains.view(-1, h * w)
     for step in range(draws.operators.shape[2]):
         operators, levels, signs, active = (t.flatten().repeat_interleave(groups) for t in (
             draws.operators[:, :, step], draws.levels[:, :, step], draws.signs[:, :, step], draws.depths > step))
@@ -189,18 +204,19 @@ def _mixture(x: Tensor, draws: Draws, out: Tensor) -> None:
         rows = rows[operators[rows].argsort(stable=True)]
         counts = operators[rows].bincount(minlength=len(OPERATORS)).tolist()
         levels, signs, rows = levels[rows], signs[rows], rows.to(x.device)
-        images = packed.index_select(0, rows).view(torch.uint8).view(-1, h, w, 4)
-        for name, *members in zip(OPERATORS, *(t.split(counts) for t in (rows, images, levels, signs)), strict=True):
-            size = max(1, CACHED // (h * w) if name in INTERPOLATING else len(members[0]))
-            for where, *some in zip(*(t.split(size) for t in members), strict=True):
+        for name, *members in zip(OPERATORS, *(t.split(counts) for t in (rows, levels, signs)), strict=True):
+            for where, *args in zip(*(t.split(2 * size) for t in members), strict=True):
                 if len(where):
-                    packed.index_copy_(0, where, _operate(name, *some).view(torch.int32).view(-1, h * w))
-    size = max(1, CACHED // (h * w))
-    parts = (t.split(size) for t in (out, pixels, chains, draws.weights / 255, draws.m))
-    for some, *args in zip(*parts, strict=True):
-        mixed = mix(*args).clamp_(0, 1)
-        for group, part in enumerate(some.split(4, 1)):
-            part.copy_(mixed[:, group, :, :, :part.shape[1]].permute(0, 3, 1, 2))
+                    images = packed.index_select(0, where).view(torch.uint8).view(-1, h, w, 4)
+                    packed.index_copy_(0, where, _operate(name, images, *args).view(torch.int32).view(-1, h * w))
+    m = draws.m.to(x.device, dtype)
+    weights = (draws.weights / 255).to(m) * m[:, None]
+    parts = (t.split(size) for t in (out, x, chains.view(torch.uint8).view(n, width, groups, h, w, 4), weights, 1 - m))
+    for some, image, chain, weight, share in zip(*parts, strict=True):
+        total = _weighted(chain, weight).permute(0, 1, 4, 2, 3)
+        for group, (to, part) in enumerate(zip(some.split(4, 1), image.split(4, 1), strict=True)):
+            mixed = total[:, group, :part.shape[1]].contiguous()
+            to.copy_(mixed.addcmul_(part.to(dtype), _aligned(share, part)).clamp_(0, 1))
 
 
 def _to_bytes(values: Tensor) -> Tensor:
@@ -222,7 +238,8 @@ def _operate(name: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
     if name == "posterize":
         return images & (256 - 2 ** (4 + reach(4))).to(images)[:, None, None, None]
     if name == "solarize":
-        return images ^ (images >= (256 - reach(256)).to(images)[:, None, None, None]).view(torch.uint8).neg_()
+        threshold = (256 - reach(256)).to(images)[:, None, None, None]
+        return (threshold - images.minimum(threshold)).clamp_(max=1).sub_(1).bitwise_xor_(images)
     if name == "rotate":
         return _rotate(images, sign * reach(30))
     if name == "translate_x":
@@ -238,36 +255,41 @@ def _operate(name: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
 def _slide(images: Tensor, shift: Tensor, blend: bool = False, down: bool = False) -> Tensor:
     """Rows of (B, H, W, 4) images, read shift (B, H or 1, 1) pixels on; with down, columns and (B, 1, W or 1).
 
-    Both neighbours are read and blended only where the shifts are not whole.
+    With blend, two neighbours are read and blended; without, the shifts must be whole.
     """
     n, h, w, _ = images.shape
-    shift = shift.to(images.device)
-    row = torch.arange(h, dtype=torch.int32, device=images.device)[:, None]
-    column = torch.arange(w, dtype=torch.int32, device=images.device)
-    start = h * w * torch.arange(n, dtype=torch.int32, device=images.device)[:, None, None]
-    at, size, stride = (row, h, w) if down else (column, w, 1)
-    start = start + (column if down else row * w)
-    packed = images.view(torch.int32).flatten()
-
-    def sample(offset: Tensor) -> Tensor:
-        index = (at + offset.int()).clamp_(0, size - 1) * stride + start
-        return packed.index_select(0, index.flatten()).view(n, h, w)
-
     low = shift.floor()
-    out = sample(low)
+    first, centre = (t.int().to(images.device) for t in (low, (shift + 0.5).floor()))
+    row = torch.arange(h + (blend and down), dtype=torch.int32, device=images.device)[:, None]
+    column = torch.arange(w + (blend and not down), dtype=torch.int32, device=images.device)
+    start = h * w * torch.arange(n, dtype=torch.int32, device=images.device)[:, None, None]
+    at, size, stride, start = (row, h, w, start + column) if down else (column, w, 1, start + row * w)
+    index = torch.add(start, (at + first).clamp_(0, size - 1), alpha=stride)
+    out = images.view(torch.int32).flatten().index_select(0, index.flatten()).view(index.shape)
     if blend:
-        share = shift - low
-        a, b = (t.view(torch.uint8).double() for t in (out, sample(low + 1)))
-        a = torch.lerp(a, b, share.repeat_interleave(4, 2)) if down else b.sub_(a).mul_(share).add_(a)
-        out = _to_bytes(a).view(torch.int32)
-    centre = at + (shift + 0.5).floor().int()
-    return out.mul_((centre >= 0) & (centre < size)).view(torch.uint8).view(images.shape)
+        share = ((shift - low) * 256).round().short().to(images.device)
+        values = out.view(torch.uint8).short()
+        if down:
+            a, b, share = values[:, :-1], values[:, 1:], share.repeat_interleave(4, 2)
+        else:
+            a, b = values[..., :-4], values[..., 4:]
+        out = _high_bytes((b - a).mul_(share).add_(a, alpha=256)).view(torch.int32)
+    at = at[:size]
+    inside = (at - size + centre).bitwise_and_(-1 - at - centre).bitwise_right_shift_(31)  # by sign: a mask of all bits
+    return out.bitwise_and_(inside).view(torch.uint8).view(images.shape)
 
 
-@lru_cache(maxsize=40)
-def _rotation(degrees: float, h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Where a rotated image reads: (4, HW) corners, upper before lower and left before right; (2, 4HW) shares of the
-    right and of the lower ones, once a band; (HW,) whether a pixel's centre came from inside.
+def _high_bytes(values: Tensor) -> Tensor:
+    """Of unsigned 16-bit values that int16 holds modulo 2**16; the argument is overwritten."""
+    return values.bitwise_right_shift_(8).to(torch.uint8)
+
+
+@lru_cache(maxsize=64)
+def _rotation(degrees: float, h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where a rotated image reads: (4, HW) corners, upper before lower and left before right; (4, 4HW) their weights.
+
+    Weights are once a band, in 256ths: rounded down, those of the largest remainders one more, so that they sum to one;
+    all are 0 where a pixel's centre came from outside.
     """
     cos, sin = (round(f(-math.radians(degrees % 360)), 15) for f in (math.cos, math.sin))
     y = torch.arange(h, dtype=torch.float64)[:, None] + 0.5
@@ -277,21 +299,23 @@ def _rotation(degrees: float, h: int, w: int, device: torch.device) -> tuple[Ten
     inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
     left, top = (x - 0.5).floor(), (y - 0.5).floor()
     corners = torch.stack([(top + i).clamp(0, h - 1) * w + (left + j).clamp(0, w - 1) for i in (0, 1) for j in (0, 1)])
-    shares = torch.stack([x - 0.5 - left, y - 0.5 - top]).flatten(1).repeat_interleave(4, 1)
-    return corners.flatten(1).int().to(device), shares.to(device), inside.flatten().int().to(device)
+    across, down = (((t - 0.5) % 1 * 2**16).round().long() for t in (x, y))
+    shares = torch.stack([p * q for p in (2**16 - down, down) for q in (2**16 - across, across)])
+    weights, rest = shares // 2**24, shares % 2**24
+    order = rest.argsort(stable=True, dim=0, descending=True).argsort(0)
+    weights = (weights + (order < 256 - weights.sum(0))) * inside
+    return corners.flatten(1).int().to(device), weights.flatten(1).short().repeat_interleave(4, 1).to(device)
 
 
 def _rotate(images: Tensor, degrees: Tensor) -> Tensor:
     """(B, H, W, 4) images rotated counter-clockwise about their centres by (B,) whole degrees."""
     n, h, w, _ = images.shape
-    corners, shares, inside = zip(*(_rotation(d, h, w, images.device) for d in degrees.tolist()), strict=True)
+    corners, weights = zip(*(_rotation(d, h, w, images.device) for d in degrees.tolist()), strict=True)
     start = h * w * torch.arange(n, dtype=torch.int32, device=images.device)[:, None, None]
     index = torch.stack(corners).add_(start)
-    values = images.view(torch.int32).flatten().index_select(0, index.flatten()).view(n, 4, -1).view(torch.uint8).double()
-    across, down = torch.stack(shares).unbind(1)
-    values = torch.lerp(values[:, 0::2], values[:, 1::2], across[:, None])
-    out = _to_bytes(torch.lerp(values[:, 0], values[:, 1], down))
-    return out.view(torch.int32).mul_(torch.stack(inside)).view(torch.uint8).view(images.shape)
+    values = images.view(torch.int32).flatten().index_select(0, index.flatten()).view(n, 4, -1).view(torch.uint8).short()
+    a, b, c, d = values.mul_(torch.stack(weights)).unbind(1)
+    return _high_bytes(a.add_(b).add_(c).add_(d)).view(images.shape)
 
 
 def _extremes(images: Tensor, function: Callable) -> Tensor:
@@ -316,7 +340,8 @@ def _equalize(images: Tensor) -> Tensor:
     counts = torch.bincount(index, minlength=n * 1024).view(n, 4, 256)
     top = _extremes(images, torch.amax).long()[..., None]
     step = (h * w - counts.gather(2, top)) // 255
-    below = (counts.cumsum(2) - counts + step // 2).double()
-    values = torch.arange(256, dtype=torch.float64, device=images.device)
-    table = torch.where(step > 0, (below / step).floor_().clamp_(max=255), values).to(torch.uint8)
+    counts = counts.float()  # floors of quotients are exact below 2**24 pixels
+    below = counts.cumsum(2).sub_(counts).add_(step // 2).div_(step).clamp_(max=255)
+    values = torch.arange(256, dtype=torch.float32, device=images.device)
+    table = _to_bytes(torch.where(step > 0, below, values))
     return table.flatten().index_select(0, index).view(images.shape)

@@ -1,4 +1,4 @@
-"""AugMix against Pillow bit for bit, against plain loops for eleven bands, and properties of the draws and the mixture."""
+"""AugMix against plain loops exactly and Pillow operator by operator, and properties of the draws and the mixture."""
 
 import math
 from dataclasses import fields, replace
@@ -86,11 +86,19 @@ def loops(band, name, level, sign):
             if not (0 <= x < w and 0 <= y < h):
                 continue
             left, top = math.floor(x - 0.5), math.floor(y - 0.5)
-            rows = []
-            for q in (max(top, 0), min(top + 1, h - 1)):
-                p, r = band[q][max(left, 0)], band[q][min(left + 1, w - 1)]
-                rows.append(p + (r - p) * (x - 0.5 - left))
-            out[i][j] = int(rows[0] + (rows[1] - rows[0]) * (y - 0.5 - top))
+            p, q = x - 0.5 - left, y - 0.5 - top
+            taps = [band[min(max(top + s, 0), h - 1)][min(max(left + r, 0), w - 1)] for s in (0, 1) for r in (0, 1)]
+            if name == "rotate":
+                p, q = round(p * 65536), round(q * 65536)
+                exact = [s * r for s in (65536 - q, q) for r in (65536 - p, p)]
+                weights = [v // 2**24 for v in exact]
+                for k in sorted(range(4), key=lambda k, v=exact: -(v[k] % 2**24))[:256 - sum(weights)]:
+                    weights[k] += 1
+            else:
+                p, q = round(p * 256), round(q * 256)
+                assert p == 0 or q == 0
+                weights = [256 - p - q, p, q, 0]
+            out[i][j] = sum(v * weight for v, weight in zip(taps, weights, strict=True)) // 256
     return out
 
 
@@ -106,11 +114,6 @@ def mixture(x, draws, operate):
     return total
 
 
-def by_pillow(image, name, level, sign):
-    done = pillow(Image.fromarray(image.transpose(1, 2, 0).copy()), name, level, sign)
-    return np.asarray(done).transpose(2, 0, 1)
-
-
 def by_loops(image, name, level, sign):
     return np.array([loops(band, name, level, sign) for band in image.tolist()])
 
@@ -120,32 +123,27 @@ def by_loops(image, name, level, sign):
 
 @pytest.mark.parametrize("name", OPERATORS)
 @pytest.mark.parametrize(("h", "w"), [(32, 32), (65, 65), (20, 33)])
-def test_each_operator_equals_pillow_to_the_bit(name, h, w):
+@pytest.mark.parametrize("noise", [False, True])
+def test_operators_equal_pillow_but_for_a_level_of_interpolation(name, h, w, noise):
     n = 40
     level = 0.1 + 9.9 * torch.rand(n, generator=seeded(), dtype=torch.float64)
+    if name not in ("posterize", "shear_x", "shear_y"):  # no bit is left; at the slope 0.3 Pillow's rounding decides ties
+        level[0] = 10.0
     sign = 2 * torch.randint(2, (n,), generator=seeded()) - 1
     images = (pictures(n, 4, h, w) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-    ours = augmix._operate(name, images, level, sign)[..., :3].numpy()
-    for image, out, a, s in zip(images[..., :3].numpy(), ours, level.tolist(), sign.tolist(), strict=True):
-        assert np.array_equal(out, np.asarray(pillow(Image.fromarray(image), name, a, s)))
+    if noise:  # black beside white: the most a weight can do
+        images = torch.randint(2, images.shape, generator=seeded(4), dtype=torch.uint8) * 255
+    ours = augmix._operate(name, images, level, sign)[..., :3].numpy().astype(int)
+    allowed = int(name in ("rotate", "shear_x", "shear_y"))
+    for k, (image, out, a, s) in enumerate(zip(images[..., :3].numpy(), ours, level.tolist(), sign.tolist(), strict=True)):
+        beside = np.abs(out - np.asarray(pillow(Image.fromarray(image), name, a, s)))
+        assert beside.max() <= allowed, (k, beside.max())
 
 
-@pytest.mark.parametrize("name", ["rotate", "solarize", "shear_x", "shear_y", "translate_x", "translate_y"])
-def test_the_last_level_is_within_one_of_pillow(name):
-    """At 3 / 10 a shear meets ties that only Pillow's rounding of each pixel's place decides."""
-    images = (pictures(4, 4, 20, 33) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-    ours = augmix._operate(name, images, torch.full((4,), 10.0, dtype=torch.float64), torch.tensor([1, -1, 1, -1]))
-    for image, out, s in zip(images[..., :3].numpy(), ours[..., :3].numpy(), (1, -1, 1, -1), strict=True):
-        assert np.abs(out.astype(int) - np.asarray(pillow(Image.fromarray(image), name, 10.0, s))).max() <= 1
-
-
-@pytest.mark.parametrize("severity", [3, 10])
-@pytest.mark.parametrize(("h", "w"), [(32, 32), (65, 65)])
-def test_three_bands_equal_a_pillow_chain(severity, h, w):
-    x, method = pictures(12, 3, h, w), AugMix(severity)
-    draws = method.draw(12, seeded())
-    for i, out in enumerate(method.apply(x, draws)):
-        assert (out - mixture(x[i], only(draws, [i]), by_pillow)).abs().max() < 1e-6
+@pytest.mark.parametrize("degrees", [0, 1, 9, 30, -17])
+def test_weights_of_a_rotation_sum_to_one_or_nothing(degrees):
+    _, weights = augmix._rotation(float(degrees), 20, 33, torch.device("cpu"))
+    assert set(weights.int().sum(0).unique().tolist()) <= {0, 256} and weights.min() >= 0
 
 
 @pytest.mark.parametrize("bands", [1, 7, 11])
@@ -198,7 +196,7 @@ def test_an_image_does_not_depend_on_the_others(monkeypatch):
     assert torch.equal(method.apply(x[order], only(draws, order)), whole[order])
     assert torch.equal(method.apply(x[4:5], only(draws, slice(4, 5))), whole[4:5])
     monkeypatch.setattr(augmix, "BLOCK", 5 * 14 * 11)
-    monkeypatch.setattr(augmix, "CACHED", 2 * 14 * 11)
+    monkeypatch.setattr(augmix, "PART", 2 * 14 * 11)
     assert torch.equal(method.apply(x, draws), whole)
 
 

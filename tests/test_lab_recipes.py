@@ -100,7 +100,7 @@ def test_a_recipe_learns_and_keeps_the_tail(strata, experiment):
 
 def test_empty_tiles_are_not_trained_on(strata, experiment):
     known = replace(strata, extra={"empty": {"train": [0, 7, 20]}})
-    (task,), counts = recipes.tasks(spec_of(experiment, "plain"), known)
+    (task,), _ = recipes.tasks(spec_of(experiment, "plain"), known)
     used = set(np.concatenate([task.train[:, 0], task.val[:, 0]]).tolist())
     assert used == set(range(70)) - {0, 7, 20}
 

@@ -29,6 +29,8 @@ from lt_lib.lab.figures import (
     _judged,
     _legend,
     _once,
+    _panels,
+    _stacked,
     evidence_index,
 )
 from lt_lib.lab.paths import published_dir
@@ -44,7 +46,7 @@ AGRICULTURE = (6, 5, 2)     # short-wave infrared 1, near infrared, blue, shown 
 COWS = ("0 cows", "1 cow", "2 cows", "3 or more")
 CLASS_MARKS = "osD^"
 COVER_COLOURS = dict(zip(droughtsim.COVERS, ("#D8A47F", "#7A4A2B", GREEN, "#E8D034", "#00513B", BLUE)))
-LOSSES = {"ce": ("CE", BLUE), "ldam": ("LDAM+DRW", ORANGE), "swa-clr-ldam": ("SWA+CLR, LDAM+DRW", GREEN)}
+LOSSES = {"ce": ("CE", BLUE), "ldam": ("LDAM+DRW", ORANGE), "swa-clr-ldam": ("SWA+CLR+LDAM", GREEN)}
 
 
 def stretch(tiles: np.ndarray) -> np.ndarray:
@@ -189,13 +191,14 @@ def tile_statistics(dataset, split: str = "train") -> Figure:
 
 
 def confusions(matrices: dict[str, np.ndarray]) -> Figure:
-    """Answers by truth, a panel a classifier: shares of each true class, so that the diagonal holds the recalls."""
+    """Answers by truth, a panel a classifier: shares of each true class, so that the diagonal holds the recalls; a row of nan stays empty."""
     fig, axes = plt.subplots(1, len(matrices), figsize=(2.8 * len(matrices), 2.9), sharey=True, squeeze=False)
     for ax, (title, matrix) in zip(axes.flat, matrices.items()):
         share = np.asarray(matrix) / np.maximum(np.sum(matrix, axis=1, keepdims=True), 1)
         ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for (i, j), part in np.ndenumerate(share):
-            ax.text(j, i, f"{part:.2f}", ha="center", va="center", fontsize=9, color="white" if part > 0.55 else "0.15")
+            text = "" if np.isnan(part) else f"{part:.2f}"
+            ax.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if part > 0.55 else "0.15")
         names = (*"012", "3+")[:len(share)]
         ax.set(xticks=range(len(share)), yticks=range(len(share)), xticklabels=names, yticklabels=names, xlabel="cows answered")
         ax.set_title(title, fontsize=10)
@@ -262,12 +265,12 @@ def _plane(name: str, records: list[Record], style: dict, arrows: list, numbered
     return fig
 
 
-def counterfeit_rows(records: list[Record], dataset, columns: int = 8) -> Figure:
+def counterfeit_rows(records: list[Record], dataset, columns: int = 8, store=None) -> Figure:
     """Fig 1b: for each minority class a line of training tiles above a line of tiles that its generator drew, as they came."""
     firsts = [found[0] for found in group(records).values()]
     fig, axes = plt.subplots(2 * len(firsts), columns, figsize=(5.6, 1.36 * len(firsts) + 0.2), squeeze=False)
     real = {r.key: _training_tiles(r, dataset)[:columns] for r in firsts}
-    drawn = {r.key: _grids(r)[-1][:columns] for r in firsts}
+    drawn = {r.key: _grids(r, store)[-1][:columns] for r in firsts}
     bounds = _bounds([*real.values(), *drawn.values()])
     for i, r in enumerate(firsts):
         for line, tiles, what in ((axes[2 * i], real[r.key], "real"), (axes[2 * i + 1], drawn[r.key], "drawn")):
@@ -277,39 +280,95 @@ def counterfeit_rows(records: list[Record], dataset, columns: int = 8) -> Figure
     return fig
 
 
-def counterfeit_growth(record: Record, columns: int = 8) -> Figure:
-    """One generator learning: the same latent vectors after more and more epochs, a line a moment."""
-    grids, moments, distances = _grids(record), record.history["learners"][0]["moments"], record.history["learners"][0]["distance"]
+def counterfeit_growth(record: Record, columns: int = 8, store=None) -> Figure:
+    """One generator learning: the same latent vectors after more and more epochs, a line a moment, each stretched by itself."""
+    grids, moments, distances = _grids(record, store), record.history["learners"][0]["moments"], record.history["learners"][0]["distance"]
     fig, axes = plt.subplots(len(grids), columns, figsize=(5.6, 0.72 * len(grids) + 0.2), squeeze=False)
-    bounds = _bounds([grids[-1]])
     for line, grid, epoch, distance in zip(axes, grids, moments, distances):
-        _show(line, grid[:columns], bounds)
+        _show(line, grid[:columns], _bounds([grid]))
         line[0].annotate(f"epoch {epoch}\ndistance {distance:.1f}", (-0.12, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=8.5)
     _foot(fig, [record])
     return fig
 
 
 def counterfeit_distance(records: list[Record]) -> Figure:
-    """Distance of drawn tiles to unseen real ones over training, mean over seeds; dotted: what two crowds of real tiles score."""
-    fig, ax = plt.subplots(figsize=(5.4, 3.2))
-    for (found, colour, mark) in zip(group(records).values(), PALETTE, "sD^o"):
-        curves = np.array([r.history["learners"][0]["distance"] for r in found])
-        epochs, label = found[0].history["learners"][0]["moments"], COWS[found[0].spec.target_class]
-        ax.errorbar(epochs, curves.mean(0), yerr=[curves.mean(0) - curves.min(0), curves.max(0) - curves.mean(0)], color=colour, marker=mark,
-                    ms=5, lw=2, capsize=3, label=label)
-        ax.axhline(np.mean([r.metric("real_distance") for r in found]), color=colour, ls=":", lw=1.2)
-    ax.set(xlabel="epoch (log scale)", ylabel="energy distance to unseen tiles", xscale="log", ylim=(min(0, ax.get_ylim()[0]), None))
-    ticks = sorted({e for r in records for e in r.history["learners"][0]["moments"]})
-    ax.set_xticks(ticks, [str(t) for t in ticks])
-    ax.minorticks_off()
-    _legend(fig, ax)
-    _foot(fig, records)
+    """Distance of drawn tiles to unseen real ones by steps of training; dotted: what training tiles, a crowd of real ones, score.
+
+    Marks are means over seeds, bars their range; the committed evidence has a panel of its own.
+    """
+    panels = _panels({COWS[found[0].spec.target_class]: found for found in group(records).values()})
+    fig, axes = _stacked(panels, 3.2, sharey=True)
+    for ax, shown in zip(axes, panels.values()):
+        for (label, found), colour, mark in zip(shown.items(), PALETTE, CLASS_MARKS[1:]):
+            curves = np.array([r.history["learners"][0]["distance"] for r in found])
+            steps, mean = np.mean([counterfeit_steps(r) for r in found], axis=0), curves.mean(0)
+            ax.errorbar(steps, mean, yerr=[mean - curves.min(0), curves.max(0) - mean], color=colour, marker=mark, ms=5, lw=2, capsize=3,
+                        label=label)
+            ax.axhline(np.mean([r.metric("real_distance") for r in found]), color=colour, ls=":", lw=1.2)
+        ax.set(ylabel="energy distance", xscale="log")
+    axes[-1].set_xlabel("steps of training (log scale)")
+    _legend(fig, axes[0])
+    _foot(fig, [r for shown in panels.values() for found in shown.values() for r in found])
     return fig
 
 
-def nearest_pairs(record: Record, dataset, columns: int = 8) -> Figure:
+def counterfeit_steps(record: Record) -> np.ndarray:
+    """Steps that a generator has made at each moment of its record: epochs times batches an epoch."""
+    batches = -(-record.sizes["train"][0] // record.spec.recipe.gan.batch_size)
+    return batches * np.array(record.history["learners"][0]["moments"])
+
+
+def crowd_damage(curves: dict[str, tuple], drawn: dict[str, float], floor: float) -> Figure:
+    """Energy distance between a crowd of real tiles and another that is damaged more and more, a panel a kind of damage.
+
+    Args:
+        curves: label of the horizontal axis -> (strengths, distances, standard errors); at most four.
+        drawn: name -> distance of a crowd of drawn tiles, as a level line.
+        floor: distance of the two crowds before any damage, dotted.
+    """
+    fig, axes = plt.subplots(2, 2, figsize=(5.6, 5.0), sharey=True)
+    for ax, (label, (strengths, distances, errors)) in zip(axes.flat, curves.items()):
+        ax.axhline(floor, color="0.3", ls=":", lw=1.4, label=_once(axes[0, 0], "undamaged"))
+        for (name, level), colour, style in zip(drawn.items(), PALETTE[1:], LINES[1:]):
+            ax.axhline(level, color=colour, ls=style, lw=1.4, label=_once(axes[0, 0], f"drawn, {name}"))
+        ax.errorbar(range(len(strengths)), distances, yerr=1.96 * np.asarray(errors), color=BLUE, marker="o", ms=5, lw=2, capsize=2,
+                    label=_once(axes[0, 0], "damaged"))
+        ax.set_xticks(range(len(strengths)), [f"{s:g}" for s in strengths])
+        ax.set_xlabel(label)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("energy distance")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 3), fontsize=9, handletextpad=0.4, columnspacing=1.2)
+    return fig
+
+
+def forgers(games: dict[str, torch.Tensor], every: int = 1, blobs: tuple[float, ...] = (-1.0, 1.0)) -> Figure:
+    """A toy: what generators of one number draw, by step of training: for each setting the most even and the most one-sided of them.
+
+    Args:
+        games: setting -> (moments, pairs, n) numbers drawn.
+        every: steps between moments.
+        blobs: where the real numbers lie.
+    """
+    fig, axes = plt.subplots(len(games), 2, figsize=(5.6, 0.6 + 1.9 * len(games)), sharex=True, sharey=True, squeeze=False)
+    for line, (setting, path) in zip(axes, games.items()):
+        uneven = ((path[-1] > 0).double().mean(1) - 0.5).abs()
+        for ax, pair, what in zip(line, (int(uneven.argmin()), int(uneven.argmax())), ("most even", "most one-sided")):
+            for blob in blobs:
+                ax.axhline(blob, color=ORANGE, lw=5, alpha=0.45)
+            steps = np.arange(len(path))[:, None] * every + np.zeros(path.shape[2])
+            ax.plot(steps.ravel(), path[:, pair].numpy().ravel(), ".", color=BLUE, ms=2, alpha=0.35, rasterized=True)
+            ax.set_title(f"{setting},\n{what} of {path.shape[1]}", fontsize=9.5)
+        line[0].set_ylabel("number drawn")
+    for ax in axes[-1]:
+        ax.set_xlabel("step of training")
+    axes[0, 0].set_ylim(-2.2, 2.2)
+    return fig
+
+
+def nearest_pairs(record: Record, dataset, columns: int = 8, store=None) -> Figure:
     """Tiles that a generator drew above the training tile nearest to each (over all flips): is it a copyist?"""
-    drawn, training = _grids(record)[-1][:columns], _training_tiles(record, dataset)
+    drawn, training = _grids(record, store)[-1][:columns], _training_tiles(record, dataset)
     found = [nearest_neighbours(drawn.flip(view), training) for view in ((), (-1,), (-2,), (-1, -2))]
     best = torch.stack([distance for distance, _ in found]).argmin(0)
     nearest = torch.stack([training[found[v][1][i]].flip(((), (-1,), (-2,), (-1, -2))[v]) for i, v in enumerate(best.tolist())])
@@ -322,9 +381,9 @@ def nearest_pairs(record: Record, dataset, columns: int = 8) -> Figure:
     return fig
 
 
-def _grids(record: Record) -> torch.Tensor:
+def _grids(record: Record, store=None) -> torch.Tensor:
     """(moments, tiles, 3, 64, 64) uint8 that the generator of a record drew over training."""
-    return load_file(artifact(record))["grids"]
+    return load_file(artifact(record, store))["grids"]
 
 
 def _training_tiles(record: Record, dataset) -> torch.Tensor:
@@ -377,6 +436,50 @@ def margins(counts: list[int], betas: tuple[float, ...] = (0.99, 0.9999, 0.99999
         ax.grid(axis="x", visible=False)
         ax.set_axisbelow(True)
     _legend(fig, right)
+    return fig
+
+
+def borders(points, labels, found: dict[str, float], unseen=None) -> Figure:
+    """Two classes by direction on a half plane, and borders between them as rays from the origin.
+
+    Args:
+        points: (N, 2), of which the direction counts.
+        labels: (N,), 0 for the frequent class, 1 for the rare one.
+        found: label of a border -> its angle in degrees from the x axis.
+        unseen: (M, 2) further points of the rare class, not trained on.
+    """
+    fig, ax = plt.subplots(figsize=(5.4, 3.5))
+    if unseen is not None:
+        ax.plot(*np.asarray(unseen).T, ".", color=ORANGE, ms=6, alpha=0.4, mew=0, label="rare class, unseen")
+    for k, mark, size, colour, name in ((0, "o", 3, BLUE, "frequent class"), (1, "^", 7, ORANGE, "rare class")):
+        ax.plot(*np.asarray(points[labels == k]).T, mark, color=colour, ms=size, mec="0.2" if k else colour, mew=0.6, label=name)
+    for (label, angle), colour, style in zip(found.items(), (RED, "0.25", GREEN), ((0, (1, 1)), "--", "-")):
+        ax.plot([0, 1.5 * np.cos(np.radians(angle))], [0, 1.5 * np.sin(np.radians(angle))], color=colour, ls=style, lw=2.2, label=label)
+    ax.set(aspect="equal", xlabel="feature 1", ylabel="feature 2", xlim=(-1.5, 1.5), ylim=(-0.1, 1.55))
+    _legend(fig, ax)
+    return fig
+
+
+def descent(path, snapshots, curvature: tuple[float, float]) -> Figure:
+    """A noisy walk over a quadratic bowl with its minimum at the origin, the points taken from it, and their average.
+
+    Args:
+        path: (T, 2) weights after each step.
+        snapshots: (M, 2) those that are averaged.
+        curvature: of the bowl along both axes.
+    """
+    path, taken = np.asarray(path), np.asarray(snapshots)
+    fig, ax = plt.subplots(figsize=(5.4, 3.6))
+    x, y = (np.linspace(low - 0.3, high + 0.3, 120) for low, high in zip(path.min(0), path.max(0)))
+    bowl = (curvature[0] * x[None] ** 2 + curvature[1] * y[:, None] ** 2) / 2
+    ax.contour(x, y, bowl, levels=bowl.max() * np.linspace(0.05, 1, 7) ** 2, colors="0.8", linewidths=0.8)
+    ax.plot(*path.T, color=SKY, lw=0.7, alpha=0.6, label="walk")
+    ax.plot(*taken.T, "D", color=GREEN, ms=7, mec="0.2", mew=0.6, label="snapshots")
+    ax.plot(*taken.mean(0), "*", color=RED, ms=15, mec="0.2", mew=0.6, zorder=4, label="their average")
+    ax.plot(0, 0, "+", color="k", ms=13, mew=2, zorder=5, label="minimum")
+    ax.set(xlabel="weight 1", ylabel="weight 2")
+    ax.grid(visible=False)
+    _legend(fig, ax)
     return fig
 
 
@@ -442,9 +545,10 @@ def class_scores(runs: dict[str, list[Record]], kinds: tuple[str, ...] = ("recal
     for ax, title in zip(axes[0], ("published", "ours, strongest record")):
         ax.set_title(title, fontsize=10)
     for ax in axes[-1]:
-        ax.set_xticks(range(len(COWS)), COWS, fontsize=8, rotation=20)
+        ax.set_xticks(range(len(COWS)), (*"012", "3+"))
+        ax.set_xlabel("cows")
     for ax in axes.flat:
-        ax.set_ylim(0, 1)
+        ax.set_ylim(-0.04, 1.04)
     _legend(fig, axes[0, 0])
     _foot(fig, shown)
     return fig
@@ -474,5 +578,7 @@ def counts_of(name: str, profile: str, data: str, seed: int = 0) -> list[int]:
 FIGURES = {"tiles": tile_rows, "spectra": spectra, "cover-spectra": cover_spectra, "tile-apart": tile_apart,
            "tile-statistics": tile_statistics, "confusions": confusions, "spectrum-fig2a": plane_augmix, "spectrum-fig2b": plane_networks,
            "counterfeits": counterfeit_rows, "counterfeit-growth": counterfeit_growth, "counterfeit-distance": counterfeit_distance,
-           "nearest-pairs": nearest_pairs, "rates": rates, "margins": margins, "augmix-views": augmix_views,
+           "crowd-damage": crowd_damage, "forgers": forgers,
+           "nearest-pairs": nearest_pairs, "rates": rates, "margins": margins, "borders": borders,
+           "descent": descent, "augmix-views": augmix_views,
            "operator-costs": operator_costs, "class-scores": class_scores, "curves": curves}

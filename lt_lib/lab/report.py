@@ -8,6 +8,7 @@ import html
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -253,7 +254,7 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
                 lines.append({"": label, "source": f"{source}<br>{badge_html(found)}", **{columns[m]: f"{said[m]}{marks[m]}" for m in columns}})
                 plain.append({"experiment": name, "key": key, "variant": variant, "source": source,
                               **{m: said[m].mean for m in columns}, "n": len(found)})
-    for before, line in reversed(list(zip(lines, lines[1:]))):
+    for before, line in reversed(list(pairwise(lines))):
         if before[""] == line[""]:
             line[""] = ""
     caption = f"{SHOWN[selection]}; mean ± 95 % interval over seeds. Only paper + real is judged against print"

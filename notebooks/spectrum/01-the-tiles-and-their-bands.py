@@ -53,8 +53,8 @@ print("accuracy of always answering 0:", said("P2"))
 
 # %% [markdown]
 # Round numbers, the same as in the readme of the benchmark that the data come from. Exact ones are hidden in the paper's own
-# Table 2. It prints recall and precision of every class, to four decimals, in seven rows; only one set of whole tiles fits
-# them all. (How it is found belongs to the audit; here it is a function call.)
+# Table 2. It prints recall and precision of every class, to four decimals, in seven rows; only one set of class counts
+# fits them all. (How it is found belongs to the audit; here it is a function call.)
 
 # %% tags=["keep_output"]
 # nbval-check-output
@@ -78,8 +78,8 @@ print("public validation split:",
 # %% [markdown]
 # ## Eleven bands
 #
-# Landsat-8 sees from violet to heat {cite}`usgs2019landsat8`. The eye gives up at about 0.7 micrometres; five of these bands
-# lie beyond anything it knows.
+# Landsat-8 sees from violet to heat {cite}`usgs2019landsat8`. The eye gives up at about 0.7 micrometres; six of these bands
+# lie beyond.
 #
 # | band | name | micrometres | what it tells |
 # |---|---|---|---|
@@ -117,7 +117,7 @@ lab.figure("cover-spectra")
 #
 # ### One number for green
 #
-# The oldest recipe needs two bands {cite}`tucker1979ndvi`. With $\rho_b$ for the brightness in band $b$,
+# The best-known recipe needs two bands {cite}`tucker1979ndvi`. With $\rho_b$ for the brightness in band $b$,
 #
 # ```{math}
 # :label: spectrum-01-ndvi
@@ -278,7 +278,7 @@ Table(frame, frame.to_dict("records"), "Shares of the classes")
 #
 # 1. *Ground.* Smooth random fields give each pixel its parts of six covers; wet places have more grass, bush and cloud.
 # 2. *Light.* Slopes face the sun or do not.
-# 3. *Air.* Cloud hides and throws shadows, cirrus shines in B9, haze adds blue.
+# 3. *Air.* Cloud hides the ground, throws a shadow and alone shows in B9; haze adds blue.
 # 4. *Sensor.* Noise, eight bits, blurred heat.
 # 5. *Label.* Forage is grass, dense enough and not overgrown. Its mean in the circle is estimated by a person, who errs.
 #

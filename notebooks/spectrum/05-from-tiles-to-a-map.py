@@ -620,10 +620,8 @@ for how, gain in ahead.items():
 # %% [markdown]
 # ## Further reading
 #
-# - Roberts and others (2017), *Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
-#   structure*, Ecography 40: how to block, and what happens if you do not.
-# - Olofsson and others (2014), *Good practices for estimating area and assessing accuracy of land change*, Remote Sensing of
-#   Environment 148: how a map's areas are corrected, with intervals.
+# - {cite:t}`roberts2017crossvalidation` on splits for data with neighbours: how to block, and what happens if you do not.
+# - {cite:t}`olofsson2014area` on a map's areas: how they are corrected by a sample, with intervals.
 # - {cite:t}`cao2019ldam` on margins for rare classes, made for a tail of independent images.
 
 # %% tags=["remove-input"]
