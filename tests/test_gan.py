@@ -233,7 +233,7 @@ def test_learns():
     settings = {"width": 4, "batch_size": 4, "lr": 2e-3, "device": "cpu"}
     before, fitted = fit_dcgan(images, epochs=0, **settings), fit_dcgan(images, epochs=16, **settings)
     drawn = sample(fitted.generator, 64, seed=0)
-    assert tile_distance(images, drawn)[0] < 0.7 * tile_distance(images, sample(before.generator, 64, seed=0))[0]
+    assert tile_distance(images, drawn)[0] < tile_distance(images, sample(before.generator, 64, seed=0))[0] / 2
     dark, *others = drawn.float().mean((0, 2, 3)).tolist()
     assert dark < min(others) - 20
     assert all(len(values) == 16 and np.isfinite(values).all() for values in fitted.history.values())
