@@ -90,3 +90,16 @@ def test_other_source_digits_are_refused(monkeypatch):
     monkeypatch.setattr(embedded, "SOURCE_SHA256", "0" * 64)
     with pytest.raises(DataError, match="requirements.lock"):
         embedded.make("digits10")
+
+
+def test_digits8_are_the_source_digits_by_writer():
+    arrays, entry = embedded.make("digits8"), registry.REGISTRY["digits8"]
+    assert arrays.digest() == registry.EMBEDDED_DIGESTS["digits8"] and arrays.classes == entry.classes
+    images, digits = embedded.source_digits()
+    pools = embedded.source_pools(digits)
+    for split, count in entry.splits.items():
+        grey, labels = arrays.splits[split]
+        rows = np.sort(np.concatenate(pools[split]))
+        assert grey.shape == (count, *entry.shape) and grey.dtype == np.uint8
+        assert np.array_equal(labels, digits[rows])
+        assert np.array_equal(np.rint(grey[..., 0] / 255 * 16), images[rows])

@@ -36,4 +36,4 @@ Table(pd.DataFrame(chapters), chapters)
 #
 # **Exercises.** Solutions are folded. The code in them ends in assertions and runs with every build and every test, so it works.
 #
-# **What is not here yet.** Slide decks; the chapters of `sign` and `lectures`.
+# **What is not here yet.** Slide decks; the chapters of `sign`; five of the eight chapters of `lectures`.

@@ -1,4 +1,4 @@
-"""Data sets that ship with the code: numbers on colour, composed from scikit-learn's handwritten digits.
+"""Data sets that ship with the code: numbers on colour, composed from scikit-learn's handwritten digits, and those digits themselves.
 
 They stand in for CIFAR where nothing can be downloaded: 32x32 colour images of 50 (or 10) classes, train
 and test written with different samples of handwriting. Each image is made of grey 8x8 digits [1]_ placed,
@@ -72,6 +72,7 @@ RECIPES = {
     "digits10": Recipe(first=0, classes=10, digits=1, train=500, test=100, seed=SEED + 1),
     "digits50_source": Recipe(50, classes=50, digits=2, train=400, test=40, seed=SEED + 2, test_pool="train"),
 }
+DIGITS8 = "digits8"
 
 
 def make(name: str) -> Arrays:
@@ -80,17 +81,21 @@ def make(name: str) -> Arrays:
     Image i of a split has label i mod classes, so every prefix is balanced.
 
     Args:
-        name: one of ``RECIPES``.
+        name: one of ``RECIPES``, or ``"digits8"``: the 1797 source digits as they are, grey, split as :func:`source_pools` has it.
 
     Returns:
-        Arrays: for train and test, images (N, 32, 32, 3) uint8 and labels (N,) int64.
+        Arrays: for train and test, images (N, 32, 32, 3) uint8 and labels (N,) int64; of digits8 (N, 8, 8, 1), ink from 0 to 255.
 
     Raises:
         DataError: the installed scikit-learn has other digits than those known here.
     """
-    recipe = RECIPES[name]
     images, digits = source_digits()
     pools = source_pools(digits)
+    if name == DIGITS8:
+        grey = (images.astype(np.uint16) * 255 // 16).astype(np.uint8)[..., None]
+        order = {split: np.sort(np.concatenate(pool)) for split, pool in pools.items()}
+        return Arrays(classes=tuple("0123456789"), splits={split: (grey[rows], digits[rows]) for split, rows in order.items()})
+    recipe = RECIPES[name]
     bank = _bank(images)
     splits = {}
     for number, (split, per_class, pool) in enumerate(
@@ -296,5 +301,5 @@ def _tint(cover: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    for each in RECIPES:
+    for each in (*RECIPES, DIGITS8):
         print(each, make(each).digest())

@@ -204,6 +204,7 @@ DROUGHTWATCH_ZIP = Download(url="https://storage.googleapis.com/wandb_datasets/d
 
 # Content digests of the embedded sets, as `python -m lt_lib.data.embedded` prints them.
 EMBEDDED_DIGESTS = {
+    "digits8": "sha256:2bbbee8c924c957897709e520a9a640d6a99c2596bd27d37b80894d8829e1a91",
     "digits50": "sha256:5ca590638480a96dbd97bea314dcce444b3412030ad2c8cb23d2378589d8026a",
     "digits10": "sha256:7554de808b6fc3ebafc2ee7b3bba8091ab39aab93e0c0a73cd9d19b251f7a216",
     "digits50_source": "sha256:0c32a50619512888c10fdcbd16e6ef5d38cc578c6208ddcdef9a362ef9a36f3c",
@@ -301,6 +302,18 @@ REGISTRY: dict[str, DataEntry] = {
         _embedded("digits10", range(10), 1, 500, 100, "single digits; stands in for cifar10"),
         _embedded(
             "digits50_source", range(50, 100), 2, 400, 40, "numbers 50 to 99, to pre-train for digits50"
+        ),
+        DataEntry(
+            name="digits8",
+            kind="embedded",
+            shape=(8, 8, 1),
+            classes=tuple("0123456789"),
+            splits={"train": 1074, "test": 723},
+            licence="CC BY 4.0",
+            source="scikit-learn's load_digits",
+            note="scikit-learn's handwritten digits as they are, most writers on one side of the split",
+            pins=(Pin(EMBEDDED_DIGESTS["digits8"]),),
+            cite=ALPAYDIN,
         ),
         _droughtsim("droughtsim_500", 500, 500),
         _droughtsim("droughtsim_2k", 2_000, 1_000),

@@ -47,9 +47,9 @@ def figure(name: str, *args, **options) -> Figure:
 
 def all_figures() -> dict:
     """Every figure by name, those of all wings."""
-    from lt_lib.lab import figures_spectrum
+    from lt_lib.lab import figures_lectures, figures_spectrum
 
-    return FIGURES | figures_spectrum.FIGURES
+    return FIGURES | figures_spectrum.FIGURES | figures_lectures.FIGURES
 
 
 def evidence_index() -> dict[str, list[Record]]:

@@ -21,7 +21,7 @@ import torch
 
 from lt_lib import data as datasets
 from lt_lib.augmix import AugMix
-from lt_lib.lab import counterfeits, recipes, training
+from lt_lib.lab import counterfeits, lessons, recipes, training
 from lt_lib.lab.digests import code_digest, digest
 from lt_lib.lab.errors import BudgetEnded, LabError
 from lt_lib.lab.features import SPLITS, FeatureBank, device
@@ -35,7 +35,9 @@ ROOTS = {"probe": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_he
                    "lt_lib.lab.features:FeatureBank"),
          "finetune": ("lt_lib.lab.training:learners", "lt_lib.lab.training:train_learner", "lt_lib.lab.training:summarise"),
          "recipe": ("lt_lib.lab.recipes:tasks", "lt_lib.lab.recipes:train", "lt_lib.lab.training:summarise"),
-         "gan": ("lt_lib.lab.recipes:tasks", "lt_lib.lab.counterfeits:measure")}
+         "gan": ("lt_lib.lab.recipes:tasks", "lt_lib.lab.counterfeits:measure"),
+         "lesson": ("lt_lib.lab.lessons:tasks", "lt_lib.lab.training:summarise")}
+PREPARE = {"recipe": recipes.tasks, "gan": recipes.tasks, "lesson": lessons.tasks}
 
 
 def code_of(spec: Spec) -> str:
@@ -43,6 +45,8 @@ def code_of(spec: Spec) -> str:
     roots = ROOTS[spec.mode]
     if spec.mode == "recipe" and spec.recipe:
         roots += ("lt_lib.augmix:AugMix",) * bool(spec.recipe.augmix) + ("lt_lib.lab.counterfeits:fill",) * bool(spec.recipe.gan)
+    if spec.mode == "lesson" and spec.lesson:
+        roots += (f"{lessons.MODULES[spec.lesson.topic]}:train",)
     return code_digest(*roots)
 
 
@@ -181,7 +185,7 @@ def _train(items: dict[str, Item], sets: dict, store: Store, deadline: float | N
     """Train all learners the items need; write each record when its last learner is done."""
     needs, learners, counts = {}, {}, {}
     for identity, item in items.items():
-        prepare = training.learners if item.spec.recipe is None else recipes.tasks
+        prepare = PREPARE.get(item.spec.mode, training.learners)
         found, counts[identity] = prepare(item.spec, sets[item.spec.data])
         scope = [sets[item.spec.data].digest, item.code]
         needs[identity] = [digest([scope, learner.key]) for learner in found]
@@ -230,6 +234,8 @@ def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadlin
                 results = [_train_recipe(group[0], dataset, checkpoint, deadline)]
             elif group[0].mode == "gan":
                 results = [counterfeits.measure(group[0], dataset, checkpoint, deadline)]
+            elif group[0].mode == "lesson":
+                results = [lessons.train(group[0], dataset, checkpoint, deadline)]
             else:
                 results = [training.train_learner(group[0], dataset, checkpoint, deadline)]
             break
@@ -330,6 +336,8 @@ def _record(identity: str, item: Item, outcomes: list, dataset, counts: list[int
     else:
         summary, voted = training.summarise(outcomes, truth, counts)
         tensors = {"logits": voted}
+        for outcome in outcomes if item.spec.mode == "lesson" else ():
+            summary["metrics"]["last"] |= outcome.history.pop("measures", {})
     for i, outcome in enumerate(outcomes):
         tensors |= {f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format) for name, value in outcome.weights.items()}
     atomic_write(store.artifact(identity), save(tensors))

@@ -197,6 +197,45 @@ class Recipe(_Strict):
     learn: bool = True
 
 
+class _Topic(_Strict):
+    """What all lessons share: how many training images are used (none: all), drawn by the subset seed."""
+
+    images: Annotated[int, Field(gt=0)] | None = None
+
+
+class Targets(_Topic):
+    """Softer labels, mixed images (`lt_lib.lab.lesson_targets`)."""
+
+    topic: Literal["targets"] = "targets"
+
+
+class FewLabels(_Topic):
+    """Learning from the unlabelled (`lt_lib.lab.lesson_few_labels`)."""
+
+    topic: Literal["few-labels"] = "few-labels"
+
+
+class Norms(_Topic):
+    """A network with and without batch normalisation (`lt_lib.lab.lesson_norms`)."""
+
+    topic: Literal["norms"] = "norms"
+
+
+class Rules(_Topic):
+    """One optimizer, its rate tuned (`lt_lib.lab.lesson_rules`)."""
+
+    topic: Literal["rules"] = "rules"
+
+
+class Thaw(_Topic):
+    """How much of a pre-trained network learns on (`lt_lib.lab.lesson_thaw`)."""
+
+    topic: Literal["thaw"] = "thaw"
+
+
+Lesson = Targets | FewLabels | Norms | Rules | Thaw
+
+
 class Seeds(_Strict):
     """Three independent seeds: which images, which initial weights, which order."""
 
@@ -208,11 +247,11 @@ class Seeds(_Strict):
 class Spec(_Strict):
     """What exactly is run. Its digest, with those of the data and the code, is the id of a record."""
 
-    later = ("recipe", "target_class")
+    later = ("recipe", "target_class", "lesson")
     data: str
     subset: Subset | None = Subset()
     validation: Validation = Validation()
-    mode: Literal["probe", "finetune", "recipe", "gan"] = "probe"
+    mode: Literal["probe", "finetune", "recipe", "gan", "lesson"] = "probe"
     backbones: tuple[Backbone, ...]
     balance: Annotated[int, Field(gt=0)] | None = None
     weights: Weights | None = None
@@ -222,6 +261,7 @@ class Spec(_Strict):
     seeds: Seeds
     recipe: Recipe | None = None
     target_class: Annotated[int, Field(ge=0)] | None = None   # of the counterfeits, in mode "gan"
+    lesson: Annotated[Lesson, Field(discriminator="topic")] | None = None
 
 
 class PublishedRef(_Strict):

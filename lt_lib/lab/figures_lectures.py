@@ -1,0 +1,345 @@
+"""Figures of the `lectures` wing; `lt_lib.lab.figures.figure` finds them by name. Its rules hold here too."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from scipy.stats import norm
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from lt_lib.lab import recht
+from lt_lib.lab.figures import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, _legend, _once
+from lt_lib.lab.report import Estimate
+
+# Optimizers: one look each, in all figures.
+_RULES = {"GD": (BLUE, "-", "o"), "SGD": (BLUE, "-", "o"), "heavy ball": (SKY, (0, (5, 1)), "v"), "AdaGrad": (ORANGE, "--", "s"),
+          "RMSProp": (GREEN, "-.", "D"), "Adam": (RED, ":", "^"), "Adam, slide": (PALETTE[4], (0, (3, 1, 1, 1)), "P")}
+
+
+def descent_bound(shares: np.ndarray, measured: dict[str, np.ndarray], floor: float = -1.5) -> Figure:
+    """How far the loss falls in one step of gradient descent, over the step: measured lines above the guaranteed parabola.
+
+    Args:
+        shares: steps, in units of c.
+        measured: label -> decrease of the loss in units of c |gradient|^2, one value a step.
+        floor: where the lower end of the picture lies.
+    """
+    shares, fig = np.asarray(shares), plt.figure(figsize=(5.4, 3.6))
+    ax, bound = fig.add_subplot(), shares - shares**2 / 2
+    ax.axhline(0, color="0.3", lw=1)
+    for (label, values), colour, style in zip(measured.items(), PALETTE, LINES):
+        ax.plot(shares, values, color=colour, ls=style, lw=2, label=label)
+    ax.plot(shares, bound, color="black", lw=2.4, label="guaranteed")
+    ax.axvspan(2, shares.max(), color="0.9", lw=0, zorder=0)
+    ax.annotate("no descent\nguaranteed", (0.98, 0.08), xycoords="axes fraction", ha="right", fontsize=9)
+    ax.plot([1], [0.5], "o", color="black", ms=7)
+    ax.set(xlabel="step, in units of c", ylabel=r"decrease, in units of $c\,\|\nabla l\|^2$", xlim=(0, shares.max()), ylim=(floor, None))
+    _legend(fig, ax)
+    return fig
+
+
+def batch_variance(sizes: list[int], measured: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Figure:
+    """Variance of a batch gradient over the size of the batch: marks measured, lines expected, on two log scales."""
+    fig, ax = plt.subplots(figsize=(5.2, 3.3))
+    for (label, values), colour, style, mark in zip(measured.items(), (BLUE, ORANGE), LINES, "os"):
+        ax.plot(sizes, expected[label], color=colour, ls=style, lw=1.6)
+        ax.plot(sizes, values, mark, color=colour, ms=7, mfc="white", mew=1.8, label=label)
+    ax.set(xscale="log", yscale="log", xlabel="batch size (log scale)", ylabel="variance of the gradient (log scale)")
+    ax.set_xticks(sizes, [str(n) for n in sizes])
+    ax.minorticks_off()
+    _legend(fig, ax)
+    return fig
+
+
+def noise_floor(passes: np.ndarray, gaps: dict[str, np.ndarray]) -> Figure:
+    """Loss above its minimum over passes through the data, mean over seeds with the range as a band; gaps are (times, seeds)."""
+    fig, ax = plt.subplots(figsize=(5.4, 3.4))
+    for (label, values), colour, style in zip(gaps.items(), (BLUE, GREEN, ORANGE, RED), LINES):
+        values = np.asarray(values)
+        ax.plot(passes, values.mean(1), color=colour, ls=style, lw=2, label=label)
+        ax.fill_between(passes, values.min(1), values.max(1), color=colour, alpha=0.15, lw=0)
+    ax.set(xlabel="passes through the data", ylabel="loss above its minimum (log scale)", yscale="log")
+    _legend(fig, ax)
+    return fig
+
+
+def trajectories(surfaces: dict, walks: dict[str, dict[str, np.ndarray]]) -> Figure:
+    """Walks of several rules over 2-D surfaces, one panel a surface, with contours.
+
+    Args:
+        surfaces: name -> (function of a tensor (..., 2), x limits, y limits, the places of the minima).
+        walks: name -> rule -> (steps + 1, 2).
+    """
+    fig, axes = plt.subplots(len(surfaces), 1, figsize=(5.4, 0.5 + 2.6 * len(surfaces)), squeeze=False)
+    for ax, (name, (surface, xlim, ylim, minima)) in zip(axes.flat, surfaces.items()):
+        x, y = np.meshgrid(np.linspace(*xlim, 160), np.linspace(*ylim, 120))
+        z = surface(torch.from_numpy(np.stack([x, y], -1))).numpy()
+        ax.contour(x, y, np.log(z - z.min() + 0.02), levels=14, colors="0.75", linewidths=0.7)
+        for rule, walk in walks[name].items():
+            colour, style, mark = _RULES[rule]
+            ax.plot(*walk.T, color=colour, ls=style, lw=1.7, label=rule)
+            ax.plot(*walk[-1], mark, color=colour, ms=7, mew=1, mec="white", zorder=5)
+        ax.plot(*walk[0], "o", color="black", ms=6, zorder=6)
+        ax.plot(*np.transpose(minima), "*", color="black", ms=11, mec="white", zorder=4)
+        ax.set_title(name, loc="left", fontsize=10)
+        ax.set(xlim=xlim, ylim=ylim, ylabel=r"$\theta_2$")
+        ax.grid(visible=False)
+    axes[-1, 0].set_xlabel(r"$\theta_1$")
+    _legend(fig, axes[0, 0])
+    return fig
+
+
+def optimizer_curves(epochs: list[int], found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], foot: str = "") -> Figure:
+    """Training loss (median over seeds) and test error (mean) over epochs, a column a data set.
+
+    Args:
+        epochs: where both were measured.
+        found: data set -> rule -> (training loss, test error), each (epochs, seeds).
+        foot: what stands behind the numbers.
+    """
+    fig, axes = plt.subplots(2, len(found), figsize=(5.6, 5.0), sharex=True, squeeze=False)
+    for column, (name, rules) in zip(axes.T, found.items()):
+        for rule, pair in rules.items():
+            colour, style, mark = _RULES[rule]
+            for ax, values in zip(column, (np.median(pair[0], axis=1), pair[1].mean(1))):
+                ax.plot(epochs, values, color=colour, ls=style, marker=mark, ms=4, lw=1.6, label=rule)
+        column[0].set_title(name, fontsize=10)
+        column[0].set_yscale("log")
+        column[1].set(xlabel="epoch", ylim=(0, 3 * max(pair[1][-1].mean() for pair in rules.values())))
+    axes[0, 0].set_ylabel("training loss (log scale)")
+    axes[1, 0].set_ylabel("test error")
+    _legend(fig, axes[0, 0])
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
+def optimizer_gaps(found: dict[str, dict[str, Estimate]], foot: str = "") -> Figure:
+    """Test error of each rule minus that of plain SGD, paired over seeds, with 95 % intervals; found: data -> rule -> estimate."""
+    rules = list(next(iter(found.values())))
+    fig, ax = plt.subplots(figsize=(5.4, 1.3 + 0.5 * len(rules)))
+    ax.axvline(0, color="0.3", lw=1)
+    for i, ((name, gaps), colour, mark) in enumerate(zip(found.items(), (BLUE, ORANGE), "oD")):
+        y = [len(rules) - 1 - j + 0.24 * ((len(found) - 1) / 2 - i) for j in range(len(rules))]
+        ax.errorbar([gaps[r].mean for r in rules], y, xerr=[gaps[r].half or 0 for r in rules], fmt=mark, color=colour, ms=6, capsize=3,
+                    label=name)
+    ax.set(yticks=range(len(rules)), yticklabels=list(reversed(rules)), ylim=(-0.6, len(rules) - 0.4),
+           xlabel="test error minus that of SGD (percentage points; right: worse)")
+    ax.locator_params("x", nbins=6)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
+    ax.grid(axis="y", visible=False)
+    _legend(fig, ax)
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
+def untuned(found: dict[str, tuple[np.ndarray, np.ndarray]], learned: float = 0.01, foot: str = "") -> Figure:
+    """Test error at every learning rate tried; filled where the training data are learned, hollow where not.
+
+    Args:
+        found: rule -> (test error, training loss), one value for each rate from the smallest to the largest.
+        learned: the training loss below which a mark is filled.
+        foot: what stands behind the numbers.
+    """
+    fig, ax = plt.subplots(figsize=(5.4, 3.5))
+    for rule, (wrong, loss) in found.items():
+        colour, style, mark = _RULES[rule]
+        steps, done = np.arange(len(wrong)), np.nan_to_num(loss, nan=np.inf) < learned
+        ax.plot(steps, wrong, color=colour, ls=style, lw=1.4, marker=mark, ms=7, mfc="white", mew=1.5, label=rule)
+        ax.plot(steps[done], np.asarray(wrong)[done], mark, color=colour, ms=7, ls="none")
+    ax.set(xlabel="learning rate, from the smallest tried to the largest", ylabel="test error (log scale)", yscale="log", xticks=steps,
+           xticklabels=[f"{i + 1}" for i in steps])
+    ax.set_yticks((0.05, 0.1, 0.2, 0.5, 1), ("0.05", "0.1", "0.2", "0.5", "1"))
+    ax.minorticks_off()
+    _legend(fig, ax)
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
+def recht_scatter(tables: dict[str, tuple], limits: dict[str, tuple[float, float]] | None = None) -> Figure:
+    """New accuracy over old, a panel a pair of test sets: one point a model, the identity, and the fitted line.
+
+    Args:
+        tables: title -> (old accuracies, new accuracies), as fractions.
+        limits: title -> percent at both ends of both axes; where none, what the points need.
+    """
+    fig, axes = plt.subplots(-(-len(tables) // 2), 2, figsize=(5.6, 2.75 * -(-len(tables) // 2)), squeeze=False)
+    for ax, (title, (old, new)) in zip(axes.flat, tables.items()):
+        low, high = (limits or {}).get(title) or (100 * min(old.min(), new.min()) - 4, 100 * max(old.max(), new.max()) + 3)
+        line, ends = recht.fit(old, new), np.linspace(old.min(), old.max(), 50)
+        ax.plot([low, high], [low, high], color="0.35", ls="--", lw=1.3, label=_once(ax, "no change"))
+        ax.plot(100 * ends, 100 * line(ends), color=ORANGE, lw=2, label="fitted line", zorder=2)
+        ax.plot(100 * old, 100 * new, "o", color=BLUE, ms=4.5, mec="white", mew=0.4, alpha=0.8, label="a model", zorder=3)
+        ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        ax.locator_params(nbins=5)
+        ax.set_title(title, loc="left", fontsize=10)
+        ax.annotate(f"slope {line.slope:.2f}\ndrop {100 * (old - new).mean():+.1f} points", (0.05, 0.95), xycoords="axes fraction",
+                    va="top", fontsize=9)
+    fig.supxlabel("accuracy on the original test set (%)", fontsize=10)
+    fig.supylabel("accuracy on the new test set (%)", fontsize=10)
+    _legend(fig, axes.flat[0])
+    return fig
+
+
+def recht_drops(tables: dict[str, tuple]) -> Figure:
+    """Drop over original accuracy, and the drop if the new test were harder by the same probit shift for every model."""
+    fig, axes = plt.subplots(1, len(tables), figsize=(5.6, 3.2), sharey=True, squeeze=False)
+    for ax, (title, (old, new)) in zip(axes.flat, tables.items()):
+        shift = np.mean(norm.ppf(old) - norm.ppf(new))
+        grid = np.linspace(old.min(), min(0.985, old.max() + 0.05), 100)
+        ax.plot(100 * grid, 100 * (grid - norm.cdf(norm.ppf(grid) - shift)), color=ORANGE, lw=2, ls="--", label="one shift for all")
+        ax.plot(100 * old, 100 * (old - new), "o", color=BLUE, ms=4.5, mec="white", mew=0.4, alpha=0.8, label="a model")
+        ax.axhline(0, color="0.35", lw=1)
+        ax.set_title(title, loc="left", fontsize=10)
+    axes[0, 0].set(ylabel="drop (percentage points)")
+    fig.supxlabel("accuracy on the original test set (%)", fontsize=10)
+    _legend(fig, axes[0, 0])
+    return fig
+
+
+def recht_ranks(found: dict[str, dict[str, dict]]) -> Figure:
+    """Rank correlations with bootstrap intervals, a panel a statistic, a line a test set; one mark a way to draw.
+
+    Args:
+        found: statistic -> test set -> way of drawing -> `recht.Interval`.
+    """
+    fig, axes = plt.subplots(len(found), 1, figsize=(5.5, 0.9 + 1.55 * len(found)), sharex=True, squeeze=False)
+    for ax, (statistic, rows) in zip(axes.flat, found.items()):
+        for y, ways in enumerate(reversed(rows.values())):
+            for (way, est), offset, colour, mark in zip(ways.items(), (0.15, -0.15), (BLUE, ORANGE), "os"):
+                ax.plot([est.low, est.high], [y + offset] * 2, color=colour, lw=2)
+                ax.plot(est.value, y + offset, mark, color=colour, ms=6, label=_once(ax, way))
+        ax.set(yticks=range(len(rows)), yticklabels=list(reversed(rows)), ylim=(-0.6, len(rows) - 0.4))
+        ax.set_title(statistic, loc="left", fontsize=10)
+        ax.grid(axis="y", visible=False)
+    axes[-1, 0].set_xlabel("rank correlation, old with new test set (1: same order)")
+    _legend(fig, axes[0, 0])
+    return fig
+
+
+def roc_pr(scores: dict[str, tuple], resamples: int = 500, seed: int = 0, zoom: float = 0.4) -> Figure:
+    """ROC and precision-recall curves with pointwise 95 % bands over resampled test cases.
+
+    Args:
+        scores: label -> (labels in {0, 1}, scores), of one test set each.
+        resamples: draws of all test cases with replacement.
+        seed: of the draws.
+        zoom: the part of either axis that is shown, from the corner that good curves keep to; 1 shows all.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(5.6, 3.3))
+    grid = np.linspace(0, 1, 201)
+    for (label, (y, p)), colour, style in zip(scores.items(), PALETTE, LINES):
+        rng, y, p = np.random.default_rng(seed), np.asarray(y), np.asarray(p)
+        drawn = (rng.integers(len(y), size=len(y)) for _ in range(resamples))
+        bands = np.array([_curves(y[i], p[i], grid) for i in drawn if 0 < y[i].sum() < len(y)])
+        for k, ax in enumerate(axes):
+            low, high = np.nanpercentile(bands[:, k], (2.5, 97.5), axis=0)
+            ax.fill_between(grid, low, high, color=colour, alpha=0.2, lw=0, step="post" if k == 0 else "pre")
+            ax.step(grid, _curves(y, p, grid)[k], color=colour, ls=style, lw=2, label=label, where="post" if k == 0 else "pre")
+    axes[0].set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, zoom))
+    axes[1].set(xlabel="recall (true positive rate)", ylabel="precision", xlim=(1 - zoom, 1.01))
+    for ax, title in zip(axes, ("ROC, upper left", "precision-recall, upper right")):
+        ax.set(ylim=(1 - zoom, 1.01))
+        ax.locator_params(nbins=5)
+        ax.set_title(title, loc="left", fontsize=10)
+    _legend(fig, axes[0])
+    return fig
+
+
+def _curves(y: np.ndarray, p: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Best true positive rate at no more than each false positive rate; precision where each recall is first reached."""
+    fpr, tpr, _ = roc_curve(y, p, drop_intermediate=False)
+    precision, recall, _ = precision_recall_curve(y, p)
+    return tpr[np.searchsorted(fpr, grid + 1e-12, side="right") - 1], precision[::-1][np.searchsorted(recall[::-1], grid - 1e-12)]
+
+
+def reliability(scores: dict[str, tuple], bins: int = 10) -> Figure:
+    """Share of positives over the probability that was announced, in bins of equally many cases; on the diagonal announced is meant.
+
+    Args:
+        scores: label -> (labels in {0, 1}, probabilities), all test cases of all seeds together.
+        bins: at most; equal probabilities stay together.
+    """
+    fig, ax = plt.subplots(figsize=(4.6, 3.6))
+    ax.plot([0, 1], [0, 1], color="0.35", ls=":", lw=1.3)
+    for (label, (y, p)), colour, style, mark in zip(scores.items(), PALETTE, LINES, "os^D"):
+        share, announced = calibration_curve(y, p, n_bins=bins, strategy="quantile")
+        ax.plot(announced, share, mark, color=colour, ls=style, lw=2, ms=6, label=label)
+    ax.set(xlabel="announced probability of cancer", ylabel="share that had cancer", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    _legend(fig, ax)
+    return fig
+
+
+def cost_curves(thresholds: np.ndarray, costs: dict[str, np.ndarray], best: float) -> Figure:
+    """Expected cost of a case over the threshold: mean over seeds with the range as a band, and the threshold the theory names.
+
+    Args:
+        thresholds: T.
+        costs: label -> (seeds, T).
+        best: threshold for calibrated probabilities.
+    """
+    fig, ax = plt.subplots(figsize=(5.4, 3.4))
+    for (label, values), colour, style in zip(costs.items(), PALETTE, LINES):
+        ax.fill_between(thresholds, values.min(0), values.max(0), color=colour, alpha=0.13, lw=0)
+        ax.plot(thresholds, values.mean(0), color=colour, ls=style, lw=2, label=label)
+    for at, words in ((best, f"{best:.2f}"), (0.5, "0.5")):
+        ax.axvline(at, color="0.2", lw=1.2, ls=":")
+        ax.annotate(words, (at, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top", fontsize=9)
+    top = 1.6 * max(values[:, (thresholds > 0.01) & (thresholds < 0.6)].max() for values in costs.values())
+    ax.set(xlabel="threshold on the probability of cancer", ylabel="cost a case (false alarms)", xlim=(0, 1), ylim=(0, top))
+    _legend(fig, ax)
+    return fig
+
+
+def prevalence_curves(tpr: float, fpr: float, marked: dict[str, float]) -> Figure:
+    """One test in other places: what its numbers become as the disease gets rarer, while tpr and fpr stay.
+
+    Args:
+        tpr: true positive rate.
+        fpr: false positive rate.
+        marked: label -> prevalence, for example of the test set.
+    """
+    grid = np.geomspace(0.001, 0.6, 200)
+    tp, fp, fn, tn = tpr * grid, fpr * (1 - grid), (1 - tpr) * grid, (1 - fpr) * (1 - grid)
+    mcc = (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    curves = {"precision (PPV)": tp / (tp + fp), "F1": 2 * tp / (2 * tp + fp + fn), "MCC": mcc, "accuracy": tp + tn}
+    fig, ax = plt.subplots(figsize=(5.5, 3.6))
+    for (label, values), colour, style in zip(curves.items(), PALETTE, LINES):
+        ax.plot(100 * grid, values, color=colour, ls=style, lw=2, label=label)
+    ax.plot(100 * grid, 1 - grid, color="0.45", lw=1.4, ls=(0, (4, 2, 1, 2, 1, 2)), label="accuracy, no test")
+    for label, at in marked.items():
+        ax.axvline(100 * at, color="0.2", lw=1.2, ls=":")
+        side = {"xytext": (-4, 0), "ha": "right"} if at > 0.1 else {"xytext": (4, 0), "ha": "left"}
+        ax.annotate(label, (100 * at, 0.03), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9, **side)
+    ax.set(xscale="log", xlabel="prevalence (% of people tested who are ill, log scale)", ylabel="score", ylim=(0, 1.02), xlim=(0.1, 60))
+    ax.set_xticks((0.1, 1, 10, 50), labels=("0.1", "1", "10", "50"))
+    ax.minorticks_off()
+    _legend(fig, ax)
+    return fig
+
+
+def two_tests(found: dict[str, dict[str, dict[str, Estimate]]]) -> Figure:
+    """The same classifiers on two test sets, a panel a criterion: mean over seeds with 95 % intervals.
+
+    Args:
+        found: criterion -> classifier -> test set (two) -> estimate.
+    """
+    fig, axes = plt.subplots(len(found), 1, figsize=(5.4, 0.9 + 0.95 * len(found)), sharex=True, squeeze=False)
+    for ax, (criterion, rows) in zip(axes.flat, found.items()):
+        for y, tests in enumerate(reversed(rows.values())):
+            for (test, est), offset, colour, mark in zip(tests.items(), (0.14, -0.14), (ORANGE, BLUE), "s^"):
+                ax.errorbar(est.mean, y + offset, xerr=est.half, fmt=mark, color=colour, ms=6, capsize=3, label=_once(ax, test))
+        ax.set(yticks=range(len(rows)), yticklabels=list(reversed(rows)), ylim=(-0.6, len(rows) - 0.4), xlim=(-0.04, 1.03))
+        ax.set_title(criterion, loc="left", fontsize=10)
+        ax.grid(axis="y", visible=False)
+    axes[-1, 0].set_xlabel("score")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    keys = dict(zip(labels, (h[0] for h in handles)))
+    fig.legend(keys.values(), keys, loc="outside upper center", ncols=2, fontsize=9)
+    return fig
+
+
+FIGURES = {"descent-bound": descent_bound, "batch-variance": batch_variance, "noise-floor": noise_floor, "trajectories": trajectories,
+           "optimizer-curves": optimizer_curves, "optimizer-gaps": optimizer_gaps, "untuned": untuned,
+           "recht-scatter": recht_scatter, "recht-drops": recht_drops, "recht-ranks": recht_ranks, "roc-pr": roc_pr,
+           "reliability": reliability, "cost-curves": cost_curves, "prevalence-curves": prevalence_curves, "two-tests": two_tests}
