@@ -441,7 +441,8 @@ swa, clr, drw = spec.recipe.swa, spec.recipe.clr, spec.recipe.drw
 last = spec.optimizer.epochs
 taken = [epoch for epoch in range(swa.start + 1, last + 1)
          if epoch % swa.every == 0]
-print(f"{spec.data}: {load(spec.data).splits['train'][0]} tiles")
+n = spec.recipe.tiles or load(spec.data).splits["train"][0]
+print(f"{spec.data}: {n} tiles")
 print(f"{last} epochs, weights from epoch {drw.switch_epoch + 1} on")
 print(f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
       f"{2 * clr.step_size:g} epochs, snapshots after {taken}")
