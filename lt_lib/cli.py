@@ -137,6 +137,19 @@ def chapter(name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its s
     typer.echo(book.execute_chapter(source, out, {k: v for k, v in given.items() if v is not None}))
 
 
+@app.command()
+def exercises(name: Annotated[str | None, typer.Argument(help="A chapter: ee443/05, its slug, or a path; default: every chapter.")] = None,
+              out: Annotated[Path | None, typer.Option(help="Folder of the sheets; default: in _build.")] = None) -> None:
+    """Write exercise sheets: chapters whose solutions are blank, with the assertions that tell when an answer is right."""
+    from lt_lib.lab import book
+    from lt_lib.lab.exercises import write_sheet
+    from lt_lib.lab.paths import project_root
+
+    every = [entry.source for entry in book.entries() if entry.is_chapter]
+    for source in [book.find_chapter(name)] if name else every:
+        typer.echo(write_sheet(source, out or project_root() / "_build" / "exercises"))
+
+
 @app.command("book")
 def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, seeds: SeedsOption = None,
                budget: BudgetOption = None,

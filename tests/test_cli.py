@@ -17,7 +17,7 @@ def run_main(monkeypatch, capsys, *words):
     return stop.value.code or 0, out.out, out.err
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["status"], ["plan"], ["chapter"], ["book"], ["claims"], ["audit"], ["data"],
+@pytest.mark.parametrize("words", [[], ["run"], ["status"], ["plan"], ["chapter"], ["exercises"], ["book"], ["claims"], ["audit"], ["data"],
                                    ["data", "add"], ["data", "list"], ["data", "verify"], ["data", "download"]])
 def test_every_command_explains_itself(words):
     shown = runner.invoke(cli.app, [*words, "--help"])
@@ -33,6 +33,7 @@ def test_every_command_explains_itself(words):
     (["data", "add", "cifar100_even50", "--from", "/nowhere"], "/nowhere"),
     (["run", "ee443-fig2", "--data", "real"], "lt data"),
     (["chapter", "ee443/0"], "ee443/0"),
+    (["exercises", "ee443/0"], "ee443/0"),
 ])
 def test_a_mistake_is_one_clear_line_and_exit_code_1(lab_env, monkeypatch, capsys, words, expected):
     code, _, err = run_main(monkeypatch, capsys, *words)
@@ -74,3 +75,9 @@ def test_budget_ended_is_exit_code_3(lab_env, monkeypatch, capsys):
 def test_audit_prints_the_recomputed_rows(monkeypatch, capsys):
     code, out, _ = run_main(monkeypatch, capsys, "audit", "ee443")
     assert code == 0 and "D01" in out and "D20" in out
+
+
+def test_exercises_writes_the_sheet_of_a_chapter(monkeypatch, capsys, tmp_path):
+    code, out, _ = run_main(monkeypatch, capsys, "exercises", "ee443/03", "--out", str(tmp_path))
+    assert code == 0 and (tmp_path / "ee443-03-weighting-the-loss-exercises.ipynb").is_file()
+    assert "ee443-03-weighting-the-loss-exercises.ipynb" in out

@@ -801,8 +801,13 @@ print(*(f"{m:.2f}" for m in missed), f"and {epochs:.1f} epochs")
 # %%
 import math
 
+
+def enough(beta):
+    return math.log(0.01) / math.log(beta)
+
+
 for beta in (0.99, 0.9999, 0.99999):
-    n = math.log(0.01) / math.log(beta)
+    n = enough(beta)
     beyond = [k for k, count in enumerate(full()) if count > n]
     assert abs(beta**n - 0.01) < 1e-9
     print(f"beta {beta}: {n:,.0f} pictures; classes {beyond}")
