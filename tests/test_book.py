@@ -364,3 +364,15 @@ class TestTheRealNotebooks:
         notebook = notebooks.read_notebook(entry.source)
         assert {"profile", "data", "seeds", "budget", "store"} <= set(notebooks.notebook_parameters(notebook))
         assert any(notebooks._keeps_output(cell) for cell in notebook.cells)
+
+
+def test_tidy_joins_the_pieces_of_a_stream():
+    from lt_lib.lab.notebooks import tidy
+
+    def piece(name, text):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    cell = nbformat.v4.new_code_cell("print(1)", outputs=[piece("stdout", "1"), piece("stderr", "late"), piece("stdout", "\n"),
+                                                          nbformat.v4.new_output("display_data"), piece("stdout", "2\n")])
+    found = tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert [o.get("text") for o in found] == ["1\n", None, "2\n"]

@@ -236,8 +236,19 @@ def tidy(notebook):
         for name in ("papermill", "execution"):
             cell.metadata.pop(name, None)
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            cell.outputs = _joined(o for o in cell.outputs if o.get("name") != "stderr")
     return _with_stable_metadata(notebook)
+
+
+def _joined(outputs) -> list:
+    """Outputs with the pieces of one stream as one: a kernel sends them as it likes."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _with_stable_metadata(notebook):
