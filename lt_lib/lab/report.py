@@ -243,8 +243,9 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
         printed = {m: published_value(experiment, row, m) for m in columns}
         moved = {m for m in columns if printed[m] != published_value(experiment, row, m, as_meant=False)}
         cells = {m: "–" if printed[m] is None else f"{printed[m]:g}" + ("†" if m in moved else "") for m in columns}
-        lines.append({"": label, "source": "published", **{columns[m]: cells[m] for m in columns}})
-        plain.append({"experiment": name, "key": key, "variant": variant, "source": "published", **printed, "n": 0})
+        if experiment.table != "none":
+            lines.append({"": label, "source": "published", **{columns[m]: cells[m] for m in columns}})
+            plain.append({"experiment": name, "key": key, "variant": variant, "source": "published", **printed, "n": 0})
         for source, found in (("committed evidence", best_evidence(experiment, row, variant, index)), ("this run", own)):
             if found and not (source == "committed evidence" and {r.id for r in found} == {r.id for r in own}):
                 said = {m: estimate(r.metric(m, selection) for r in found) for m in columns}
