@@ -163,6 +163,21 @@ def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.
     typer.echo(book.build(profile=profile.value, data=data.value, chapters=chapters, seeds=seeds, budget=budget, force=force))
 
 
+@app.command("slides")
+def build_slides(work: Annotated[list[str] | None, typer.Option(help="Only decks of this work, e.g. lectures; repeatable.")] = None,
+                 profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded) -> None:
+    """Build the book where it is out of date, and with it a reveal.js deck of every chapter; prints where the decks are.
+
+    A deck opens by a double click and needs no network. Keys: arrows, S for the speaker's notes, F for full screen, Esc for an overview.
+    """
+    from lt_lib.lab import book
+
+    chapters = book.chapters_of(work) if work else None
+    index = book.build(profile=profile.value, data=data.value, chapters=chapters)
+    for deck in book.decks(index, chapters):
+        typer.echo(deck)
+
+
 @app.command()
 def claims(work: WorkArgument = None,
            profile: Annotated[Profile | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None,

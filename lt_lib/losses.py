@@ -187,3 +187,89 @@ def jsd_consistency(clean: Tensor, aug1: Tensor, aug2: Tensor) -> Tensor:
     log_p = torch.stack([x.to(torch.promote_types(x.dtype, torch.float32)).log_softmax(1) for x in (clean, aug1, aug2)])
     log_mixture = log_p.exp().mean(0).clamp(1e-7, 1).log()
     return F.kl_div(log_mixture.expand_as(log_p), log_p, reduction="sum", log_target=True) / (3 * len(clean))
+
+
+def smooth_labels(labels: Tensor, num_classes: int, alpha: float, variant: str = "standard") -> Tensor:
+    r"""Soft targets: a little of the certainty of each label is given to the other classes.
+
+    .. math::
+        (1 - \alpha)\, y + \frac{\alpha}{K} \mathbf{1} \ (\text{standard}), \quad
+        (1 - \alpha)\, y + \frac{\alpha}{K} (\mathbf{1} - y) \ (\text{slide}), \quad
+        (1 - \alpha)\, y + \frac{\alpha}{K - 1} (\mathbf{1} - y) \ (\text{off-class})
+
+    "standard" and "off-class" are distributions: they sum to one. "slide" is the formula as printed; its rows sum to
+    1 - alpha / K, for the label's own share alpha / K is lost. Divided by that sum it is "off-class" with the smaller
+    alpha (K - 1) / (K - alpha).
+
+    Args:
+        labels: (N,) int64, in [0, K).
+        num_classes: K, at least 2.
+        alpha: in [0, 1); 0 gives one-hot rows.
+        variant: "standard", "slide" or "off-class".
+
+    Returns:
+        (N, K) of torch's default dtype, on the device of the labels: targets for ``cross_entropy``.
+
+    Raises:
+        ValueError: labels that are no class numbers, fewer than two classes, alpha outside [0, 1), an unknown variant.
+
+    Source: lectures, part 2, "Label Smoothing"; Szegedy et al. (2016) for the standard form.
+    """
+    labels = torch.as_tensor(labels)
+    if labels.dim() != 1 or labels.dtype != torch.int64:
+        raise ValueError(f"labels must be (N,) int64, got {tuple(labels.shape)} of {labels.dtype}")
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}: no other class to share with")
+    if labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all():  # elsewhere a check would stall
+        raise ValueError(f"labels must lie in [0, {num_classes}), got {labels.min()} to {labels.max()}")
+    if not 0 <= alpha < 1:
+        raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
+    values = {"standard": (alpha / num_classes, 1 - alpha + alpha / num_classes), "slide": (alpha / num_classes, 1 - alpha),
+              "off-class": (alpha / (num_classes - 1), 1 - alpha)}
+    if variant not in values:
+        raise ValueError(f"variant must be 'standard', 'slide' or 'off-class', got {variant!r}")
+    others, own = values[variant]
+    soft = torch.full((len(labels), num_classes), others, dtype=torch.get_default_dtype(), device=labels.device)
+    return soft.scatter_(1, labels[:, None], own)
+
+
+def aleatoric_loss(logits: Tensor, sigma: Tensor, labels: Tensor, noise: Tensor, reduction: str = "mean") -> Tensor:
+    r"""Negative log-likelihood of a softmax whose logits are noisy, the noise learned with them.
+
+    .. math:: \ell_i = -\log \frac1T \sum_{t=1}^T \operatorname{softmax}(z_i + \sigma_i \epsilon_t)_{y_i}
+
+    The mean is over probabilities, not over losses: an image with large sigma is allowed to be unsure. Computed with
+    log-sum-exp over the draws, so that no probability underflows.
+
+    Args:
+        logits: (N, K) z, without noise.
+        sigma: (N, 1), one scale an image, or (N, K), one a logit; not negative.
+        labels: (N,) int64.
+        noise: (T, N, K) standard normal draws. One number for all logits of an image would do nothing: softmax does not
+            see a common shift.
+        reduction: "mean", "sum" or "none".
+
+    Returns:
+        Scalar, or (N,) for "none". With sigma = 0 it is the cross-entropy. Half precision is computed in float32.
+
+    Raises:
+        ValueError: shapes that do not fit, a negative sigma, or an unknown reduction.
+
+    Source: Kendall & Gal (2017); `sign`, eq. 10-11, with the minus sign that is missing there.
+    """
+    if logits.dim() != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits must be (N, K) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}")
+    n, k = logits.shape
+    if sigma.shape not in ((n, 1), (n, k)):
+        raise ValueError(f"sigma must be ({n}, 1) or ({n}, {k}), got {tuple(sigma.shape)}")
+    if sigma.device.type == "cpu" and not (sigma >= 0).all():
+        raise ValueError(f"sigma must not be negative, got {float(sigma.min()):g}; take softplus of what the network gives")
+    if noise.dim() != 3 or len(noise) == 0 or noise.shape[1:] != logits.shape:
+        raise ValueError(f"noise must be (T, {n}, {k}) with at least one draw, got {tuple(noise.shape)}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    log_p = (z + sigma.to(z) * noise.to(z)).log_softmax(-1)
+    own = log_p.gather(-1, labels.expand(len(noise), n)[..., None]).squeeze(-1)
+    loss = torch.tensor(float(len(noise))).log().to(z) - own.logsumexp(0)
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()

@@ -28,6 +28,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
+from lt_lib.lab import slides
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.notebooks import (
     PAINT,
@@ -46,7 +47,7 @@ from lt_lib.lab.paths import project_root
 from lt_lib.lab.progress import say
 from lt_lib.lab.spec import nearest
 
-__all__ = ["Entry", "build", "chapters_of", "entries", "execute_chapter", "find_chapter", "outline", "sync_notebooks"]
+__all__ = ["Entry", "build", "chapters_of", "decks", "entries", "execute_chapter", "find_chapter", "outline", "sync_notebooks"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,13 @@ def chapters_of(works: list[str]) -> list[str]:
     return [name for name in names if name.split("/")[1] in works]
 
 
+def decks(index: Path, chapters: list[str] | None = None) -> list[Path]:
+    """The decks beside a built book (its index.html), in reading order; of some chapters, or of all that have slides."""
+    names = [entry.name for entry in entries() if entry.is_chapter and (chapters is None or entry.name in chapters)]
+    paths = [index.parent / "slides" / f"{name.removeprefix('notebooks/')}.html" for name in names]
+    return [path for path in paths if path.is_file()]
+
+
 def outline() -> list[dict[str, str | int]]:
     """One line a chapter, read from its text: name, title, the card's time, number of exercises."""
     rows = []
@@ -187,7 +195,7 @@ def build(
     with FileLock(base / ".lock", timeout=-1):
         _execute_outdated(root, base, listed, given, force)
         _copy_sources(root, base, listed, given)
-        index = _build_html(base, listed, strict=not chapters, force=force)
+        index = _build_html(base, listed, given, strict=not chapters, force=force)
     say(f"book ready after {time.monotonic() - started:.0f} s")
     return index
 
@@ -223,7 +231,8 @@ def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, 
             known = notebook_parameters(notebook)
             parameters = {name: value for name, value in parameters.items() if name in known}
         result = execute(notebook, label, parameters, scratch_folder(entry.source, base), progress=True, own_kernel=False)
-        write_if_changed(executed, dump(tidy(result)))
+        result = slides.for_readers(tidy(result))
+        write_if_changed(executed, dump(slides.marked(result, label) if entry.is_chapter else result))
         seconds = time.monotonic() - start
         write_if_changed(state, json.dumps({"digest": digest, "seconds": round(seconds, 1)}).encode())
         say(f"{label}  {seconds:.0f} s")
@@ -317,8 +326,8 @@ def _config(root: Path, given: dict) -> dict:
     return config
 
 
-def _build_html(base: Path, listed: list[Entry], strict: bool, force: bool) -> Path:
-    """Run Jupyter Book over src/, unless it has seen exactly these files already."""
+def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, force: bool) -> Path:
+    """Run Jupyter Book over src/ and cut the decks, unless it has seen exactly these files already."""
     src, html, state = base / "src", base / "_build" / "html", base / "state" / "html.json"
     files = {p.relative_to(src).as_posix(): _file_digest(p) for p in sorted(src.rglob("*")) if p.is_file()}
     # what every page shows: a change here must reach pages whose own source did not change
@@ -350,6 +359,9 @@ def _build_html(base: Path, listed: list[Entry], strict: bool, force: bool) -> P
     # browsers ask for it on the bare front page, which names no icon
     icon = src / "book" / "_static" / "favicon.svg"
     write_if_changed(html / "favicon.ico", icon.read_bytes())
+    chapters = [entry.name.removeprefix("notebooks/") for entry in listed if entry.is_chapter]
+    stamp = f"Numbers of this deck: profile {given['profile']}, {given['data']} data, unless a badge says otherwise."
+    slides.build(html, chapters, {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}, stamp)
     write_if_changed(state, json.dumps(now).encode())
     return index
 

@@ -203,10 +203,43 @@ class _Topic(_Strict):
     images: Annotated[int, Field(gt=0)] | None = None
 
 
+class Smoothing(_Strict):
+    """Soft labels (`lt_lib.losses.smooth_labels`)."""
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    variant: Literal["standard", "slide", "off-class"] = "standard"
+
+
+class Mixup(_Strict):
+    """Mixup (`lt_lib.mixup`): shares from Beta(alpha, alpha), one a batch."""
+
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Distillation(_Strict):
+    """A teacher, `width` times as wide, trained first; the network then learns from its probabilities alone, at a temperature."""
+
+    smoothing: Smoothing | None = None    # of the teacher's labels
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    width: Annotated[int, Field(gt=0)] = 2
+
+
 class Targets(_Topic):
-    """Softer labels, mixed images (`lt_lib.lab.lesson_targets`)."""
+    """Softer labels, mixed images (`lt_lib.lab.lesson_targets`).
+
+    `corrupted`: share of the training labels replaced by a wrong class, drawn by the subset seed; validation and test keep theirs.
+    `drops`: shares of the epochs after which the rate falls to a tenth. `rule: sgd` has momentum 0.9.
+    """
 
     topic: Literal["targets"] = "targets"
+    smoothing: Smoothing | None = None
+    mixup: Mixup | None = None
+    corrupted: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    distillation: Distillation | None = None
+    rule: Literal["adam", "sgd"] = "adam"
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    augment: Literal["none", "crop-flip"] = "none"
 
 
 class FewLabels(_Topic):
@@ -216,9 +249,18 @@ class FewLabels(_Topic):
 
 
 class Norms(_Topic):
-    """A network with and without batch normalisation (`lt_lib.lab.lesson_norms`)."""
+    """A network with and without batch normalisation (`lt_lib.lab.lesson_norms`).
+
+    `noisy` disturbs the normalised values by a shift and scale drawn anew at every step. The landscape is looked at every `probe`
+    steps of the run at the rate `optimizer.lr`, which all rows share; `rates` are tried as well, to see what each row can do.
+    """
 
     topic: Literal["norms"] = "norms"
+    norm: Literal["none", "batch", "noisy"] = "none"
+    depth: Annotated[int, Field(ge=2)] = 6
+    width: Annotated[int, Field(gt=0)] = 64
+    probe: Annotated[int, Field(gt=0)] = 8
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
 
 
 class Rules(_Topic):

@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # A long tail and its baselines
 #
 # ```{admonition} This chapter
@@ -29,12 +29,12 @@
 # one is cut shorter, until the last has fifty, or ten, or two. The exam stays fair: 100 test images of every class. What does
 # an ordinary classifier lose?
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # As printed, with the smallest class divided by the largest as the *ratio*:
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import value
 
@@ -51,7 +51,7 @@ print(lost(100 * (baseline("Full") - baseline(0.005))))
 # %% [markdown]
 # A quarter of the exam, lost to a lopsided course of study.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A tail is one formula
 #
 # Draw a curve that falls by the same factor at each step, from 500 down to $500\mu$, and read it at a hundred points, one for
@@ -65,7 +65,7 @@ print(lost(100 * (baseline("Full") - baseline(0.005))))
 #
 # images of class $j$, for $j$ from 0 to 49.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.sampling import ee443_counts
 
@@ -79,7 +79,7 @@ print(*(
 # {numref}`fig-ee443-01-tails` shows the four lists. The axis is logarithmic; on an ordinary one the right half of the lowest
 # curve would lie on the floor.
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-tails", "caption": "Training images of each class at the four ratios, and how many there are in all. Computed from the formula, no data."}, "image": {"alt": "Four lines over fifty classes on a logarithmic axis: the full data stay at 500; the three tails fall in straight lines to 51, 10 and 2 images."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-tails", "caption": "Training images of each class at the four ratios, and how many there are in all. Computed from the formula, no data."}, "image": {"alt": "Four lines over fifty classes on a logarithmic axis: the full data stay at 500; the three tails fall in straight lines to 51, 10 and 2 images."}}
 from lt_lib import lab
 
 lab.figure("long-tails")
@@ -97,7 +97,7 @@ print([sum(longtail_counts(500, 50, r)) for r in (0.1, 0.02, 0.005)])
 # %% [markdown]
 # Some fifty images fewer at each ratio. Whether anyone would notice is settled [below](#which-tail).
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A network that hardly learns
 #
 # The classifier is an ImageNet network $\phi$ without its last layer, and one new layer on top:
@@ -111,7 +111,7 @@ print([sum(longtail_counts(500, 50, r)) for r in (0.1, 0.02, 0.005)])
 # released code is not: the backbone stands in evaluation mode under `no_grad`, and only $W$ and $b$ move. For EfficientNet-B0
 # {cite}`tan2019efficientnet` that leaves
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.models import create
 
@@ -164,7 +164,7 @@ print("head:", *names[:3], "\ntail:", *names[-3:])
 # *Apple* keeps 500 pictures, *woman* two. A class can be missed because it is rare or because it is hard; the two must be
 # told apart.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Seven backbones
 #
 # First the report looks for a good $\phi$: full data, ten epochs, one learning rate for all. One call finds the records of
@@ -178,14 +178,14 @@ for r in sweep[:1]:
     count, epochs = r.sizes["train"][0], r.spec.optimizer.epochs
     print(f"{count} training images, {epochs} epochs")
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(sweep)
 
 # %% [markdown]
 # A line holds what is printed, the strongest run on file, and the run behind this page. Where they cannot fairly be compared,
 # the last column says so.
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-sweep", "caption": "The report's Fig 1, redrawn: test accuracy of a linear head on seven frozen backbones, full data. Under each printed name stands, in brackets, what was really used. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Dot plot with one line for each of seven backbones, from efficientnet_b2 at the top to resnet34d; diamonds mark the published accuracy, circles this run, squares committed evidence."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-sweep", "caption": "The report's Fig 1, redrawn: test accuracy of a linear head on seven frozen backbones, full data. Under each printed name stands, in brackets, what was really used. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Dot plot with one line for each of seven backbones, from efficientnet_b2 at the top to resnet34d; diamonds mark the published accuracy, circles this run, squares committed evidence."}}
 lab.figure("ee443-fig1", sweep)
 
 # %% [markdown]
@@ -210,7 +210,7 @@ print(*(
 # (Counted with the usual 1000-class head.) B0 is indeed the lightest. But DenseNet is printed at two and a half times its
 # size and the ResNets too light, which will matter when [stacks are weighed](05-stacking-and-results) against them.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Four baselines
 #
 # Now B0 alone, trained on each of the four lists. Every seed draws its own images, its own first weights and its own order.
@@ -218,13 +218,13 @@ print(*(
 # %%
 baselines = lab.run("ee443-fig2", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(baselines)
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-baselines", "caption": "The report's Fig 2 as a picture: test accuracy on the full data and on the three tails. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Test accuracy over four data sets; the published diamonds step down from 0.79 for the full data to 0.54 at ratio 0.005, with this run and the committed evidence beside them."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-baselines", "caption": "The report's Fig 2 as a picture: test accuracy on the full data and on the three tails. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Test accuracy over four data sets; the published diamonds step down from 0.79 for the full data to 0.54 at ratio 0.005, with this run and the committed evidence beside them."}}
 lab.figure("ee443-fig2", baselines)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Who pays
 #
 # One number for fifty classes hides the bill. In a fair exam accuracy is the mean recall, so split it by class. The curve of
@@ -239,7 +239,7 @@ def rows(records, key):
 
 full, tail = rows(baselines, "full"), rows(baselines, "ratio-0.005")
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-recall", "caption": "Recall from the head to the tail, averaged over five neighbouring classes and over seeds, after training on the full data and at ratio 0.005. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Two curves of recall over class: one for the full data, one for ratio 0.005."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-recall", "caption": "Recall from the head to the tail, averaged over five neighbouring classes and over seeds, after training on the full data and at ratio 0.005. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Two curves of recall over class: one for the full data, one for ratio 0.005."}}
 runs = {"full data": full, "ratio 0.005": tail}
 lab.figure("recall-by-class", runs)
 
@@ -256,17 +256,17 @@ for group in ("many", "medium", "few"):
     if best and best[0].metric(group) is not None:
         print(group, lab.estimate(r.metric(group) for r in best))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Which epoch
 #
 # Every epoch leaves another network, and the report does not say which one it tested. Our tables take the last; choosing by
 # validation is honest too. Choosing by *test* is grading your own exam, and the third column shows what it pays. (Again from
 # the strongest records.)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.selections(strongest(baselines))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Two things left open
 #
 # In two places the report can be read in two ways. All were run with the same seeds, so that accuracies can be subtracted
@@ -276,7 +276,7 @@ lab.selections(strongest(baselines))
 variants = lab.run("ee443-variants", **options)
 tuned = lab.run("ee443-finetuned", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(variants + tuned)
 
 # %% [markdown]
@@ -285,7 +285,7 @@ lab.compare(variants + tuned)
 #
 # Every second point of a hundred-class curve, as the code does, or the fifty-class curve, as the text suggests?
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-profile", "caption": "Accuracy with the 50-class curve minus accuracy with the even labels of the 100-class curve, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-profile", "caption": "Accuracy with the 50-class curve minus accuracy with the even labels of the 100-class curve, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 curves = {}
 for ratio in (0.1, 0.02, 0.005):
     curves[f"ratio {ratio}"] = (
@@ -299,7 +299,7 @@ lab.figure("differences", curves)
 # to seventy images fewer the 50-class list should do a little worse, if anything. (And of three sound intervals at 95 %, one
 # misses by chance alone once in seven times.) The book goes on with the even labels, as released.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Frozen or fine-tuned
 #
 # Here there is more to lose. A frozen $\phi$ knows ImageNet and will not hear of anything else; a fine-tuned one can adapt,
@@ -311,7 +311,7 @@ for records in (variants, tuned):
         run, size = r.spec.optimizer, r.spec.backbones[0].resolution
         print(f"{r.key}: {size} px, {run.epochs} epochs, lr {run.lr}")
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-finetuned", "caption": "Accuracy of the fine-tuned network minus that of the linear head on the frozen one, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-finetuned", "caption": "Accuracy of the fine-tuned network minus that of the linear head on the frozen one, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 learning = {}
 for ratio in (0.1, 0.02, 0.005):
     learning[f"ratio {ratio}"] = (
@@ -326,7 +326,7 @@ lab.figure("differences", learning)
 # not as what fine-tuning can do. And where two seeds make the interval, its width is mostly ignorance: Student's $t$ asks for
 # thirteen standard errors to either side. At `paper` both see 224 pixels, five times.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

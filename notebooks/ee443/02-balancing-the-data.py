@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Balancing the data
 #
 # ```{admonition} This chapter
@@ -28,12 +28,12 @@
 # A copy shows nothing new, and what was thrown away is lost. So why should this work at all? And when it seems to work, who
 # is being fooled?
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # {cite:t}`wong_ee443` reports a gain at every ratio:
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import printed, value
 
@@ -59,7 +59,7 @@ print("ratio  before  after   images",
 # The last column counts test images, of 5000. The standard error behind the ± is ours; by its measure the first gain cannot
 # be told from luck, the other two can. And one slip of the pen:
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 print("average gain, printed:", printed(
     work="ee443", table="Results", row="R.avg",
@@ -68,7 +68,7 @@ print("of the three above: {:.4f}".format(sum(
     new - old for old, new in map(accuracies, (0.1, 0.02, 0.005))
 ) / 3))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## One rate a class
 #
 # Let class $j$ have $n_j$ images and let $T$ be the height all piles should have. Each image of the class should then appear
@@ -99,14 +99,14 @@ balance_rates([500, 100, 10], target=300).tolist()
 # The first of these is the report's own example. But its formula is written with `//`, and whoever types that in gets the
 # second of these two:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 print(300 / 500, 300 // 500)
 
 # %% [markdown]
 # Rate zero: the *largest* class vanishes first. What is left then is [an exercise](ex-ee443-02-floor).
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## See it small
 #
 # Eight images of one class, three of another, target four. What comes back are positions in the list:
@@ -127,7 +127,7 @@ artificial_balance(
 #
 # {numref}`fig-ee443-02-histograms` does it to fifty classes at ratio 0.02.
 
-# %% mystnb={"figure": {"name": "fig-ee443-02-histograms", "caption": "The report's Fig 3, redrawn: ratio 0.02 and three targets (dashed). Left, classes above the target are cut and classes below it filled. Right, images and copies after one draw. Computed, no data."}, "image": {"alt": "Six histograms over fifty classes in three rows, for targets 200, 300 and 400. On the left a falling tail with a dashed line across; on the right all bars end near the line, and most of their area on the right half is copies."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-02-histograms", "caption": "The report's Fig 3, redrawn: ratio 0.02 and three targets (dashed). Left, classes above the target are cut and classes below it filled. Right, images and copies after one draw. Computed, no data."}, "image": {"alt": "Six histograms over fifty classes in three rows, for targets 200, 300 and 400. On the left a falling tail with a dashed line across; on the right all bars end near the line, and most of their area on the right half is copies."}}
 from lt_lib import lab
 
 lab.figure("ee443-fig3")
@@ -164,7 +164,7 @@ lab.figure("copies", images, label=48)
 # %% [markdown]
 # Nobody would take a row of {numref}`fig-ee443-02-copies` for eight pictures. Remember the row; it comes back as a trap.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Does it help?
 #
 # The claim first: target 300, three ratios, with the baseline of the same seeds beside it.
@@ -174,7 +174,7 @@ names = [f"{method}-{ratio}" for method in ("baseline", "balancing")
          for ratio in (0.1, 0.02, 0.005)]
 claim = lab.run("ee443-results", rows=names, **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(claim)
 
 
@@ -184,7 +184,7 @@ def rows(records, key, variant="as-released"):
             if (r.key, r.variant) == (key, variant)]
 
 
-# %% mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 gains = {
     f"ratio {r}": (rows(claim, f"balancing-{r}"),
                    rows(claim, f"baseline-{r}"))
@@ -210,7 +210,7 @@ lab.compare(targets)
 # %% [markdown]
 # Each target stands there twice, which brings back the row of copies.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The trap
 #
 # To pick an epoch or a target, a part of the training list is held out, a fifth at random, and what scores best on it wins.
@@ -223,7 +223,7 @@ lab.compare(targets)
 # %%
 control = lab.run("ee443-fig2", rows="full", **options)
 
-# %% mystnb={"figure": {"name": "fig-ee443-02-leak", "caption": "Accuracy of the last epoch on the held-out images (triangles) and on the test images (circles): the full data, then three targets, split after balancing (as released) and before (ours). Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Seven lines, one for the full data and two for each target, each with a triangle for validation accuracy and a circle for test accuracy, joined by a grey bar."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-02-leak", "caption": "Accuracy of the last epoch on the held-out images (triangles) and on the test images (circles): the full data, then three targets, split after balancing (as released) and before (ours). Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Seven lines, one for the full data and two for each target, each with a triangle for validation accuracy and a circle for test accuracy, joined by a grey bar."}}
 lab.figure("validation-gap", control + targets)
 
 # %% [markdown]
@@ -242,7 +242,7 @@ from lt_lib.lab.figures import strongest
 
 lab.selections(strongest(targets))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Weighting the loss
 #
 # ```{admonition} This chapter
@@ -28,12 +28,12 @@
 # Which factor, then? {cite:t}`wong_ee443` tries three recipes and finds that they all do the same. This chapter asks why, and
 # whether the three were ever different.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # Weights help, all of them alike. In numbers, where the report prints some:
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import value
 
@@ -55,7 +55,7 @@ print("ratio  before  after   images",
 # The last column counts test images, of 5000, with our standard error. On the hardest tail the weighted network stands
 # *below* the baseline, though not by enough to call it worse. "Helps" fits two lines of three.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A mean with weights
 #
 # Let $\ell_i$ be the cross-entropy of image $i$ and $y_i$ its class. Every class gets a weight $w_j$, and the loss is
@@ -81,11 +81,11 @@ def both_ways():
     return weighted, cross_entropy(logits[twice], labels[twice])
 
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 print("weighted {:.4f}, copied {:.4f}".format(*both_ways()))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Three recipes
 #
 # ```{math}
@@ -110,7 +110,7 @@ print("weighted {:.4f}, copied {:.4f}".format(*both_ways()))
 # The sum cannot exceed $1/(1 - \beta)$, however many pictures arrive. With $\beta = 0$ every class is worth one picture; as
 # $\beta$ goes to 1, ENS becomes INS.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.losses import effective_number
 
@@ -124,12 +124,12 @@ print("images     2    50   500", *(
 # The report does not state its $\beta$. Its code has 0.999, and there 500 pictures still count as nearly 400. No class of
 # this data is large enough to saturate.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## See it small
 #
 # So how different are the recipes? The weight of the last class over that of the first, at ratio 0.005:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.losses import class_weights
 from lt_lib.sampling import ee443_counts
@@ -148,7 +148,7 @@ print(f"ENS 0.99: {steepness('ens', 0.99):.1f}")
 # Better than weights, look at what they do: the share that each class has in the loss of a whole training list, $n_j w_j$
 # over the sum.
 
-# %% mystnb={"figure": {"name": "fig-ee443-03-shares", "caption": "Share of each class in the loss at ratio 0.005, under five weightings. Two per cent each would be equal shares. Computed, no data."}, "image": {"alt": "Five curves over fifty classes. Without weights the share falls from ten per cent to nearly none; INS is flat at two per cent and ENS with beta 0.999 almost covers it; ISNS and ENS with beta 0.99 lie in between."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-shares", "caption": "Share of each class in the loss at ratio 0.005, under five weightings. Two per cent each would be equal shares. Computed, no data."}, "image": {"alt": "Five curves over fifty classes. Without weights the share falls from ten per cent to nearly none; INS is flat at two per cent and ENS with beta 0.999 almost covers it; ISNS and ENS with beta 0.99 lie in between."}}
 from lt_lib import lab
 
 lab.figure("weight-shares")
@@ -175,7 +175,7 @@ store = None  # folder of records; None: the usual one
 # %%
 options = lab.check_parameters(globals())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Does it help?
 #
 # Which recipe made the printed column, the report does not say. ENS with 0.999 is what its code does by default, so it is run
@@ -186,7 +186,7 @@ names = [f"{method}-{ratio}" for method in ("baseline", "weighted")
          for ratio in (0.1, 0.02, 0.005)]
 claim = lab.run("ee443-results", rows=names, **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(claim)
 
 
@@ -195,7 +195,7 @@ def rows(records, key):
     return [r for r in records if r.key == key]
 
 
-# %% mystnb={"figure": {"name": "fig-ee443-03-gain", "caption": "Accuracy with ENS weights minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-gain", "caption": "Accuracy with ENS weights minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 gains = {
     f"ratio {r}": (rows(claim, f"weighted-{r}"),
                    rows(claim, f"baseline-{r}"))
@@ -203,7 +203,7 @@ gains = {
 }
 lab.figure("differences", gains)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Does the recipe matter?
 #
 # The report's Fig 4 draws training curves, and pairs of them coincide. Here are all recipes at all ratios, and their curves
@@ -212,7 +212,7 @@ lab.figure("differences", gains)
 # %%
 recipes = lab.run("ee443-fig4", **options)
 
-# %% mystnb={"figure": {"name": "fig-ee443-03-curves", "caption": "The report's Fig 4, redrawn: training loss at ratio 0.02 under five weightings, mean over seeds with the range as a band. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Falling curves of training loss over training steps, one for each weighting; those of INS and ENS with beta 0.999 run together."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-curves", "caption": "The report's Fig 4, redrawn: training loss at ratio 0.02 under five weightings, mean over seeds with the range as a band. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Falling curves of training loss over training steps, one for each weighting; those of INS and ENS with beta 0.999 run together."}}
 lab.figure("ee443-fig4", recipes)
 
 # %% [markdown]
@@ -254,13 +254,13 @@ first_claim(claims_table(profile, data, recipes))
 # Mind what such a test can show. Its yardstick is what *one* run on 5000 test images could see, and the report had one run.
 # The intervals of {numref}`fig-ee443-03-recipes`, paired over seeds, see finer.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Who pays this time
 #
 # A weight adds no picture. What it gives to the tail it takes from the head, and whether the exchange pays depends on how
 # much there was to learn from two images.
 
-# %% mystnb={"figure": {"name": "fig-ee443-03-recall", "caption": "Recall from the head to the tail at ratio 0.005, averaged over five neighbouring classes and over seeds, without weights and with two of the recipes. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three curves of recall over class at ratio 0.005: no weights, INS, ISNS."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-recall", "caption": "Recall from the head to the tail at ratio 0.005, averaged over five neighbouring classes and over seeds, without weights and with two of the recipes. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three curves of recall over class at ratio 0.005: no weights, INS, ISNS."}}
 lab.figure("recall-by-class", {
     "no weights": rows(recipes, "none-0.005"),
     "INS": rows(recipes, "ins-0.005"),
@@ -282,7 +282,7 @@ for scheme in ("none", "ins", "isns"):
             mean = lab.estimate(r.metric(group) for r in found)
             print(f"{scheme:4} {group:6} {mean}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

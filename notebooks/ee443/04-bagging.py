@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Bags that share the tail
 #
 # ```{admonition} This chapter
@@ -28,7 +28,7 @@
 # A bag drawn from a long tail, however, is a long tail again. At ratio 0.005 the last class owns two images, and some bags
 # catch neither.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.sampling import ee443_counts
 
@@ -39,12 +39,12 @@ def missed(counts):
 
 print(f"{missed(ee443_counts(0.005)):.1%} of the bags miss it")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # So the report deals its bags by hand. Training on them, it says, "does indeed yield additional performance". In addition to what?
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import value
 
@@ -64,7 +64,7 @@ print(*(line(ratio) for ratio in (0.1, 0.02, 0.005)), sep="\n")
 # More than the baseline, each time. But the learners use the weighted loss (the *WL* of the column), and next to the weighted
 # loss alone they lose two times in three. This chapter compares with both.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Deal what is plenty, copy what is rare
 #
 # Rank the classes by size and cut the ranking in two. The small classes, the *minority*, go whole into every bag. The images of
@@ -102,7 +102,7 @@ show(torch.tensor(6 * [0] + 4 * [1] + 2 * [2] + [3]), threshold=2)
 # The report's example has a largest class of 500 and a threshold of 120, which makes four learners. The released code takes
 # a threshold for each ratio:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib import lab
 
@@ -113,13 +113,13 @@ print(*(
     for row in lab.load("ee443-results").rows if "bags" in row.set
 ), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Where to cut
 #
 # On this the report has three opinions. Its text cuts at the *median* count. Its code cuts at the class whose count is
 # *nearest the threshold*. And its Fig 5 shows neither.
 
-# %% mystnb={"figure": {"name": "fig-ee443-04-bags", "caption": "The report's Fig 5, redrawn and extended, ratio 0.02, threshold 120: the long tail, and the first of four bags for each way to cut it. The report shows the two upper panels. Computed, no data."}, "image": {"alt": "Four histograms over fifty classes. The long tail falls from 500 to 10. The bag as drawn jumps from about 60 up to 245 at class 9; the bag cut nearest the threshold jumps from about 30 to 120 at class 18; the bag cut at the median jumps from 15 to 69 at class 25."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-bags", "caption": "The report's Fig 5, redrawn and extended, ratio 0.02, threshold 120: the long tail, and the first of four bags for each way to cut it. The report shows the two upper panels. Computed, no data."}, "image": {"alt": "Four histograms over fifty classes. The long tail falls from 500 to 10. The bag as drawn jumps from about 60 up to 245 at class 9; the bag cut nearest the threshold jumps from about 30 to 120 at class 18; the bag cut at the median jumps from 15 to 69 at class 25."}}
 lab.figure("ee443-fig5")
 
 # %%
@@ -191,7 +191,7 @@ store = None  # folder of records; None: the usual one
 # %%
 options = lab.check_parameters(globals())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Three cuts, trained
 #
 # Does it matter where the cut falls? Ratio 0.02, four learners, weighted loss, all else alike. Fig 5 prints no accuracy.
@@ -199,7 +199,7 @@ options = lab.check_parameters(globals())
 # %%
 cuts = lab.run("ee443-fig5", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(cuts)
 
 
@@ -209,7 +209,7 @@ def rows(records, key, variant="as-released"):
             if (r.key, r.variant) == (key, variant)]
 
 
-# %% mystnb={"figure": {"name": "fig-ee443-04-cuts", "caption": "Accuracy of two other cuts minus that of the cut nearest the threshold, paired over seeds, with 95 % intervals."}, "image": {"alt": "Two horizontal intervals, one for the cut at the median and one for the cut at class 9, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-cuts", "caption": "Accuracy of two other cuts minus that of the cut nearest the threshold, paired over seeds, with 95 % intervals."}, "image": {"alt": "Two horizontal intervals, one for the cut at the median and one for the cut at class 9, beside a vertical line at zero."}}
 lab.figure("differences", {
     "median": (rows(cuts, "median"), rows(cuts, "nearest")),
     "class 9": (rows(cuts, "class-9"), rows(cuts, "nearest")),
@@ -219,7 +219,7 @@ lab.figure("differences", {
 # An earlier cut copies more and deals less: larger bags, longer training, learners more alike. Should class 9 lead in
 # {numref}`fig-ee443-04-cuts`, its learners also saw half as many images again.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The vote
 #
 # Now the column of the results table, with the two columns it has to be held against.
@@ -230,7 +230,7 @@ methods = ("baseline", "weighted", "bagging")
 wanted = [f"{method}-{r}" for method in methods for r in ratios]
 results = lab.run("ee443-results", rows=wanted, **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(results)
 
 # %% [markdown]
@@ -244,7 +244,7 @@ for split in ("nearest", "median"):
 # %% [markdown]
 # First question: is the vote better than those who vote? The author's slides give the accuracy of the average learner.
 
-# %% mystnb={"figure": {"name": "fig-ee443-04-members", "caption": "Learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it this run's ticks, one for each learner, joined to the mark of their vote."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-members", "caption": "Learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it this run's ticks, one for each learner, joined to the mark of their vote."}}
 lab.figure("members", results, "bagging", "Bagging / WL")
 
 # %% [markdown]
@@ -328,15 +328,15 @@ for r in ratios:
         cost = sum(ours.sizes["train"]) / sum(one.sizes["train"])
         print(f"ratio {r}: {cost:.1f} times the images per epoch")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Which epoch
 #
 # With several learners the test set has several epochs to choose. The last column shows what that is worth.
 
-# %%
+# %% tags=["fragment-slide"]
 lab.selections(results)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Stacks, and the whole table
 #
 # ```{admonition} This chapter
@@ -29,10 +29,10 @@
 # The learners of the last chapter were three noses. This chapter takes watchmen of different build: EfficientNet B0, B1 and B2
 # {cite}`tan2019efficientnet`, each trained on all images, and their probabilities averaged.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib import lab
 from lt_lib.lab.published import printed, value
@@ -52,7 +52,7 @@ print(f"{said('params_ratio_vs_resnet')} of a common ResNet's")
 # (The abstract's words are "25 million hyperparameters" and "half".) The best and the lightest. The first takes training to
 # check, the second only a scale.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A vote by another name
 #
 # Stacking, as {cite:t}`wolpert1992stacked` defined it, trains a second model on the answers of the first ones. Here there is no
@@ -91,7 +91,7 @@ one_image()
 # Fig 7 prints the report's module: a list of models, a loop, a sum. Ours is `SoftVote`; its members are registered, so that
 # moving or saving the ensemble takes them along:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from torch import nn
 
@@ -106,7 +106,7 @@ def toy_ensemble(members=3, inputs=8, classes=5):
 print(toy_ensemble()(torch.zeros(2, 8)).shape)
 print(f"{len(list(toy_ensemble().parameters()))} weight tensors")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Three shadows
 #
 # Why should averaging help? Let three classes be three clouds on a plane, and let each learner see only their shadow: positions
@@ -144,7 +144,7 @@ class Shadow(nn.Module):
         return -((off / 0.4) ** 2) / 2
 
 
-# %% mystnb={"figure": {"name": "fig-ee443-05-shadows", "caption": "Three learners that each see the plane from one side, and their soft vote: which class they name where, and how many of the 300 points they get right. Computed, no data."}, "image": {"alt": "Four panels with the same three clouds of points. Each learner divides the plane into three parallel stripes and mixes up two clouds; the vote divides it into three wedges, one for each cloud."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-shadows", "caption": "Three learners that each see the plane from one side, and their soft vote: which class they name where, and how many of the 300 points they get right. Computed, no data."}, "image": {"alt": "Four panels with the same three clouds of points. Each learner divides the plane into three parallel stripes and mixes up two clouds; the vote divides it into three wedges, one for each cloud."}}
 def watchmen(*degrees):
     alone = {f"seen from {d}°": Shadow(float(d)) for d in degrees}
     return {**alone, "soft vote": SoftVote(list(alone.values()))}
@@ -174,7 +174,7 @@ store = None  # folder of records; None: the usual one
 # %%
 options = lab.check_parameters(globals())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Nineteen numbers
 #
 # Six methods, three tails, and the baseline on the full data. Where a method can be read in two ways, both are run.
@@ -182,23 +182,23 @@ options = lab.check_parameters(globals())
 # %%
 results = lab.run("ee443-results", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(results)
 
 # %% [markdown]
 # {numref}`fig-ee443-05-results` is easier on the eye. Read it twice: down a panel, to see which method leads; across colours, to
 # see whether the order survives where the numbers do not.
 
-# %% mystnb={"figure": {"name": "fig-ee443-05-results", "caption": "The results table as a picture: six methods at three ratios. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Three panels, one for each ratio, each with a line for each of six methods; published diamonds, this run's circles and, where there is any, committed evidence as squares, over test accuracy."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-results", "caption": "The results table as a picture: six methods at three ratios. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Three panels, one for each ratio, each with a line for each of six methods; published diamonds, this run's circles and, where there is any, committed evidence as squares, over test accuracy."}}
 lab.figure("ee443-results", results)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### The last line
 #
 # Under its table the report prints the average improvement over the three tails. It follows from the numbers above it and can be
 # checked without training:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.claims import average_row, claims_table
 
 average_row(results)
@@ -206,7 +206,7 @@ average_row(results)
 # %% [markdown]
 # Two of the five do not follow; both are printed too low. And the "8 %":
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 ratios = (0.1, 0.02, 0.005)
 
@@ -225,12 +225,12 @@ print(f"{100 * points:.2f} points, or {100 * share:.2f} per cent")
 # %% [markdown]
 # Eight *points*. The report undersells itself.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The learners and their vote
 #
 # Is a stack better than its members? Ticks are members, marks are votes.
 
-# %% mystnb={"figure": {"name": "fig-ee443-05-members", "caption": "Stacking with weighted loss: learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it three ticks of this run joined to the mark of their vote."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-members", "caption": "Stacking with weighted loss: learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it three ticks of this run joined to the mark of their vote."}}
 lab.figure("members", results, "stacking-weighted", "Stacking / WL")
 
 # %% [markdown]
@@ -280,7 +280,7 @@ show_vote_over(average)
 # %%
 show_vote_over(max)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### A number out of line
 #
 # The slides allow a second look. B1 and B2 are a little better than B0 (Fig 1), so the average learner of a stack ought to lie a
@@ -303,7 +303,7 @@ ahead("Stacking / WL", "Weighted Loss")
 # Five small differences and one of six points: with weighted loss at 0.005. Suppose the stack's B0 was the B0 of the table.
 # What must B1 and B2 have reached?
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 learners = value(work="ee443-slides", method="Stacking / WL",
                  class_=0.005)
@@ -324,13 +324,13 @@ for name, found in sources.items():
         if all(pair):
             print(f"{name}, {r}: weights add {lab.difference(*pair)}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The staircase
 #
 # The report's last figure lays three bars over each other: the baseline on the full data behind, the stack, the baseline on the
 # tail in front. Each stack, it says, reaches the baseline of the next easier data, like stairs.
 
-# %% mystnb={"figure": {"name": "fig-ee443-05-bars", "caption": "The report's bar chart: baseline on the full data (grey), stacking with weighted loss (blue), baseline on the tail (orange). This run shows means over seeds; panels other than the first are not comparable with print."}, "image": {"alt": "Panels of three groups of nested bars, for ratios 0.1, 0.02 and 0.005; in the published panel the grey bars stand at 0.79, the blue ones step down from 0.79 to 0.62, the orange ones from 0.73 to 0.54."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-bars", "caption": "The report's bar chart: baseline on the full data (grey), stacking with weighted loss (blue), baseline on the tail (orange). This run shows means over seeds; panels other than the first are not comparable with print."}, "image": {"alt": "Panels of three groups of nested bars, for ratios 0.1, 0.02 and 0.005; in the published panel the grey bars stand at 0.79, the blue ones step down from 0.79 to 0.62, the orange ones from 0.73 to 0.54."}}
 lab.figure("ee443-bars", results)
 
 # %% [markdown]
@@ -354,13 +354,13 @@ lab.figure("differences", {
     for r, e in steps.items()
 })
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Who gains
 #
 # Two remedies in one method: the weights, which favour the tail, and the vote, which favours nobody. Taken apart by class, at
 # ratio 0.005:
 
-# %% mystnb={"figure": {"name": "fig-ee443-05-recall", "caption": "Recall from the head to the tail at ratio 0.005, averaged over five neighbouring classes and over seeds, for the baseline, each remedy alone, and both. This run."}, "image": {"alt": "Four curves of recall over class: baseline, weighted loss, stacking, and stacking with weighted loss."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-recall", "caption": "Recall from the head to the tail at ratio 0.005, averaged over five neighbouring classes and over seeds, for the baseline, each remedy alone, and both. This run."}, "image": {"alt": "Four curves of recall over class: baseline, weighted loss, stacking, and stacking with weighted loss."}}
 lab.figure("recall-by-class", {
     "baseline": rows("baseline-0.005"),
     "weighted loss": rows("weighted-0.005"),
@@ -388,12 +388,12 @@ for name, found in sources.items():
 # and pay with a little of the many, the vote raises the many and leaves the few alone. One tilts the balance, the other steadies
 # the hand, and so they add up.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## On the scales
 #
 # "Half the number of parameters", says the abstract. It "closely matches that of resnet50d", says the results section. Count:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit import parameter_count
 
@@ -408,21 +408,21 @@ for name in ("resnet34d", "resnet50", "resnet50d"):
 # The second is near the truth and the first is not, by the report's own Fig 1 no less than by timm's models. Under 25 million it
 # stays. And of all these weights, few ever moved:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 heads = [parameter_count(name, 50) - parameter_count(name, 0)
          for name in stack]
 print("learned:", " + ".join(f"{n:,}" for n in heads))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Which epoch
 #
 # Last, validation-selected, test-selected; for a stack each learner picks its own epoch.
 
-# %%
+# %% tags=["fragment-slide"]
 lab.selections([r for r in results if "stacking" in r.key])
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The six claims
 #
 # Each claim is tested twice: on the report's own printed numbers, and on records, by paired differences over seeds. It *holds*
@@ -433,13 +433,13 @@ lab.selections([r for r in results if "stacking" in r.key])
 schemes = [f"{s}-{r}" for s in ("ins", "isns", "ens") for r in ratios]
 weights = lab.run("ee443-fig4", rows=schemes, **options)
 
-# %%
+# %% tags=["fragment-slide"]
 claims_table(profile, data, results + weights)
 
 # %% [markdown]
 # And on the real images, from the records that come with the book:
 
-# %%
+# %% tags=["fragment-slide"]
 claims_table("laptop", "real")
 
 # %% [markdown]
@@ -448,7 +448,7 @@ claims_table("laptop", "real")
 # of all a claim about stacking at `laptop` + `real`: one network in place of three takes from the stack what it lives on, and
 # from the bags nothing.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # The tiles and their bands
 #
 # ```{admonition} This chapter
@@ -33,12 +33,12 @@
 # {cite:t}`rawal2020spectrum` train networks on these tiles. Before we do, this chapter asks what a tile shows, and what is to
 # be had for nothing.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # The paper opens with a warning: most of the ground feeds nobody, and a model that says so everywhere will look good.
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import printed
 
@@ -56,7 +56,7 @@ print("accuracy of always answering 0:", said("P2"))
 # Table 2. It prints recall and precision of every class, to four decimals, in seven rows; only one set of class counts
 # fits them all. (How it is found belongs to the audit; here it is a function call.)
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.data import describe
 from lt_lib.lab.audit_spectrum import reconstruct_table2
@@ -75,7 +75,7 @@ print("public validation split:",
 # So the exam of the paper is the public validation split, which the text admits, the true test labels being secret at the
 # time. The blind answer is right on six tiles of ten, as printed. The last class is a little rarer than printed.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Eleven bands
 #
 # Landsat-8 sees from violet to heat {cite}`usgs2019landsat8`. The eye gives up at about 0.7 micrometres; six of these bands
@@ -99,7 +99,7 @@ print("public validation split:",
 # absorbs. No soil does all three. {numref}`fig-spectrum-01-covers` draws six kinds of ground as textbooks do; they are the
 # ones from which our simulated tiles will be made.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-01-covers", "caption": "Share of light that six kinds of ground reflect, by band: typical curves, not measurements. IR is infrared, SWIR short-wave infrared. Shaded: the bands of the agriculture picture. Constants of the simulator, no data."}, "image": {"alt": "Six curves over bands B1 to B7. Soils and dry grass rise to B6; green grass and woody plants are low in red, jump up in near infrared and fall again; water is low everywhere and lowest in the infrared."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-covers", "caption": "Share of light that six kinds of ground reflect, by band: typical curves, not measurements. IR is infrared, SWIR short-wave infrared. Shaded: the bands of the agriculture picture. Constants of the simulator, no data."}, "image": {"alt": "Six curves over bands B1 to B7. Soils and dry grass rise to B6; green grass and woody plants are low in red, jump up in near infrared and fall again; water is low everywhere and lowest in the infrared."}}
 from lt_lib import lab
 
 lab.figure("cover-spectra")
@@ -148,7 +148,7 @@ print(*(
 # walks around the other. And dry grass, hay on the stalk, which is what a dry country lives on, is hardly to be told from
 # dark soil. In band 6 those two lie far apart.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Two accuracies
 #
 # Let $n_j$ tiles be of class $j$, and $t_j$ of them answered correctly. *Accuracy* gives every tile a vote, *balanced
@@ -172,7 +172,7 @@ print(*(
 #
 # but that is another number. For the program that never looks, and for the first network of Table 2:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import RowMargins
 
@@ -224,12 +224,12 @@ items = lab.plan("spectrum-table2", "r18-ce", profile, data,
 dataset = load(items[0].spec.data)
 print(dataset.name, dataset.splits)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Look first
 #
 # A few tiles of each class, drawn with closed eyes. Cover the words on the left. Could you put them back?
 
-# %% mystnb={"figure": {"name": "fig-spectrum-01-tiles", "caption": "The paper's Fig 1a, redrawn: tiles of each class in bands 6-5-2. Colours are stretched for all tiles together. Simulated ground, unless data is real."}, "image": {"alt": "Four rows of six small square pictures, one row for each class from 0 cows to 3 or more: mottled ground in rose, brown and green, some with dark blue streams or pale blue cloud; the lower rows are somewhat greener."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-tiles", "caption": "The paper's Fig 1a, redrawn: tiles of each class in bands 6-5-2. Colours are stretched for all tiles together. Simulated ground, unless data is real."}, "image": {"alt": "Four rows of six small square pictures, one row for each class from 0 cows to 3 or more: mottled ground in rose, brown and green, some with dark blue streams or pale blue cloud; the lower rows are somewhat greener."}}
 lab.figure("tiles", dataset)
 
 # %% [markdown]
@@ -270,7 +270,7 @@ frame = pd.DataFrame({"cows": ["0", "1", "2", "3 or more"],
                       **proportions()})
 Table(frame, frame.to_dict("records"), "Shares of the classes")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Ground made by hand
 #
 # The real tiles may not travel with this book, and most readers will not fetch two gigabytes. So what does the stand-in do?
@@ -290,7 +290,7 @@ Table(frame, frame.to_dict("records"), "Shares of the classes")
 # y_b = (1 - \kappa)\, \ell \sum_c a_c s_{cb} + \kappa w_b + h\, p_b + \text{noise}.
 # ```
 
-# %% mystnb={"figure": {"name": "fig-spectrum-01-apart", "caption": "One simulated tile in the order of its making. Only the panels marked sensor reach a network; the others are the truth behind them. The label is about the circle, and is a person's judgement. Computed, no data."}, "image": {"alt": "Six panels of one tile: a mixture of covers with a winding stream; light with three shadows; three small clouds; the tile in bands 6-5-2; the heat band, where clouds and their shadows are cold; a map of forage with a circle in the middle."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-apart", "caption": "One simulated tile in the order of its making. Only the panels marked sensor reach a network; the others are the truth behind them. The label is about the circle, and is a person's judgement. Computed, no data."}, "image": {"alt": "Six panels of one tile: a mixture of covers with a winding stream; light with three shadows; three small clouds; the tile in bands 6-5-2; the heat band, where clouds and their shadows are cold; a map of forage with a circle in the middle."}}
 lab.figure("tile-apart", 1175)
 
 # %% [markdown]
@@ -361,7 +361,7 @@ Table(frame, frame.to_dict("records"),
 # So a result on `droughtsim` can show that a remedy works as its authors say, on data with this imbalance and this noise. It
 # cannot show what it is worth in Kenya.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The floor
 #
 # How hard are the tiles? Before a network is praised, something simpler should have failed. Take the middle of each tile, 17
@@ -424,7 +424,7 @@ floor = {
 plain, weighted = list(floor.values())[-2:]
 
 
-# %%
+# %% tags=["fragment-slide"]
 def mean(reports, metric):
     return lab.estimate(r[metric] for r in reports)
 
@@ -441,7 +441,7 @@ Table(pd.DataFrame(lines), lines,
 # The ± is over training lists; where the data set is small these share most of their tiles, so it is rather too narrow. The
 # exam is the same for all of them, and being short it has an error of its own. For the accuracy in the last line:
 
-# %%
+# %% tags=["fragment-slide"]
 share = mean(weighted, "accuracy").mean
 error = (share * (1 - share) / len(truth)) ** 0.5
 print(f"{share:.3f} ± {2 * error:.3f} (two standard errors)")
@@ -450,7 +450,7 @@ print(f"{share:.3f} ± {2 * error:.3f} (two standard errors)")
 # Compare the two kinds of weights in {numref}`fig-spectrum-01-confusions`, row by row. The first rule has found out what the
 # blind program knew, that *zero* is a safe bet. The second bets on every class alike.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-01-confusions", "caption": "Answers of the two rules on all bands, as shares of each true class, summed over seeds. The diagonal holds the recalls; balanced accuracy is its mean."}, "image": {"alt": "Two four-by-four tables of shares. With equal tiles the first column is dark in every row; with balanced weights the diagonal is darker and the first column paler."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-confusions", "caption": "Answers of the two rules on all bands, as shares of each true class, summed over seeds. The diagonal holds the recalls; balanced accuracy is its mean."}, "image": {"alt": "Two four-by-four tables of shares. With equal tiles the first column is dark in every row; with balanced weights the diagonal is darker and the first column paler."}}
 lab.figure("confusions", {
     "every tile equal": sum(np.array(r["confusion"]) for r in plain),
     "every class equal": sum(np.array(r["confusion"])
@@ -471,7 +471,7 @@ for metric in ("accuracy", "balanced_accuracy"):
 # The floor for the networks of Table 2 is the last line, and of the 6-5-2 networks the third. Whatever a network gets beyond
 # it, it got from the picture: from texture, from where in the tile things lie, from ratios of bands.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## With real tiles
 #
 # The whole set is fetched once and then found by `data = "real"`:
@@ -485,7 +485,7 @@ for metric in ("accuracy", "balanced_accuracy"):
 #
 # If there are such sets on this machine, here they are:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.data import listing
 from lt_lib.data.droughtwatch import without_empty
 
@@ -515,7 +515,7 @@ for own in mine:
     print(f"{own.name}: balanced accuracy "
           f"{report['balanced_accuracy']:.3f} on {len(kept)} tiles")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

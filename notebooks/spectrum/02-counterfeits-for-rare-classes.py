@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Counterfeits for rare classes
 #
 # ```{admonition} This chapter
@@ -32,13 +32,13 @@
 # they pass? Are they traced from real ones? And one thing that no bank need ask: is a forged ten a ten, or does it look as much
 # like a five?
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # Counterfeits make the accuracies of the classes more equal (claim SP6). Their spread is the paper's *ICV*: large when some
 # classes fare worse than the whole, zero when all fare alike. Rows of Table 1 with counterfeits, each after a row without:
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import printed
 
@@ -66,7 +66,7 @@ print("rows    ICV               balanced accuracy",
 # Of the counterfeits themselves the paper shows a handful of pictures, its Fig 1b, and no number. Here are the pictures again,
 # and the numbers.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Two players
 #
 # The inspector is a network $D$. It takes a tile $x$ to the probability that $x$ is real. The forger is a network $G$. It takes a
@@ -89,7 +89,7 @@ print("rows    ICV               balanced accuracy",
 # If what one loses were what the other wins, the forger would descend on $\log(1 - D(G(z)))$. Nobody does. Here is what either
 # loss tells him, as its slope in the inspector's logit:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 import torch
 from torch.nn.functional import softplus
@@ -110,7 +110,7 @@ print(*("{:7.2f}  {:10.2f}  {:6.2f}".format(p, *slopes(p))
 # certainty, and the first loss then says almost nothing, just when there is most to learn. The second says most. It is called
 # *non-saturating*, and it is the one in {eq}`spectrum-02-losses`.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## See it small
 #
 # Let a "tile" be a single number. Real ones come in two sorts, half near −1 and half near +1. Sixteen forgers and sixteen
@@ -171,7 +171,7 @@ def play(rate_forger, rate_inspector, steps=800, pairs=16, n=32):
     return torch.stack(path)  # (moments, pairs, n)
 
 
-# %%
+# %% tags=["fragment-slide"]
 def games():
     return {"equal rates": play(2e-3, 2e-3),
             "a fast inspector": play(1e-3, 1e-2)}
@@ -185,7 +185,7 @@ def one_sided(path):
 print({name: f"{one_sided(path)} of 16 draw one sort only"
        for name, path in games().items()})
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
 from lt_lib import lab
 
 lab.figure("forgers", games(), every=10)
@@ -199,14 +199,14 @@ lab.figure("forgers", games(), every=10)
 # Keep two things in mind. Whether it happens is a matter of settings that no paper would print, and of luck. And a picture of
 # eight well-drawn tiles cannot show it.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The networks
 #
 # "DC-GAN" is all that the paper says of its networks. {cite:t}`radford2016dcgan` give the recipe, PyTorch's well-known example
 # the sizes: 100 random numbers, then five *transposed* convolutions, each a convolution run backwards, which spreads a small
 # picture over a larger one. The inspector walks the same way back. Channels and sides after each:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from torch import nn
 
@@ -237,7 +237,7 @@ print(f"{size(Generator()):,} and {size(Discriminator()):,} weights")
 # Drawings of such networks are known for a fine chequerboard. It begins with the brush. In a transposed convolution every pixel
 # of the small picture is a brush set down on the large one, here two pixels further each time. How often is each pixel painted?
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from torch.nn.functional import conv_transpose1d
 
@@ -257,7 +257,7 @@ print("brush of 4:", *strokes(4))
 # one half of the bristles, odd ones by the other. Until the two halves have learned to agree, the pattern stays. Look for it
 # below.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## One forger a class
 #
 # Which tiles may a forger see? We take the paper to mean one forger for each minority class, shown the training tiles of that
@@ -286,7 +286,7 @@ options = lab.check_parameters(globals())
 # %%
 records = lab.run("spectrum-fig1b", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.data import load
 
 dataset = load(records[0].spec.data)
@@ -298,7 +298,7 @@ print(recipe.gan)
 # %% [markdown]
 # What the list looks like when it is full, and how long the forgers were at school:
 
-# %%
+# %% tags=["fragment-slide"]
 import pandas as pd
 
 from lt_lib.lab.figures_spectrum import counterfeit_steps
@@ -342,12 +342,12 @@ for k, name in cows.items():
 # (The shares are those that the paper prints, the settings those of PyTorch's example.) That is why our small profiles take small
 # batches: of so few tiles, batches of 64 would make a handful of evenings.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Fig 1b
 #
 # Nobody has picked these. They are the first that each forger drew, below the first tiles on his training list.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-counterfeits", "caption": "The paper's Fig 1b, redrawn: tiles of each minority class in bands 6-5-2, and below each line what its forger drew, as it came. One stretch of colours for all. First seed."}, "image": {"alt": "Six lines of eight small square pictures, in pairs: real tiles of a minority class, and tiles drawn by a network trained on that class."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-counterfeits", "caption": "The paper's Fig 1b, redrawn: tiles of each minority class in bands 6-5-2, and below each line what its forger drew, as it came. One stretch of colours for all. First seed."}, "image": {"alt": "Six lines of eight small square pictures, in pairs: real tiles of a minority class, and tiles drawn by a network trained on that class."}}
 store = options["store"]
 lab.figure("counterfeits", records, dataset, store=store)
 
@@ -365,7 +365,7 @@ lab.figure("counterfeit-growth", records[0], store=store)
 #
 # How good is that? The eye is a poor judge: it forgives what it does not look for. We need a number.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## How far is far?
 #
 # Take two crowds of tiles, and describe each tile by a list $f$ of statistics: the brightness of each band, how strong, how
@@ -435,7 +435,7 @@ damages = {
 }
 
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-damage", "caption": "Energy distance between two crowds of real tiles, one of them spoilt more and more in four ways; bars are 95 % intervals. Dotted: the two unspoilt. Other level lines: the counterfeits of this run, mean over seeds."}, "image": {"alt": "Four panels with rising curves, for noise, blur, a chequerboard, and a crowd in which ever fewer different tiles are left; a dotted line near zero and three level lines for the counterfeits of the three classes."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-damage", "caption": "Energy distance between two crowds of real tiles, one of them spoilt more and more in four ways; bars are 95 % intervals. Dotted: the two unspoilt. Other level lines: the counterfeits of this run, mean over seeds."}, "image": {"alt": "Four panels with rising curves, for noise, blur, a chequerboard, and a crowd in which ever fewer different tiles are left; a dotted line near zero and three level lines for the counterfeits of the three classes."}}
 def mean(found, metric="distance"):
     return lab.estimate(r.metric(metric) for r in found).mean
 
@@ -457,10 +457,10 @@ for name, distance in drawn.items():
     print(f"{name:9} distance {distance:4.1f}, as under noise of "
           f"{more}{same:.0f} grey levels")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### While they learn
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-distance", "caption": "Energy distance of drawn tiles to unseen real tiles of the same class over training, mean over seeds with the range as bars. Dotted: training tiles in place of drawn ones, which is as near as one can get. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three falling curves, one for each minority class, over the steps of training on a logarithmic scale, far above three dotted lines near zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-distance", "caption": "Energy distance of drawn tiles to unseen real tiles of the same class over training, mean over seeds with the range as bars. Dotted: training tiles in place of drawn ones, which is as near as one can get. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three falling curves, one for each minority class, over the steps of training on a logarithmic scale, far above three dotted lines near zero."}}
 lab.figure("counterfeit-distance", records)
 
 # %% [markdown]
@@ -471,12 +471,12 @@ lab.figure("counterfeit-distance", records)
 # %%
 lab.compare(records, metric="distance")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### What tells classes apart
 #
 # Now the yardstick that matters. How far apart, in the same measure, are real tiles of *different* classes?
 
-# %%
+# %% tags=["fragment-slide"]
 by_class = {k: unseen[truth == k][:150] for k in range(4)}
 gaps = {(a, b): tile_distance(by_class[a], by_class[b])
         for a in range(4) for b in range(a + 1, 4)}
@@ -486,7 +486,7 @@ frame = pd.DataFrame(
     for (a, b), (d, error) in gaps.items())
 Table(frame, frame.to_dict("records"), "Unseen real tiles")
 
-# %%
+# %% tags=["fragment-slide"]
 widest = max(d for d, _ in gaps.values())
 nearest = min(drawn.values())
 print(f"widest gap between classes {widest:.2f}, nearest drawn "
@@ -497,14 +497,14 @@ print(f"widest gap between classes {widest:.2f}, nearest drawn "
 # from each other. It need not follow that the difference of the classes is lost in it. A note can have the wrong paper and
 # yet be clearly a ten. But nothing in the *picture* of a counterfeit assures us of its label. That has to be tested, and will be.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Traced?
 #
 # The opposite failure is the forger who traces. His tiles pass any inspection, and teach a classifier nothing that the training
 # tiles have not taught it. So look for the model: below each counterfeit the training tile of its class that is nearest to it,
 # pixel by pixel, over all flips.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-pairs", "caption": "Counterfeits of class 1 above the nearest training tile of that class, by root mean square difference of pixels. First seed."}, "image": {"alt": "Two lines of eight small square pictures: drawn tiles, and below each the real tile nearest to it."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-pairs", "caption": "Counterfeits of class 1 above the nearest training tile of that class, by root mean square difference of pixels. First seed."}, "image": {"alt": "Two lines of eight small square pictures: drawn tiles, and below each the real tile nearest to it."}}
 lab.figure("nearest-pairs", records[0], dataset, store=store)
 
 # %% [markdown]
@@ -575,7 +575,7 @@ for k, found in of_class.items():
 # %% [markdown]
 # So: *copied* is the column that can convict. The other one asks a good question only of counterfeits that pass for real.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Is a forged ten a ten?
 #
 # The counterfeits of class 3 get the label 3. Do they look like it? Ask somebody who learned the classes from real tiles
@@ -627,7 +627,7 @@ def of_drawn(seed):
                      else [np.nan] * 4 for k in range(4)])
 
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-judged", "caption": "What a judge who knows real tiles only says of unseen real tiles and of counterfeits: shares of each class, summed over seeds. No counterfeits of class 0 are made."}, "image": {"alt": "Two tables of shares, truth or intended class in rows, answers in columns. Left, real tiles: the darkest cells lie near the diagonal. Right, counterfeits of three classes; the first row is empty."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-judged", "caption": "What a judge who knows real tiles only says of unseen real tiles and of counterfeits: shares of each class, summed over seeds. No counterfeits of class 0 are made."}, "image": {"alt": "Two tables of shares, truth or intended class in rows, answers in columns. Left, real tiles: the darkest cells lie near the diagonal. Right, counterfeits of three classes; the first row is empty."}}
 lab.figure("confusions", {
     "unseen real tiles": sum(of_real(s) for s in judges),
     "counterfeits, by intent": sum(of_drawn(s) for s in judges)})
@@ -702,7 +702,7 @@ for s in judges:
 # If the edge of the drawn tiles jumps from seed to seed, it is luck: what the counterfeits of a class look like was then
 # decided by the forger's first random weights and not by the class.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What to expect of Table 1
 #
 # No network of Table 1 has been trained in this chapter. So this is the place to predict what its two rows with counterfeits will do, and
@@ -737,7 +737,7 @@ for counts in (long_tail, [max(long_tail)] * 4):
 # called near zero where even the upper end of its interval is below half of the real tiles' edge.
 
 
-# %%
+# %% tags=["fragment-slide"]
 def case(real, drawn):
     knows = drawn["edge of the class"]
     passes = drawn["told from unseen"].mean < 0.75
@@ -762,7 +762,7 @@ print("our line:", case(*summary.to_dict("records")))
 # is the questions, and the two judges: both are cheap, and both should be asked before a single network is trained on
 # counterfeits.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # Margins, sampling, cycles, averages
 #
 # ```{admonition} This chapter
@@ -31,12 +31,12 @@
 # a learning rate that goes up and down and an average of several networks, are for everybody. This chapter reads the small
 # print.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # In the paper's words LDAM works better than crude re-sampling, and the combination of all is best. In its numbers:
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import printed
 
@@ -68,7 +68,7 @@ print(*map(line, range(1, 10), (
 # [the first chapter](01-the-tiles-and-their-bands) found, how accurate can a classifier be at that mean recall? At best it
 # answers the large class perfectly and spends what is left on the next:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import (
     accuracy_bounds,
@@ -93,7 +93,7 @@ print("printed accuracy:", said("T1.3", "test_acc"))
 # It cannot, unless two cells of the row have changed places. Read the other way round, all is possible. From here on we read
 # them so, and mark the moved cells with a dagger.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## First box: show rare tiles more often
 #
 # Draw each tile with a chance inverse to the size of its class, $p_i \propto 1/n_{y_i}$, with replacement. Every class then
@@ -106,7 +106,7 @@ print("printed accuracy:", said("T1.3", "test_acc"))
 #
 # times an epoch, on average, where $N$ tiles are drawn for $K$ classes.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 import torch
 
@@ -129,7 +129,7 @@ print("expected:", *(
 # A rare tile is met almost three times an epoch, and of the common ones more than half are not met at all. No information is
 # added, and some is left lying.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Second box: demand more of an answer
 #
 # A network that knows ten pictures of a class draws its border close around those ten. LDAM {cite}`cao2019ldam` asks a rare
@@ -144,7 +144,7 @@ print("expected:", *(
 #
 # Why the fourth root? It makes the sum of the classes' error bounds smallest. What it does to our four:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.losses import LDAMLoss, ldam_margins
 
@@ -205,7 +205,7 @@ def losses(counts=(500, 10)):
             "s = 30, margin": LDAMLoss(counts)}
 
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-borders", "caption": "Where three losses put the border of a cosine head between two fans of points. Pale: further points of the rare class, which no loss has seen. Computed, no data."}, "image": {"alt": "A half circle of points. The dense fan of the frequent class lies on the left, ten triangles of the rare class on the right, pale points of the rare class reach further to the left than the triangles. A dotted ray cuts through the rare class, a dashed one lies near the triangles, a solid one nearer the middle."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-borders", "caption": "Where three losses put the border of a cosine head between two fans of points. Pale: further points of the rare class, which no loss has seen. Computed, no data."}, "image": {"alt": "A half circle of points. The dense fan of the frequent class lies on the left, ten triangles of the rare class on the right, pale points of the rare class reach further to the left than the triangles. A dotted ray cuts through the rare class, a dashed one lies near the triangles, a solid one nearer the middle."}}
 from lt_lib import lab
 
 
@@ -282,7 +282,7 @@ print(*(f"weights x {n:2}: {bought(n):.3f}" for n in (1, 5, 25)),
 # %% [markdown]
 # Both heads are switches of ours; what the choice costs is measured below.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Third box: make rare classes louder, late
 #
 # Class weights on the loss do what the sampler does, and early in training they do harm: a few loud pictures shape the
@@ -297,7 +297,7 @@ print(*(f"weights x {n:2}: {bought(n):.3f}" for n in (1, 5, 25)),
 def full():
     return [round(86317 * n / sum(tiles())) for n in tiles()]
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-margins", "caption": "What each class is granted. Left: the margin of LDAM. Right: its weight after the switch, under three values of beta, for 86,317 tiles in the proportions of the validation set. Computed, no data."}, "image": {"alt": "Left, four bars of margins rising from about 0.3 for class 0 to 0.5 for class 3. Right, weights: equal for every class at beta 0.99, rising towards the rare class for the other two."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-margins", "caption": "What each class is granted. Left: the margin of LDAM. Right: its weight after the switch, under three values of beta, for 86,317 tiles in the proportions of the validation set. Computed, no data."}, "image": {"alt": "Left, four bars of margins rising from about 0.3 for class 0 to 0.5 for class 3. Right, weights: equal for every class at beta 0.99, rising towards the rare class for the other two."}}
 lab.figure("margins", full())
 
 # %% [markdown]
@@ -331,7 +331,7 @@ print("both   ", shares(True, True))
 # of the loss, and class 0, with sixty, less than a tenth. Rows 3, 5, 6, 7 and 9 of Table 1 name both. So predict, before
 # anything is trained: run as printed, these rows will *lose* class 0, and most of their accuracy with it.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## For everybody: cycles and averages
 #
 # A *cyclical learning rate* {cite}`smith2017clr` climbs from a low to a high value and back, in a straight line. High rates
@@ -370,7 +370,7 @@ def height(w):
     return float((torch.tensor([1.0, 5.0]) * w**2).sum() / 2)
 
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def compared(late):
     heights = [height(w) for w in late]
@@ -380,7 +380,7 @@ def compared(late):
 print("above the floor: a step of the walk {:.2f}, on average;\n"
       "the mean of its steps {:.3f}".format(*compared(walk()[100:])))
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-descent", "caption": "The same walk, thirty of its points, one every ten steps, and their average. Computed, no data."}, "image": {"alt": "A jagged walk comes in from the right and then circles around the minimum of a bowl. Thirty diamonds lie scattered around the cross that marks the minimum; the star of their average lies beside it."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-descent", "caption": "The same walk, thirty of its points, one every ten steps, and their average. Computed, no data."}, "image": {"alt": "A jagged walk comes in from the right and then circles around the minimum of a bowl. Thirty diamonds lie scattered around the cross that marks the minimum; the star of their average lies beside it."}}
 lab.figure("descent", walk(), walk()[100::10], (1.0, 5.0))
 
 # %% [markdown]
@@ -447,7 +447,7 @@ print(f"{last} epochs, weights from epoch {drw.switch_epoch + 1} on")
 print(f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
       f"{2 * clr.step_size:g} epochs, snapshots after {taken}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Table 1
 #
 # Nine rows. Those with LDAM are run twice: as printed, with the sampler, and as released, where it is off in every script.
@@ -455,20 +455,20 @@ print(f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
 # %%
 results = lab.run("spectrum-table1", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 columns = {"accuracy": "accuracy", "balanced_accuracy": "balanced",
            "macro_f1": "F1", "icv_used": "ICV"}
 lab.sheet(results, columns)
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-plane", "caption": "The paper's Fig 2b, redrawn: accuracy against balanced accuracy, numbered as the rows of Table 1, each as printed. The upper right corner is where one wants to be. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels for the published numbers and ours. Published marks lie close together between 0.67 and 0.76; ours with sampler and weights together lie far to the left."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-plane", "caption": "The paper's Fig 2b, redrawn: accuracy against balanced accuracy, numbered as the rows of Table 1, each as printed. The upper right corner is where one wants to be. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels for the published numbers and ours. Published marks lie close together between 0.67 and 0.76; ours with sampler and weights together lie far to the left."}}
 lab.figure("spectrum-fig2b", results)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### One box at a time
 #
 # A table of combinations is best read as a ladder: what does each rung add to the one below? In print, with row 3 put right:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import table1_row
 
@@ -492,7 +492,7 @@ for name, rung in RUNGS.items():
 # opens three boxes at once. Averages, and LDAM on top of the sampler, go *down*, though by less than one run can tell: the rows
 # of Table 2, whose tiles we can count, have a standard error of
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import balanced_error
 
@@ -514,12 +514,12 @@ KEYS = dict(zip("123456789", dict.fromkeys(r.key for r in results)))
 ladder = {name: (rows(KEYS[new]), rows(KEYS[old]))
           for name, (new, old) in RUNGS.items()}
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-ladder", "caption": "What each rung of Table 1 adds to balanced accuracy, rows as printed; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each rung, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-ladder", "caption": "What each rung of Table 1 adds to balanced accuracy, rows as printed; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each rung, beside a vertical line at zero."}}
 lab.figure("differences", {name.replace(": ", ":\n"): pair
                            for name, pair in ladder.items()},
            metric="balanced_accuracy")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Two boxes or one
 #
 # What the sampler adds to a row that already has margins and weights, in accuracy and in balanced accuracy:
@@ -531,7 +531,7 @@ LDAM = {"3": "r50-clr-ldam", "5": "b4-clr-ldam",
 doubled = {f"row {n}": (rows(key), rows(key, "as-released"))
            for n, key in LDAM.items()}
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-doubled", "caption": "Accuracy with the sampler minus accuracy without it, in the rows of Table 1 that have LDAM and deferred weights; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero; most lie far to its left, that of row 9 at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-doubled", "caption": "Accuracy with the sampler minus accuracy without it, in the rows of Table 1 that have LDAM and deferred weights; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero; most lie far to its left, that of row 9 at zero."}}
 lab.figure("differences", doubled)
 
 # %% mystnb={"figure": {"name": "fig-spectrum-03-doubled-balanced", "caption": "The same for balanced accuracy."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero."}}
@@ -569,14 +569,14 @@ for name, given in granted().items():
 # One margin for all is no favour to anyone. What remains of row 9 over row 8 are cycles, averages and a loss that is thirty times
 # as steep.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Which ICV
 #
 # The paper's footnote defines ICV as a sum of squares, $\sum_i (\text{acc} - r_i)^2$. Or was the root of it printed? At a printed
 # accuracy and balanced accuracy only some recalls are possible. How far must those of the three rare classes lie apart, if the
 # printed ICV is a sum, and how far, if it is a root?
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import icv_of_table2, icv_table
 
@@ -596,24 +596,24 @@ print("and the roots are {:.2f} to {:.2f}".format(
 # the size of Table 2's roots. We take them for roots. (Neither is a variance, nor within a class; and of the footnote's five terms there can be only
 # four.) Ours, both ways:
 
-# %%
+# %% tags=["fragment-slide"]
 lab.sheet([r for r in results if r.key in ("r50-ce", "b4-ce")],
           {"icv_printed": "the sum", "icv_used": "its root"})
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Which epoch
 #
 # Last, chosen by validation tiles, chosen by test tiles. The paper had one set for both:
 
-# %%
+# %% tags=["fragment-slide"]
 lab.selections(results, "balanced_accuracy")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claims
 #
 # Tested on print and on the records that come with the book, then on this run:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.claims import claims_table
 from lt_lib.lab.report import Table
 
@@ -624,12 +624,12 @@ def ours(table, names=("SP1", "SP2", "SP3", "SP6")):
                  [table.rows[i] for i in keep], table.caption)
 
 
-# %%
+# %% tags=["fragment-slide"]
 second = lab.run("spectrum-table2", **options)
 variants = lab.run("spectrum-variants", **options)
 ours(claims_table("overnight", "embedded", work="spectrum"))
 
-# %%
+# %% tags=["fragment-slide"]
 ours(claims_table(profile, data, results + second + variants,
                   work="spectrum"))
 
@@ -637,7 +637,7 @@ ours(claims_table(profile, data, results + second + variants,
 # SP6 says that counterfeits lower the spread. Table 1 pairs its filled rows with rows on other bands, row 8 even with one that
 # lacks the sampler. We ran row 8 without counterfeits as well, so that nothing else differs:
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-spread", "caption": "ICV (as a root) with counterfeits minus without: at the same recipe, and as Table 1 pairs its rows. Below zero the recalls lie closer together. Paired over seeds, with 95 % intervals; hollow marks are not comparable with print."}, "image": {"alt": "Four horizontal intervals beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-spread", "caption": "ICV (as a root) with counterfeits minus without: at the same recipe, and as Table 1 pairs its rows. Below zero the recalls lie closer together. Paired over seeds, with 95 % intervals; hollow marks are not comparable with print."}, "image": {"alt": "Four horizontal intervals beside a vertical line at zero."}}
 lab.figure("differences", {
     "row 8, same recipe": (rows(KEYS["8"]), rows("b4-652-ce-sampler",
                                                  found=variants)),
@@ -663,18 +663,18 @@ for metric in ("balanced_accuracy", "accuracy"):
 # %% [markdown]
 # Print has the two within a hundredth of each other, in favour of the crude remedy.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What the code does instead
 #
 # One switch at a time, each against the same row: ResNet-18 on bands 6-5-2 with cycles, averages and LDAM.
 
-# %%
+# %% tags=["fragment-slide"]
 PLAIN = ("base", "rate-unstepped", "one-snapshot", "test-norms",
          "all-three", "sampler", "authors-beta", "cosine")
 chosen = [r for r in variants if r.key in PLAIN]
 lab.sheet(chosen, columns)
 
-# %% mystnb={"figure": {"name": "fig-spectrum-03-variants", "caption": "What each switch does to balanced accuracy: switched minus base, paired over seeds, with 95 % intervals. Not comparable with print."}, "image": {"alt": "Seven horizontal intervals, one for each switch, beside a vertical line at zero; that of the sampler lies far to the left."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-variants", "caption": "What each switch does to balanced accuracy: switched minus base, paired over seeds, with 95 % intervals. Not comparable with print."}, "image": {"alt": "Seven horizontal intervals, one for each switch, beside a vertical line at zero; that of the sampler lies far to the left."}}
 TITLES = {
     "rate-unstepped": "the rate never cycles",
     "one-snapshot": "one snapshot",

@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # AugMix under imbalance
 #
 # ```{admonition} This chapter
@@ -30,13 +30,13 @@
 # AugMix {cite}`hendrycks2020augmix` is training in bad weather. {cite:t}`rawal2020spectrum` try it on tiles of which six in ten
 # feed no cow, and ask whether it helps on the left.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claim
 #
 # It does not: in all three pairings of Table 2, AugMix lowers balanced accuracy. Each line below leads from a row to the same
 # row with AugMix.
 
-# %% tags=["keep_output", "hide-input"]
+# %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import value
 
@@ -91,7 +91,7 @@ tiles = load(spec.data)
 print(tiles.name, tiles.splits)
 print("AugMix:", spec.recipe.augmix)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Three painters
 #
 # Train a network on fog, and it learns fog; show it snow, and it is as lost as before {cite}`geirhos2018generalisation`. So the
@@ -101,7 +101,7 @@ print("AugMix:", spec.recipe.augmix)
 # the contrast. Lay the three copies over one another like tinted glass, each as thick as chance decides, and the stack over
 # the original. You would still know the place. But no two stacks are alike.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-views", "caption": "Four tiles in bands 6-5-2, the copies of three painters, and the mixture that the network is shown. One brightness scale for all. Simulated ground, unless data is real."}, "image": {"alt": "Four rows of five square pictures. Some copies are only shifted or tilted, with black corners; others have glaring colours in place of muted red and green. The mixtures lie between the first picture and the copies."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-views", "caption": "Four tiles in bands 6-5-2, the copies of three painters, and the mixture that the network is shown. One brightness scale for all. Simulated ground, unless data is real."}, "image": {"alt": "Four rows of five square pictures. Some copies are only shifted or tilted, with black corners; others have glaring colours in place of muted red and green. The mixtures lie between the first picture and the copies."}}
 lab.figure("augmix-views", tiles)
 
 # %% [markdown]
@@ -170,7 +170,7 @@ def order_of_mixing(n=4):
 
 print("the same:", order_of_mixing())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Three opinions
 #
 # A mixture is not put in the place of the tile. The network sees three pictures of the same ground, the clean tile and two
@@ -187,7 +187,7 @@ print("the same:", order_of_mixing())
 # It is 0 when the three agree, and at most $\ln 3$, when each is sure of something else. In nats, with the factor, and beside
 # it the cross-entropy of the first opinion if class 0 is right:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.losses import jsd_consistency
 
@@ -221,14 +221,14 @@ print("a quarrel:     ", quarrel(a, b, c))
 # - It has a perfect solution, the first line above: name the class frequencies whatever you are shown, and you never contradict
 #   yourself. Cross-entropy forbids that, but it is the direction of the pull.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### A matter of scale
 #
 # LDAM multiplies the logits by 30 before its softmax. The consistency term, in the released scripts and so in ours, takes them
 # as they come. To be as sure as its neighbour, a network under LDAM needs only a thirtieth of the logits, and of its quarrels
 # this is left:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def scaled(factor):
     views = torch.tensor([[2.0, 0.0, -1.0, -2.0],
@@ -246,14 +246,14 @@ print(f"{scaled(1) / scaled(1 / 30):.0f} times less")
 # the network together with the clean tiles and share their batch statistics. A prediction, before anything is trained: the effect of AugMix will
 # be largest in the pair with plain cross-entropy. In print it is.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What the printed numbers weigh
 #
 # Before training anything, read the table once more. Its four-decimal recalls and precisions betray whole tiles: the class sizes,
 # as the first chapter found, and for each row how many tiles of each class were answered rightly, and how many were answered
 # *with* each class.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import (
     balanced_error,
@@ -269,7 +269,7 @@ for row, m in counted.items():
 # %% [markdown]
 # All cells of the table follow from these integers, those for which they were not fitted as well:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.rounding import agrees
 
@@ -317,7 +317,7 @@ for row in "23":
 # sat the same one, so their luck goes together; at best they part on as few tiles as the counts allow, $|d_j|$ of class $j$
 # where one row has $d_j$ right answers more. That gives a floor.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def floor(mixed, parent):
     d = np.subtract(mixed.true_positives, parent.true_positives)
@@ -338,7 +338,7 @@ for parent, mixed in ("23", "45", "67"):
 # between one and two standard errors. "In every pairing" is two pairings and a tie. The same pair is the one in which AugMix
 # "marginally outperforms" on F1:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 gain = said(7, "macro_f1") - said(6, "macro_f1")
 least = floor(counted["7"], counted["6"])
@@ -364,7 +364,7 @@ for parent, mixed in ("23", "45", "67"):
 # Under cross-entropy, AugMix says *zero* to some eight hundred tiles more, and to fewer of everything else. That is the pull
 # of the blind solution, or looks like it. Under LDAM nothing of the kind.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What a painter must not touch
 #
 # A cat stays a cat when the photograph is turned brighter. Is a pasture still the same pasture? What tells grass from bare
@@ -393,7 +393,7 @@ def alone(name, x, level=3.0):
         weights=torch.ones(one[:2]), m=torch.ones(len(x))))
 
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.recipes import centre_crops
 
 at = np.arange(min(2000, len(tiles.labels("train"))))
@@ -434,7 +434,7 @@ def judged(learn, ask, groups=5, score="balanced_accuracy"):
     return np.array(found)
 
 
-# %%
+# %% tags=["fragment-slide"]
 plain = middle(x)
 painted = {name: middle(alone(name, x)) for name in OPERATORS}
 mixture = AugMix()(x, torch.Generator().manual_seed(0))
@@ -446,7 +446,7 @@ costs = {name: {
 } for name, z in painted.items()}
 print("plain tiles, balanced accuracy:", lab.estimate(base))
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-operators", "caption": "What each operator at level 3, and a mixture as AugMix draws it, costs a logistic regression on three band means: balanced accuracy minus that on plain tiles, with 95 % intervals over five disjoint groups of tiles. Simulated ground, unless data is real."}, "image": {"alt": "Ten lines with two marks each, beside a vertical line at zero. On simulated tiles autocontrast and equalize lie a tenth to the left of it with both marks, posterize less far, the moving operators and solarize on it, the mixture a little to the left."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-operators", "caption": "What each operator at level 3, and a mixture as AugMix draws it, costs a logistic regression on three band means: balanced accuracy minus that on plain tiles, with 95 % intervals over five disjoint groups of tiles. Simulated ground, unless data is real."}, "image": {"alt": "Ten lines with two marks each, beside a vertical line at zero. On simulated tiles autocontrast and equalize lie a tenth to the left of it with both marks, posterize less far, the moving operators and solarize on it, the mixture a little to the left."}}
 lab.figure("operator-costs", costs, f"{tiles.name}, {len(x)} tiles")
 
 # %% [markdown]
@@ -472,14 +472,14 @@ for name in ("autocontrast", "equalize"):
 #
 # A network sees more than three means: texture, edges, what lies where. So this is a suspect, not a verdict. The trial is next.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Seven rows, eleven columns
 
 # %%
 results = lab.run("spectrum-table2", **options)
 
 
-# %%
+# %% tags=["fragment-slide"]
 def rows(key, records=results):
     return [r for r in records
             if (r.key, r.variant) == (key, "as-printed")]
@@ -495,10 +495,10 @@ lab.sheet(results, columns)
 # So many numbers are no picture. Fig 2a draws two of each row. Up is fairer, right is more often right, and an arrow leads
 # from a row to the same row with AugMix; the claim says that all arrows point down.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-plane", "caption": "The paper's Fig 2a, redrawn: accuracy and balanced accuracy of the seven rows; arrows lead to the row with AugMix. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels of seven marks each, the published one first. In print all three arrows point down: a long one from the circle of cross-entropy, a shorter one to the left from LDAM, and one too short to see from SWA."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-plane", "caption": "The paper's Fig 2a, redrawn: accuracy and balanced accuracy of the seven rows; arrows lead to the row with AugMix. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels of seven marks each, the published one first. In print all three arrows point down: a long one from the circle of cross-entropy, a shorter one to the left from LDAM, and one too short to see from SWA."}}
 lab.figure("spectrum-fig2a", results)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### AugMix, pair by pair
 #
 # Both rows of a pair had the same tiles, the same first weights and the same order of batches at each seed, so the difference is
@@ -511,7 +511,7 @@ pairs = {label: (rows(f"r18-652-augmix-{loss}"),
                  rows(f"r18-652-{loss}"))
          for label, loss in LOSSES.items()}
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-gaps", "caption": "Balanced accuracy with AugMix minus without, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each loss, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-gaps", "caption": "Balanced accuracy with AugMix minus without, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each loss, beside a vertical line at zero."}}
 lab.figure("differences", pairs, metric="balanced_accuracy")
 
 # %% [markdown]
@@ -546,7 +546,7 @@ for label, pair in best.items():
         print(f"  {metric}: {lab.difference(*pair, metric)}")
     print(f"  answered with zero: {paired(*pair)}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Recall for precision
 #
 # Rows (2) and (4) differ in the loss alone: cross-entropy, then margins with deferred weights. Claim SP7 says that the three rare
@@ -554,11 +554,11 @@ for label, pair in best.items():
 # more of their tiles fall inside, and more of everybody else's. But rare classes are neighbours, too, and the rarest is weighted
 # most. One in the middle may lose its own tiles to the next.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-classes", "caption": "Recall and precision by class under cross-entropy and under LDAM with deferred re-weighting. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Four panels of two marks for each class. In print, recall of the three rare classes is higher and precision lower under LDAM; class 0 the other way round."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-classes", "caption": "Recall and precision by class under cross-entropy and under LDAM with deferred re-weighting. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Four panels of two marks for each class. In print, recall of the three rare classes is higher and precision lower under LDAM; class 0 the other way round."}}
 lab.figure("class-scores", {"CE, (2)": rows("r18-652-ce"),
                             "LDAM+DRW, (4)": rows("r18-652-ldam")})
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Three bands or eleven
 #
 # By claim SP4 bands 6-5-2 suffice. In Table 2 that rests on rows (1) and (2), in Table 1 on a pair of larger networks, which we
@@ -573,7 +573,7 @@ bands = {
         rows("b4-swa-clr-ldam", larger)),
 }
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-bands", "caption": "Balanced accuracy on bands 6-5-2 minus that on all bands, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Two horizontal intervals, one for each network, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-bands", "caption": "Balanced accuracy on bands 6-5-2 minus that on all bands, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Two horizontal intervals, one for each network, beside a vertical line at zero."}}
 lab.figure("differences", bands, metric="balanced_accuracy")
 
 # %% tags=["keep_output"]
@@ -588,21 +588,21 @@ print(f"in print, ResNet-18: {gap:+.4f}, at most ± {error:.4f}")
 # ones. And on simulated ground the label was made from the same covers as the bands, so that what a band tells there is what
 # the simulator put in.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## As released
 #
 # The repository holds three scripts with AugMix. Each computes the loss, clips the gradient, takes a step. The call between, the
 # one that *computes* a gradient, is missing from all three (audit A12). No weight ever changes. Whatever made the printed
 # rows, it was another script. Ours can leave out the call as well:
 
-# %%
+# %% tags=["fragment-slide"]
 released = lab.run("spectrum-variants", rows=["no-backward"],
                    **options)
 lab.sheet(released, {"accuracy": "acc", "macro_f1": "F1",
                      "balanced_accuracy": "balanced"})
 
 
-# %%
+# %% tags=["fragment-slide"]
 def majority(record):
     truth = np.sum(record.confusion, axis=1)
     return truth.max() / truth.sum(), 1 / len(truth)
@@ -611,7 +611,7 @@ def majority(record):
 print("the majority vote: accuracy {:.3f}, balanced accuracy {:.3f}"
       .format(*majority(released[0])))
 
-# %% mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares. A network that never learnt answers without regard to the truth, so that its rows are nearly alike; the trained one has its largest shares on the diagonal or in the first column."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares. A network that never learnt answers without regard to the truth, so that its rows are nearly alike; the trained one has its largest shares on the diagonal or in the first column."}}
 lab.figure("confusions", {
     name: np.sum([r.confusion for r in strongest(found)], axis=0)
     for name, found in (("as released", released),
@@ -623,7 +623,7 @@ lab.figure("confusions", {
 # falls even below the vote that looks at nothing. Something does change in such a network: batch statistics, which need no
 # gradient. They do not help.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Honest confidence
 #
 # AugMix promises a second thing, which Table 2 does not look at: a network that knows how sure it may be. Sort the answers by
@@ -634,7 +634,7 @@ lab.figure("confusions", {
 # \text{ECE} = \sum_b \frac{|b|}{N} \bigl| \text{accuracy}(b) - \bar c(b) \bigr|.
 # ```
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare([r for r in results if "652" in r.key], metric="ece")
 
 # %% [markdown]
@@ -642,7 +642,7 @@ lab.compare([r for r in results if "652" in r.key], metric="ece")
 # taken here from the logits as the network gives them: those networks are pale by construction, less sure than they ought to
 # be, with AugMix or without. For cross-entropy:
 
-# %%
+# %% tags=["fragment-slide"]
 pair = best["CE, (2) to (3)"]
 print("AugMix changes ECE by", lab.difference(*pair, "ece"),
       "·", lab.badge(pair[0]))
@@ -650,21 +650,21 @@ print("AugMix changes ECE by", lab.difference(*pair, "ece"),
 # %% [markdown]
 # Below zero the promise is kept on clean tiles; it was made, above all, for spoilt ones.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Which epoch
 #
 # Last, chosen on a tenth of the training tiles, chosen on the test tiles themselves. The paper had one set of tiles for choosing
 # and for reporting, so its numbers may stand in the last column, and no reader can tell.
 
-# %%
+# %% tags=["fragment-slide"]
 lab.selections(results, "balanced_accuracy")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The claims
 #
 # On print and on the records that come with this book, then on this run:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.claims import claims_table
 from lt_lib.lab.report import Table
 
@@ -678,7 +678,7 @@ def ours(table, names=("SP4", "SP5", "SP7")):
 
 ours(claims_table("overnight", "embedded", work="spectrum"))
 
-# %%
+# %% tags=["fragment-slide"]
 ours(claims_table(profile, data, results + larger, work="spectrum"))
 
 # %% [markdown]
@@ -687,7 +687,7 @@ ours(claims_table(profile, data, results + larger, work="spectrum"))
 # networks have less to lose. If AugMix hurts here, the suspicion against its brightness operators gains; if it does not,
 # the printed loss may still be Kenya's.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |

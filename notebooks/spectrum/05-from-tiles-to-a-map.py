@@ -11,7 +11,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # From tiles to a map
 #
 # ```{admonition} This chapter
@@ -30,7 +30,7 @@
 # labels are sparse: one for each tile, about its centre. The tiles come without coordinates, so nobody outside can lay them
 # side by side. This chapter therefore changes the landscape and keeps the problem: a whole scene, few labels, a long tail.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A pixel with an address
 #
 # A picture becomes a map by six numbers. They take a pixel's column $c$ and row $r$, counted from the upper left corner, to
@@ -64,7 +64,7 @@ there_and_back(20, 100)
 # file with the same seven pieces, a GIS will lay it over roads, wells and borders. The rest is bookkeeping, most of it about
 # memory:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def memory(side, bands=8, bytes_each=4):
     size = side**2 * bands * bytes_each / 2**30
@@ -107,7 +107,7 @@ print(maps.badge(options))
 print(f"{scene.width} x {scene.height} pixels, {scene.crs}")
 print("bands:", ", ".join(scene.bands))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Three bands of six
 #
 # An eye has three kinds of receptors, the satellite six reflective bands. A composite chooses. The paper's choice, *6-5-2* in
@@ -122,23 +122,23 @@ print("bands:", ", ".join(scene.bands))
 #
 # Landsat-7 counts its bands otherwise. Names avoid the trap:
 
-# %%
+# %% tags=["fragment-slide"]
 numbers = [scene.band(n) for n in landsat.COMPOSITES["agriculture"]]
 print("6-5-2 of Landsat-8 in this file:", "-".join(map(str, numbers)))
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-scene", "caption": "The scene in agriculture bands, in true colour, and its NDVI. White: not measured."}, "image": {"alt": "Three maps of one square. In agriculture bands vegetation is green and bare ground reddish; in true colour the scene is dark and low in contrast; in the index vegetation is light and water dark."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-scene", "caption": "The scene in agriculture bands, in true colour, and its NDVI. White: not measured."}, "image": {"alt": "Three maps of one square. In agriculture bands vegetation is green and bare ground reddish; in true colour the scene is dark and low in contrast; in the index vegetation is light and water dark."}}
 maps.composites(scene, foot=maps.badge(options))
 
 # %% [markdown]
 # In {numref}`fig-spectrum-05-scene` the true colours are the least telling of the three. That is the case for the paper's
 # choice of bands, at least to an eye.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The tail, once more
 #
 # Somebody drew polygons around places they knew, and gave each one of five classes.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-tail", "caption": "Labelled pixels and polygons of each class."}, "image": {"alt": "Five bars on a logarithmic axis falling from several hundred forest pixels to some dozen water pixels, each with its number of pixels and of polygons."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-tail", "caption": "Labelled pixels and polygons of each class."}, "image": {"alt": "Five bars on a logarithmic axis falling from several hundred forest pixels to some dozen water pixels, each with its number of pixels and of polygons."}}
 maps.tail(labels, example.classes, foot=maps.badge(options))
 
 # %% [markdown]
@@ -186,7 +186,7 @@ for k, name in enumerate(example.classes, 1):
 # By their NDVI hundreds of pixels are worth about as many as there are polygons. The polygon is the sample; the pixel is its
 # grain.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Two ways to hold out
 #
 # The usual split shuffles pixels, so that nearly every test pixel has a twin next door in training. The honest one shuffles
@@ -212,11 +212,11 @@ def by_polygon(labels, seed=0):
 
 SPLITS = {"by pixel": by_pixel, "by polygon": by_polygon}
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-split", "caption": "The same labels split by pixel and by polygon, in the corner of the scene that holds most of them, over the pale agriculture composite."}, "image": {"alt": "Two maps of the same polygons. On the left train and test marks alternate inside every polygon; on the right each polygon has marks of one kind."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-split", "caption": "The same labels split by pixel and by polygon, in the corner of the scene that holds most of them, over the pale agriculture composite."}, "image": {"alt": "Two maps of the same polygons. On the left train and test marks alternate inside every polygon; on the right each polygon has marks of one kind."}}
 maps.split(scene, {name: how(labels) for name, how in SPLITS.items()},
            foot=maps.badge(options))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A small network, three losses
 #
 # Six bands of a pixel, and their means over its 3 x 3 neighbours: twelve numbers. Where a neighbour was not measured, the
@@ -312,7 +312,7 @@ def lead(first, second):
     return lab.estimate(a - b for a, b in zip(first, second))
 
 
-# %%
+# %% tags=["fragment-slide"]
 num_seeds = len(balanced("plain", "by pixel"))
 badge = maps.badge(options, num_seeds)
 print(badge)
@@ -324,7 +324,7 @@ for loss in ("weighted", "LDAM"):
     gain = lead(*(balanced(n, "by polygon") for n in (loss, "plain")))
     print(f"{loss} over plain, by polygon: {gain}")
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
 maps.scores({
     loss: {how: lab.estimate(balanced(loss, how)) for how in SPLITS}
     for loss in LOSSES
@@ -339,12 +339,12 @@ maps.scores({
 # And they are too narrow, if anything. Seeds reshuffle the same polygons; another annotator would draw others, and somewhere
 # else.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Who pays
 #
 # Recall of each class, with class-balanced weights:
 
-# %%
+# %% tags=["fragment-slide"]
 def recalls(how, k):
     found = [r["recall"][k] for r in judged("weighted", how)]
     return lab.estimate(v for v in found if v is not None)
@@ -361,7 +361,7 @@ for k, name in enumerate(example.classes):
 # two: one to learn from, one to be asked about, and two towns need not look alike. A weight makes one example louder, not two
 # out of one. Here reweighting ends, and DroughtWatch's rarest class with its thousands of tiles is far from here.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The sweep
 #
 # For the map itself all polygons may teach. `sweep` hands over windows of bands with a margin, the *halo*, as wide as the
@@ -391,7 +391,7 @@ first = draw_map(example.scene, "first")
 # %% [markdown]
 # Two files, since a colour table goes with a file of one band. This is what a GIS finds in them:
 
-# %%
+# %% tags=["fragment-slide"]
 print(maps.summary(first.class_path))
 print(maps.summary(first.confidence_path))
 
@@ -400,7 +400,7 @@ print(maps.summary(first.confidence_path))
 # coarser copy when you zoom out: nearest neighbours for classes, since the mean of forest and barren is not water, averages
 # for the confidence. Drag the files into QGIS, and they lie in place, in these colours.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
 maps.class_and_confidence(first, foot=maps.badge(options, 1))
 
 # %% [markdown]
@@ -408,12 +408,12 @@ maps.class_and_confidence(first, foot=maps.badge(options, 1))
 # a pixel of 30 m holds both neighbours. How sure, not how right: it is certain of nearly everything, and the split by polygon
 # has just told us what that is worth.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### How much of it
 #
 # Counting pixels is tempting: share of the map, times its area.
 
-# %%
+# %% tags=["fragment-slide"]
 total = sum(first.counts.values())
 print(maps.badge(options, 1))
 for name, count in first.counts.items():
@@ -423,7 +423,7 @@ for name, count in first.counts.items():
 # %% [markdown]
 # Three decimals, no doubt. Now ask the networks that saw half of the polygons each, the same by every right:
 
-# %%
+# %% tags=["fragment-slide"]
 seen = scene.read()[1]
 shares = {
     seed: net(x[seen]).argmax(1).bincount(minlength=5) / seen.sum()
@@ -443,12 +443,12 @@ for k, name in enumerate(example.classes):
 # An area to be acted on needs a random sample of map pixels checked on the ground, class by class, and an estimate corrected
 # by it. Polygons drawn where it was easy are no such sample.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Another day
 #
 # A map is drawn once and used for years. The same place at the later date, the same network:
 
-# %%
+# %% tags=["fragment-slide"]
 later = draw_map(example.later, "later")
 clear = draw_map(example.later, "clear", clear_only=True)
 print(maps.badge(options, 1))
@@ -456,7 +456,7 @@ print("without a class:", {
     name: f"{found.missing / labels.size:.3f}" for name, found in
     {"first": first, "later": later, "clear only": clear}.items()})
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps. The first has large patches of forest; the second, of the later date, has whole regions in other classes where clouds and shadows lie; in the third these regions are white."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps. The first has large patches of forest; the second, of the later date, has whole regions in other classes where clouds and shadows lie; in the third these regions are white."}}
 maps.side_by_side(
     {"first date": first, "later date": later,
      "later, clear only": clear}, foot=maps.badge(options, 1))
@@ -490,7 +490,7 @@ maps.scores(both, "balanced accuracy on clear test pixels", badge)
 # twins to neighbours, {numref}`fig-spectrum-05-shift` moves from neighbours to strangers, and the herder's next season is a
 # stranger.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |
