@@ -66,10 +66,10 @@ def gives_away(notebook) -> list[str]:
     """Labels of exercises whose blank form could pass: nothing that it asserts depends on a name that only the solution binds."""
     lost = []
     for solution in solutions(notebook):
-        bound = set().union(*(_bound(ast.parse(cell.source)) for cell in notebook.cells[:solution.first] if cell.cell_type == "code"))
+        bound = set().union(*(bound_names(ast.parse(cell.source)) for cell in notebook.cells[:solution.first] if cell.cell_type == "code"))
         trees = [ast.parse(notebook.cells[i].source) for i in solution.code]
         kept = [s for tree in trees for s in tree.body if _stays(s)]
-        own = set().union(*(_bound(s) for tree in trees for s in tree.body if not _stays(s))) - bound
+        own = set().union(*(bound_names(s) for tree in trees for s in tree.body if not _stays(s))) - bound
         asserts = [node for s in kept for node in ast.walk(s) if isinstance(s, ast.stmt) and not isinstance(s, (ast.Import, ast.ImportFrom))]
         if not own & {node.id for node in asserts if isinstance(node, ast.Name)}:
             lost.append(solution.label)
@@ -107,7 +107,7 @@ def _stays(statement: ast.stmt) -> bool:
     return not isinstance(statement, (ast.FunctionDef, ast.ClassDef)) and any(isinstance(n, ast.Assert) for n in ast.walk(statement))
 
 
-def _bound(tree: ast.AST) -> set[str]:
+def bound_names(tree: ast.AST) -> set[str]:
     """Names that code binds at its top level."""
     return set(_names(tree))
 

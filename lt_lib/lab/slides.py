@@ -10,6 +10,7 @@ After it, :func:`build` reads the page, and everything on a slide looks as it do
 A deck needs no network; reveal.js comes with sphinx-revealjs.
 """
 
+import ast
 import copy
 import html
 import json
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lt_lib.lab.errors import LabError
+from lt_lib.lab.exercises import bound_names
 
 SLIDE, FRAGMENT, NOTES, LIVE = "slide", "fragment-slide", "notes", "live"
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "plugin/notes/speaker-view.html", "LICENSE")
@@ -147,9 +149,18 @@ def _copy_reveal(target: Path) -> None:
 
 
 def live_notebook(notebook):
-    """The cells of the live set, without outputs."""
+    """The cells of the live set, the parameters, and whatever earlier code these need; without outputs."""
+    chosen = {i for i, cell in enumerate(notebook.cells) if tags(cell) & {LIVE, "parameters"}}
+    needed: set[str] = set()
+    for i in reversed(range(len(notebook.cells))):
+        if notebook.cells[i].cell_type == "code":
+            tree = ast.parse(notebook.cells[i].source)
+            bound = bound_names(tree)
+            if i in chosen or bound & needed:
+                chosen.add(i)
+                needed = (needed - bound) | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     out = copy.deepcopy(notebook)
-    out.cells = [cell for cell in out.cells if LIVE in tags(cell) or "parameters" in tags(cell)]
+    out.cells = [cell for i, cell in enumerate(out.cells) if i in chosen]
     for cell in out.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -218,6 +229,8 @@ def cut(article, page: str) -> list[Slide]:
         elif cell:
             here = {name.removeprefix("tag_") for name in block["class"]}
             state, fresh = SLIDE if SLIDE in here else FRAGMENT if FRAGMENT in here else "off", True
+        if state == FRAGMENT and not slides:
+            state = "off"
         words = heading.get_text().rstrip("#") if heading is not None else ""
         if state == SLIDE:
             slides.append(Slide(words or (slides[-1].title if slides else "")))
@@ -252,10 +265,10 @@ def _blocks(element):
 
 
 def _shown(block, page: str) -> str:
-    """A block as a slide shows it: no folded code, none beside a figure, no permalinks, no ids, links into the page."""
+    """A block as a slide shows it: no folded code, none beside a figure or table, no permalinks, no ids, links into the page."""
     if "cell" in block.get("class", []):
         hidden = {"tag_hide-input", "tag_remove-input", "tag_hide-cell"} & set(block["class"])
-        for part in block.find_all(class_="cell_input") if hidden or block.find("figure") else []:
+        for part in block.find_all(class_="cell_input") if hidden or block.find("figure") or block.find(class_="lt-table") else []:
             part.decompose()
         for part in block.find_all("details"):
             part.decompose()

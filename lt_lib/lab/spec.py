@@ -264,15 +264,40 @@ class Norms(_Topic):
 
 
 class Rules(_Topic):
-    """One optimizer, its rate tuned (`lt_lib.lab.lesson_rules`)."""
+    """One optimizer, its rate tuned (`lt_lib.lab.lesson_rules`).
+
+    `rates` learning rates are tried, half a decade apart, `optimizer.lr` in their middle; each falls to a tenth after the shares
+    `drops` of the epochs. The network has `hidden` units, behind convolutions of `filters` channels if there are any. Every `probe`
+    steps it is asked whether the training loss has reached `fitted`.
+    """
 
     topic: Literal["rules"] = "rules"
+    rule: Literal["sgd", "heavy-ball", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
+    rates: Annotated[int, Field(gt=0)] = 6
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    filters: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    hidden: Annotated[int, Field(gt=0)] = 32
+    probe: Annotated[int, Field(gt=0)] = 5
+    fitted: Annotated[float, Field(gt=0)] = 0.1
 
 
 class Thaw(_Topic):
-    """How much of a pre-trained network learns on (`lt_lib.lab.lesson_thaw`)."""
+    """How much of a pre-trained network is borrowed, and how much of it learns on (`lt_lib.lab.lesson_thaw`).
+
+    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; of these first `frozen`
+    stay as they are, their batch norms on the statistics they came with (`norms: kept`) or on those of each new batch (`batch`).
+    Borrowed blocks that learn do so at `slower` times the rate of the new ones. `bands` as in a recipe. `old` is the task of the
+    lender, where it is at hand: images a class for the head with which forgetting is measured, 0 for no measurement.
+    """
 
     topic: Literal["thaw"] = "thaw"
+    borrowed: Annotated[float, Field(ge=0, le=1)] = 1.0
+    frozen: Annotated[float, Field(ge=0, le=1)] = 0.0
+    norms: Literal["kept", "batch"] = "kept"
+    slower: Annotated[float, Field(gt=0, le=1)] = 1.0
+    bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    probes: bool = False
+    old: Annotated[int, Field(ge=0)] = 0
 
 
 Lesson = Targets | FewLabels | Norms | Rules | Thaw

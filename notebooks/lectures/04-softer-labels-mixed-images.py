@@ -846,9 +846,9 @@ partners = torch.randperm(len(same), generator=chance)
 middle, _ = mixup(same, torch.ones(len(same), 1), 0.5, partners)
 nearest = torch.cdist(middle, fresh).topk(5, largest=False).indices
 foreign = fresh_kinds[nearest].float().mean(1) < 0.5
-share = foreign.float().mean().item()
-assert 0.03 < share < 0.5
-print(f"{share:.0%} of the middles lie on the other moon")
+crossed = foreign.float().mean().item()
+assert 0.03 < crossed < 0.5
+print(f"{crossed:.0%} of the middles lie on the other moon")
 
 # %% [markdown]
 # A moon is bent, and the chord of a bend leaves it. Some of the middles lie among points of the other class and are labelled
