@@ -207,7 +207,7 @@ def test_a_missing_number_is_named(facts):
 
 
 def test_other_works_are_not_passed_off_as_recomputed():
-    with pytest.raises(LabError, match="audit of 'sign' is not recomputed yet, only that of ee443, spectrum"):
+    with pytest.raises(LabError, match="audit of 'sign' is not recomputed yet, only that of ee443, spectrum, lectures"):
         audit("sign")
     with pytest.raises(LabError, match="no work 'spectrm'; did you mean 'spectrum'"):
         audit("spectrm")

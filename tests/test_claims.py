@@ -594,7 +594,7 @@ def test_one_stale_row_makes_the_badge_stale(monkeypatch):
 def test_an_unknown_work_is_named():
     with pytest.raises(LabError, match="no claims of 'spectrm' are tested; did you mean 'spectrum'"):
         claims_table(work="spectrm")
-    with pytest.raises(LabError, match="no claims of 'sign' are tested; those of ee443, spectrum are"):
+    with pytest.raises(LabError, match="no claims of 'sign' are tested; those of ee443, spectrum, lectures are"):
         strongest("sign")
 
 

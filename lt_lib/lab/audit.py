@@ -7,7 +7,7 @@ A check of wording or of released code stays as it is written there.
 
 import pandas as pd
 
-from lt_lib.lab import audit_ee443, audit_spectrum
+from lt_lib.lab import audit_ee443, audit_lectures, audit_spectrum
 from lt_lib.lab.audit_ee443 import parameter_count
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.paths import published_dir
@@ -16,7 +16,7 @@ from lt_lib.lab.rounding import agrees
 from lt_lib.lab.spec import nearest
 
 __all__ = ["WORKS", "agrees", "audit", "parameter_count"]
-_CHECKS = {"ee443": audit_ee443.checks, "spectrum": audit_spectrum.checks}
+_CHECKS = {"ee443": audit_ee443.checks, "spectrum": audit_spectrum.checks, "lectures": audit_lectures.checks}
 WORKS = tuple(_CHECKS)
 
 

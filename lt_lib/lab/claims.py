@@ -11,7 +11,7 @@ import html
 
 import pandas as pd
 
-from lt_lib.lab import claims_ee443, claims_spectrum
+from lt_lib.lab import claims_ee443, claims_lectures, claims_spectrum
 from lt_lib.lab.claims_ee443 import METHODS, average_row
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.findings import Finding, NoRecord, Part, committed, given, on_file
@@ -22,7 +22,7 @@ from lt_lib.lab.report import STRENGTH, Table, badge, badge_html
 from lt_lib.lab.spec import nearest
 
 __all__ = ["METHODS", "WORKS", "Finding", "Part", "average_row", "claims_table", "on_file", "scope", "strongest"]
-_MODULES = {"ee443": claims_ee443, "spectrum": claims_spectrum}
+_MODULES = {"ee443": claims_ee443, "spectrum": claims_spectrum, "lectures": claims_lectures}
 WORKS = tuple(_MODULES)
 _COUNTED = "counted, not trained: the same at every profile"
 
@@ -41,7 +41,7 @@ def claims_table(
             direction.
         data: "embedded" or "real".
         records: what `run` returned for the experiments of the work that claims rest on (EXPERIMENTS of
-            `lt_lib.lab.claims_ee443` or `claims_spectrum`); None: the committed records.
+            `lt_lib.lab.claims_ee443`, `claims_spectrum` or `claims_lectures`); None: the committed records.
         work: short name, one of WORKS.
         facts: printed numbers as :func:`lt_lib.lab.published.published` returns them; None reads the file.
 

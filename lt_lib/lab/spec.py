@@ -243,9 +243,20 @@ class Targets(_Topic):
 
 
 class FewLabels(_Topic):
-    """Learning from the unlabelled (`lt_lib.lab.lesson_few_labels`)."""
+    """Learning from the unlabelled (`lt_lib.lab.lesson_few_labels`).
+
+    `labels` of the training images keep their label, as many of each class; the others are used without. `method`: supervised (they
+    are not used), ssgan (the game as on the slides), matching (its generator matches mean features, as Salimans et al. do) or entropy
+    (no generator: doubt about the unlabelled is minimised). `foreign` replaces that share of the unlabelled by images of noise.
+    """
 
     topic: Literal["few-labels"] = "few-labels"
+    labels: Annotated[int, Field(gt=0)] = 100
+    method: Literal["supervised", "ssgan", "matching", "entropy"] = "supervised"
+    width: Annotated[int, Field(gt=0)] = 128
+    latent: Annotated[int, Field(gt=0)] = 32
+    noise: Annotated[float, Field(ge=0)] = 0.3
+    foreign: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class Norms(_Topic):
@@ -284,18 +295,19 @@ class Rules(_Topic):
 class Thaw(_Topic):
     """How much of a pre-trained network is borrowed, and how much of it learns on (`lt_lib.lab.lesson_thaw`).
 
-    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; of these first `frozen`
-    stay as they are, their batch norms on the statistics they came with (`norms: kept`) or on those of each new batch (`batch`).
-    Borrowed blocks that learn do so at `slower` times the rate of the new ones. `bands` as in a recipe. `old` is the task of the
-    lender, where it is at hand: images a class for the head with which forgetting is measured, 0 for no measurement.
+    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; the first `frozen` stay as
+    they are. Borrowed blocks that learn do so at `slower` times the rate of the new ones. Images are standardised each by itself or
+    over the training set; `bands` as in a recipe. `probes` asks for a linear classifier behind every block. `old`: images a class of
+    the lender's own data, for a look at what was forgotten; 0 for none.
     """
 
     topic: Literal["thaw"] = "thaw"
     borrowed: Annotated[float, Field(ge=0, le=1)] = 1.0
     frozen: Annotated[float, Field(ge=0, le=1)] = 0.0
-    norms: Literal["kept", "batch"] = "kept"
     slower: Annotated[float, Field(gt=0, le=1)] = 1.0
+    standardised: Literal["image", "set"] = "image"
     bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    looks: Annotated[int, Field(gt=0)] = 5
     probes: bool = False
     old: Annotated[int, Field(ge=0)] = 0
 
