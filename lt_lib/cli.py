@@ -164,17 +164,20 @@ def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.
 
 
 @app.command("slides")
-def build_slides(work: Annotated[list[str] | None, typer.Option(help="Only decks of this work, e.g. lectures; repeatable.")] = None,
+def build_slides(chapters: Annotated[list[str] | None, typer.Argument(metavar="[CHAPTER]...", show_default=False,
+                                                                      help="Only these, e.g. lectures/04; default: every chapter.")] = None,
+                 work: Annotated[list[str] | None, typer.Option(help="Only decks of this work, e.g. lectures; repeatable.")] = None,
                  profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded) -> None:
     """Build the book where it is out of date, and with it a reveal.js deck of every chapter; prints where the decks are.
 
     A deck opens by a double click and needs no network. Keys: arrows, S for the speaker's notes, F for full screen, Esc for an overview.
+    Beside each lies NN-slug-live.ipynb, the few cells to run in class. With CHAPTER or --work the book holds only those chapters.
     """
     from lt_lib.lab import book
 
-    chapters = book.chapters_of(work) if work else None
-    index = book.build(profile=profile.value, data=data.value, chapters=chapters)
-    for deck in book.decks(index, chapters):
+    named = [book.name_of(book.find_chapter(name)) for name in chapters or []] + (book.chapters_of(work) if work else [])
+    index = book.build(profile=profile.value, data=data.value, chapters=named or None)
+    for deck in book.decks(index, named or None):
         typer.echo(deck)
 
 

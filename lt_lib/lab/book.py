@@ -47,7 +47,7 @@ from lt_lib.lab.paths import project_root
 from lt_lib.lab.progress import say
 from lt_lib.lab.spec import nearest
 
-__all__ = ["Entry", "build", "chapters_of", "decks", "entries", "execute_chapter", "find_chapter", "outline", "sync_notebooks"]
+__all__ = ["Entry", "build", "chapters_of", "decks", "entries", "execute_chapter", "find_chapter", "name_of", "outline", "sync_notebooks"]
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,18 @@ def find_chapter(name: str | Path) -> Path:
     near = difflib.get_close_matches(wanted, sources, n=1, cutoff=0.3)
     hint = f"; the nearest is {near[0]}" if near and not hits else ""
     raise LabError(f"{problem}{hint}. Chapters: {', '.join(sources)}")
+
+
+def name_of(source: Path) -> str:
+    """A chapter's name in the table of contents, of its source.
+
+    Raises:
+        LabError: the book does not list it.
+    """
+    for entry in entries():
+        if entry.source == source:
+            return entry.name
+    raise LabError(f"{source} is not in _toc.yml")
 
 
 def chapters_of(works: list[str]) -> list[str]:
@@ -333,7 +345,8 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     # what every page shows: a change here must reach pages whose own source did not change
     shared = {n: d for n, d in files.items() if not n.endswith((".ipynb", ".md", ".py")) or "/_ext/" in n}
     headings = [_heading(entry) for entry in listed]
-    now = {"files": _digest([files, strict]), "shared": _digest([shared, sorted(files), headings])}
+    cutter = _file_digest(Path(slides.__file__))
+    now = {"files": _digest([files, strict, cutter]), "shared": _digest([shared, sorted(files), headings])}
     before = json.loads(state.read_text()) if state.is_file() else {}
     index = html / "index.html"
     if index.is_file() and before.get("files") == now["files"] and not force:

@@ -11,12 +11,14 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from lt_lib.lab import recht
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.figures import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, _foot, _legend, _once
+from lt_lib.lab.findings import on_file
 from lt_lib.lab.records import Record
 from lt_lib.lab.report import Estimate, estimate, group
 from lt_lib.lab.spec import load
 
 # Optimizers: one look each, in all figures.
-_RULES = {"GD": (BLUE, "-", "o"), "SGD": (BLUE, "-", "o"), "heavy ball": (SKY, (0, (5, 1)), "v"), "AdaGrad": (ORANGE, "--", "s"),
+_RULES = {"GD": (BLUE, "-", "o"), "SGD": (BLUE, "-", "o"), "heavy ball": (SKY, (0, (5, 1)), "v"),
+          "Nesterov": (PALETTE[5], (0, (2, 2)), "X"), "AdaGrad": (ORANGE, "--", "s"),
           "RMSProp": (GREEN, "-.", "D"), "Adam": (RED, ":", "^"), "Adam, slide": (PALETTE[4], (0, (3, 1, 1, 1)), "P")}
 
 
@@ -598,7 +600,157 @@ def norm_traces(records: list[Record]) -> Figure:
     return fig
 
 
-FIGURES = {"norm-traces": norm_traces, "difference-errors": difference_errors, "autograd-graph": autograd_graph, "gradient-depth": gradient_depth,
+def semi_regions(x: torch.Tensor, y: torch.Tensor, keep: torch.Tensor, played: dict[str, tuple]) -> Figure:
+    """What classifiers of the plane say, a panel each, with the labelled points and the fakes they saw last.
+
+    Args:
+        x: (N, 2) points; y: (N,) classes 0 and 1; keep: positions of the labelled.
+        played: label -> (classifier, fakes (M, 2) or None).
+    """
+    fig, axes = plt.subplots(2, 2, figsize=(5.5, 5.2), sharex=True, sharey=True)
+    side = torch.linspace(-1.3, 1.3, 120)
+    grid = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).reshape(-1, 2)
+    for ax, (label, (net, made)) in zip(axes.flat, played.items(), strict=True):
+        with torch.no_grad():
+            said = net(grid).softmax(1)[:, 1].view(120, 120).numpy()
+        ax.contourf(side, side, said, [0, 0.5, 1], colors=[SKY, ORANGE], alpha=0.35)
+        ax.plot(*x.T, ".", color="0.45", ms=2)
+        if made is not None:
+            ax.plot(*made.detach().T, "x", color="black", ms=3.5, mew=0.8)
+        for kind, mark, colour in ((0, "o", BLUE), (1, "s", RED)):
+            mine = keep[y[keep] == kind]
+            ax.plot(*x[mine].T, mark, color=colour, mec="white", ms=9)
+        ax.set_title(label, fontsize=10)
+        ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+        ax.grid(visible=False)
+    fig.supxlabel("$x_1$", fontsize=10)
+    fig.supylabel("$x_2$", fontsize=10)
+    return fig
+
+
+def few_labels(records: list[Record]) -> Figure:
+    """Accuracy over the number of labels by method, mean over seeds with 95 % intervals: committed evidence filled, these records hollow."""
+    fig, ax = plt.subplots(figsize=(5.5, 3.8))
+    names = {"supervised": "supervised", "ssgan": "semi-supervised GAN", "matching": "feature matching", "entropy": "entropy minimised"}
+    there = on_file("lectures-few-labels")
+    for shift, (method, label), colour, style, mark in zip((0.94, 0.98, 1.02, 1.06), names.items(), PALETTE, LINES, "os^D"):
+        mine = {key: found for (_, key, _), found in group(records).items() if found[0].spec.lesson.method == method}
+        for source, filled in ((there, True), (mine, False)):
+            found = {r[0].spec.lesson.labels: estimate(x.metric() for x in r) for r in source.values() if r[0].spec.lesson.method == method}
+            if not found or (not filled and {r.id for k in mine for r in there.get(k, [])} == {r.id for r in records if r.key in mine}):
+                continue
+            at = [n * shift for n in sorted(found)]
+            ests = [found[n] for n in sorted(found)]
+            ax.errorbar(at, [e.mean for e in ests], [e.half or 0 for e in ests], color=colour, ls=style if filled or not there else "none",
+                        marker=mark, ms=6, capsize=3, lw=1.5, mfc=colour if filled else "white", label=_once(ax, label))
+    ax.set(xscale="log", xlabel="labels (log scale)", ylabel="test accuracy", ylim=(None, 1))
+    ax.set_xticks((10, 20, 50, 100), labels=("10", "20", "50", "100"))
+    ax.minorticks_off()
+    _legend(fig, ax)
+    return fig
+
+
+def first_filters(nets: dict[str, torch.nn.Module]) -> Figure:
+    """The filters of the first convolution of each network, a row a network, as small colour images; grey is zero.
+
+    Each filter is stretched by its own largest weight.
+    """
+    weights = {name: next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d)).weight.detach().cpu() for name, net in nets.items()}
+    count = min(16, *(len(w) for w in weights.values()))
+    fig, axes = plt.subplots(2 * len(nets), -(-count // 2), figsize=(5.4, 1.6 * len(nets)), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for pair, (name, w) in zip(np.split(axes, len(nets)), weights.items(), strict=True):
+        for ax, kernel in zip(pair.flat, w[:count]):
+            ax.imshow((0.5 + 0.5 * kernel / kernel.abs().max()).permute(1, 2, 0).numpy())
+        pair[0, 0].set_title(name, fontsize=9, loc="left")
+    return fig
+
+
+def block_views(net: torch.nn.Module, shown: dict[str, tuple[np.ndarray, torch.Tensor]]) -> Figure:
+    """What comes out of each block for one image a row: root mean square over the channels, brighter is more.
+
+    Args:
+        net: has `blocks`.
+        shown: label -> the image (H, W, 3) as it looks, and as the network is given it, (1, C, H, W).
+    """
+    fig, axes = plt.subplots(len(shown), len(net.blocks) + 1, figsize=(5.6, 0.4 + 1.15 * len(shown)), squeeze=False)
+    for row, (label, (image, x)) in zip(axes, shown.items()):
+        row[0].imshow(image)
+        row[0].set_ylabel(label, fontsize=9)
+        for ax, block in zip(row[1:], net.blocks, strict=True):
+            with torch.no_grad():
+                x = block(x)
+            ax.imshow(x[0].square().mean(0).sqrt().cpu().numpy(), cmap="magma")
+    for ax, title in zip(axes[0], ["image", *(f"block {k + 1}" for k in range(len(net.blocks)))]):
+        ax.set_title(title, fontsize=9)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.grid(visible=False)
+    return fig
+
+
+def thaw_dots(sizes: dict[str, dict[str, list[Record]]], chance: float = 0.1, foot: str = "") -> Figure:
+    """Test accuracy by how much was thawed, a mark a size of the target: mean over seeds with 95 % intervals; size -> way -> records."""
+    ways = list(dict.fromkeys(way for found in sizes.values() for way in found))
+    fig, ax = plt.subplots(figsize=(5.4, 1.2 + 0.5 * len(ways)))
+    ax.axvline(chance, color="0.4", ls=":", lw=1.2)
+    ax.annotate("chance", (chance, len(ways) - 0.55), xytext=(3, 0), textcoords="offset points", fontsize=8, color="0.35")
+    for i, ((size, found), colour, mark) in enumerate(zip(sizes.items(), (ORANGE, BLUE, GREEN), "sod")):
+        for way, records in found.items():
+            said, y = estimate(r.metric() for r in records), len(ways) - 1 - ways.index(way) + 0.2 * ((len(sizes) - 1) / 2 - i)
+            ax.errorbar(said.mean, y, xerr=said.half or 0, fmt=mark, color=colour, ms=6, capsize=3, label=_once(ax, size))
+    ax.set(yticks=range(len(ways)), yticklabels=list(reversed(ways)), ylim=(-0.6, len(ways) - 0.3), xlim=(0, 1),
+           xlabel="accuracy on the target (fraction of test images)")
+    ax.grid(axis="y", visible=False)
+    _legend(fig, ax)
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
+def thaw_memory(found: dict[str, list[Record]], foot: str = "") -> Figure:
+    """Accuracy on the old task over accuracy on the new one, a mark a way to thaw, with 95 % intervals on both; way -> records.
+
+    Filled: with the head the old task had. Hollow: with a head fitted anew.
+    """
+    fig, ax = plt.subplots(figsize=(5.4, 3.8))
+    for (way, records), colour, mark in zip(found.items(), (BLUE, ORANGE, GREEN, RED), "osD^"):
+        new = estimate(r.metric() for r in records)
+        for metric, fill in (("old", colour), ("old_again", "white")):
+            old = estimate(r.metric(metric) for r in records)
+            ax.errorbar(new.mean, old.mean, xerr=new.half or 0, yerr=old.half or 0, fmt=mark, color=colour, mfc=fill, ms=8, capsize=3,
+                        elinewidth=1, label=way if metric == "old" else None)
+    ax.set(xlabel="accuracy on the target", ylabel="accuracy on the lender's task")
+    _legend(fig, ax)
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
+def block_probes(panels: dict[str, dict[str, list[Record]]], foot: str = "") -> Figure:
+    """Balanced accuracy of a linear classifier behind each block, a panel a target: mean over seeds with 95 % intervals.
+
+    Args:
+        panels: target -> lender -> records with the measures `probe_0`, `probe_1`, ...
+        foot: what stands behind the numbers.
+    """
+    fig, axes = plt.subplots(1, len(panels), figsize=(5.6, 3.4), squeeze=False)
+    for ax, (target, lenders) in zip(axes.flat, panels.items()):
+        for i, ((lender, records), colour, style, mark) in enumerate(zip(lenders.items(), (BLUE, ORANGE), LINES, "os")):
+            depth = [k for k in range(100) if f"probe_{k}" in records[0].metrics["last"]]
+            said = [estimate(r.metric(f"probe_{k}") for r in records) for k in depth]
+            ax.errorbar([k + 0.12 * i for k in depth], [e.mean for e in said], yerr=[e.half or 0 for e in said], color=colour, ls=style,
+                        marker=mark, ms=5, capsize=3, lw=1.6, label=lender)
+        ax.set(xlabel="block", xticks=depth, ylim=(0, None))
+        ax.set_title(target, fontsize=10)
+    axes[0, 0].set_ylabel("balanced accuracy")
+    _legend(fig, axes[0, 0])
+    fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
+    return fig
+
+
+FIGURES = {"first-filters": first_filters, "block-views": block_views, "thaw-dots": thaw_dots, "thaw-memory": thaw_memory,
+           "block-probes": block_probes,
+           "semi-regions": semi_regions, "few-labels": few_labels, "norm-traces": norm_traces, "difference-errors": difference_errors, "autograd-graph": autograd_graph, "gradient-depth": gradient_depth,
            "descent-bound": descent_bound, "batch-variance": batch_variance, "noise-floor": noise_floor, "trajectories": trajectories,
            "optimizer-curves": optimizer_curves, "optimizer-gaps": optimizer_gaps, "untuned": untuned,
            "recht-scatter": recht_scatter, "recht-drops": recht_drops, "recht-ranks": recht_ranks, "roc-pr": roc_pr,

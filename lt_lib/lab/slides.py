@@ -7,6 +7,7 @@
 
 Before Sphinx runs, :func:`marked` puts a comment into each Markdown cell where the tags change; code cells show their tags as classes.
 After it, :func:`build` reads the page, and everything on a slide looks as it does there: formulas, references, tables with their badges.
+Slides stand in one row; a table that is too long for one goes on on the next.
 A deck needs no network; reveal.js comes with sphinx-revealjs.
 """
 
@@ -14,6 +15,8 @@ import ast
 import copy
 import html
 import json
+import math
+import posixpath
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -21,10 +24,15 @@ from pathlib import Path
 
 from lt_lib.lab.errors import LabError
 from lt_lib.lab.exercises import bound_names
+from lt_lib.lab.paths import project_root
 
 SLIDE, FRAGMENT, NOTES, LIVE = "slide", "fragment-slide", "notes", "live"
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "plugin/notes/speaker-view.html", "LICENSE")
+WORKS = {"ee443": "wong_ee443", "spectrum": "rawal2020spectrum", "sign": "taghanaki_sign", "lectures": "yen2020lectures"}
+TABLE_LINES = 17  # lines of a table on one slide
+MINUTES_A_SLIDE = 1.5  # without the stops that notes ask for
 _MARK = re.compile(r"lt:(slide|fragment-slide|off)")
+_MINUTES = re.compile(r"(\d+) min\b")
 _SOLUTION = re.compile(r"\{solution-(start|end)\}")
 
 
@@ -94,7 +102,8 @@ def marked(notebook, name: str):
 def _with_mark(source: str, state: str) -> str:
     """Behind the heading if the cell begins with one, so that a page still begins with its title."""
     mark, lines = f"<!--lt:{state}-->", source.split("\n")
-    at = 1 if re.match(r"#+ ", lines[0]) else 0
+    named = next((i for i, line in enumerate(lines) if not re.fullmatch(r"\([\w-]+\)=|", line.strip())), 0)
+    at = named + 1 if re.match(r"#+ ", lines[named]) else 0
     return "\n".join([*lines[:at], "", mark, "", *lines[at:]])
 
 
@@ -134,7 +143,17 @@ def build(html_root: Path, names: list[str], notebooks: dict[str, object], stamp
         live = deck.with_name(f"{deck.stem}-live.ipynb")
         live.write_text(json.dumps(live_notebook(notebooks[name]), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         made.append(deck)
+    (html_root / "slides").mkdir(exist_ok=True)
+    (html_root / "slides" / "index.html").write_text(_index(names, notebooks, stamp), encoding="utf-8")
     return made
+
+
+def _index(names: list[str], notebooks: dict, stamp: str) -> str:
+    lines = [(name, outline(notebooks[name])) for name in names if has_slides(notebooks[name])]
+    rows = "".join(
+        f'<tr><th scope="row"><a href="{name}.html">{name}</a></th><td>{found["slides"]}</td><td>{found["minutes"]}</td>'
+        f'<td><a href="{name}-live.ipynb" download>{found["live"]} cells</a></td></tr>\n' for name, found in lines)
+    return _LIST.format(rows=rows, stamp=html.escape(stamp))
 
 
 def _copy_reveal(target: Path) -> None:
@@ -168,10 +187,39 @@ def live_notebook(notebook):
 
 
 def outline(notebook) -> dict[str, int]:
-    """Slides, notes and live code cells of a chapter, counted."""
+    """Slides, notes and live code cells of a chapter, counted, and about how many minutes the deck takes to talk through.
+
+    A slide takes 1.5 minutes, a stop as many as its note says ("3 min."), or one where it does not say.
+    """
     some = [(cell.cell_type, tags(cell)) for cell in notebook.cells]
-    return {"slides": sum(SLIDE in mine for _, mine in some), "notes": sum(NOTES in mine for _, mine in some),
-            "live": sum(LIVE in mine and kind == "code" for kind, mine in some)}
+    notes = [cell.source for cell in notebook.cells if NOTES in tags(cell)]
+    counted = sum(SLIDE in mine for _, mine in some)
+    stops = sum(int(found[1]) if (found := _MINUTES.search(words)) else 1 for words in notes)
+    return {"slides": counted, "notes": len(notes), "live": sum(LIVE in mine and kind == "code" for kind, mine in some),
+            "minutes": round(MINUTES_A_SLIDE * counted + stops)}
+
+
+def minute_plan(decks: list[tuple[str, int]], exercise: str = "exercise", minutes: int = 90, live: int = 5, pause: int = 5) -> list[dict]:
+    """A lesson of two or more decks as lines "from", "to", "what": a deck, its live set and an exercise each, a pause in between.
+
+    Args:
+        decks: (title, minutes of talking) in order.
+        exercise: which exercise is set after each deck; they share the minutes that are left.
+
+    Raises:
+        LabError: nothing is left for the exercises.
+    """
+    taken = sum(length + live for _, length in decks) + pause * (len(decks) - 1)
+    each = (minutes - taken) // len(decks)
+    if each < 1:
+        raise LabError(f"{', '.join(title for title, _ in decks)}: {taken} minutes without exercises, the lesson has {minutes}")
+    lines, now = [], 0
+    for at, (title, length) in enumerate(decks):
+        parts = [(f"deck <em>{title}</em>", length), (f"live set of <em>{title}</em>", live), (exercise, each)]
+        for what, more in [("pause", pause), *parts] if at else parts:
+            lines.append({"from": now, "to": now + more, "what": what})
+            now += more
+    return [*lines, {"from": now, "to": minutes, "what": "what is left open"}] if now < minutes else lines
 
 
 def render(page: str, notebook, name: str, stamp: str) -> str:
@@ -183,18 +231,21 @@ def render(page: str, notebook, name: str, stamp: str) -> str:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(page, "html.parser")
-    slides = cut(soup.find("article"), f"../../notebooks/{name}.html")
+    address = f"../../notebooks/{name}.html"
+    last = _last(soup.find("article"), name, address, stamp)
+    slides = cut(soup.find("article"), address)
     starts = [cell for cell in notebook.cells if SLIDE in tags(cell)]
     if len(slides) != len(starts):
         raise LabError(f"{name}: its page shows {len(slides)} slides, its notebook has {len(starts)}; build the book again with --force")
     for at, words in _spoken(notebook):
         slides[at].notes.append(words)
-    slides.append(_last(name, stamp))
+    slides[0].blocks.insert(0, (_byline(name), False))
+    slides = [part for slide in slides for part in _split(slide)] + [last]
     config = next((script.string for script in soup.find_all("script") if "window.MathJax" in (script.string or "")), "")
-    math = next((script["src"] for script in soup.find_all("script", src=True) if "mathjax" in script["src"]), None)
+    mathjax = next((script["src"] for script in soup.find_all("script", src=True) if "mathjax" in script["src"]), None)
     title = soup.find("h1").get_text().rstrip("#")
     body = "\n".join(_section(slide) for slide in slides)
-    scripts = f"<script>{config}</script>\n<script defer src={json.dumps(math)}></script>" if math else ""
+    scripts = f"<script>{config}</script>\n<script defer src={json.dumps(mathjax)}></script>" if mathjax else ""
     return _PAGE.format(title=html.escape(title), body=body, scripts=scripts)
 
 
@@ -235,8 +286,8 @@ def cut(article, page: str) -> list[Slide]:
         if state == SLIDE:
             slides.append(Slide(words or (slides[-1].title if slides else "")))
             state = "on"
-        elif words and state == FRAGMENT:
-            slides[-1].add(f"<h3>{html.escape(words)}</h3>", True, fresh)
+        elif words and state in ("on", FRAGMENT):
+            slides[-1].add(f"<h3>{html.escape(words)}</h3>", state == FRAGMENT, fresh)
             fresh = False
         heading = None
         if kind == "block" and state != "off":
@@ -274,20 +325,87 @@ def _shown(block, page: str) -> str:
             part.decompose()
     for part in block.find_all(class_="headerlink"):
         part.decompose()
+    for part in block.find_all("li"):
+        if part.get_text(strip=True).startswith("Slides."):
+            part.decompose()
     for link in block.find_all("a", href=True):
         if link["href"].startswith("#"):
             link["href"] = page + link["href"]
+        elif not re.match(r"\w+:", link["href"]):
+            link["href"] = posixpath.normpath(posixpath.join(posixpath.dirname(page), link["href"]))
     for part in [block, *block.find_all(id=True)]:
         part.attrs.pop("id", None)
     text = block.get_text(strip=True)
     return str(block) if text or block.find(["img", "svg", "table"]) else ""
 
 
-def _last(name: str, stamp: str) -> Slide:
-    page = f"../../notebooks/{name}.html"
+def _last(article, name: str, page: str, stamp: str) -> Slide:
+    """Where to read on, and what the numbers were made of: the page's last sections."""
+    slide = Slide("Read on")
+    heading = next((h for h in article.find_all("h2") if h.get_text().startswith("Further reading")), None)
+    blocks = [block for kind, block in _blocks(heading.parent) if kind == "block"] if heading else []
+    slide.blocks += [(shown, False) for block in blocks if (shown := _shown(block, page))]
     words = (f'<p>The chapter, with everything that is not on slides, its exercises and their solutions: '
              f'<a href="{page}">{html.escape(name)}</a>.</p><p class="lt-stamp">{html.escape(stamp)}</p>')
-    return Slide("Read on", [(words, False)])
+    slide.blocks.append((words, False))
+    return slide
+
+
+def _byline(name: str) -> str:
+    """Title, authors and year of the work that a chapter is about."""
+    from pybtex.database import parse_file
+
+    key = WORKS.get(name.split("/")[0])
+    if key is None:
+        return ""
+    entry = parse_file(str(project_root() / "book" / "references.bib")).entries[key]
+    authors = (p.first_names + p.middle_names + p.prelast_names + p.last_names for p in entry.persons["author"])
+    people = ", ".join(" ".join(names) for names in authors)
+    said = f"{people}: {entry.fields['title']} ({entry.fields['year']})"
+    return f'<p class="lt-byline">{html.escape(re.sub(r"[{}]", "", said))}</p>'
+
+
+def _split(slide: Slide) -> list[Slide]:
+    """A slide whose tables are too long, as several."""
+    from bs4 import BeautifulSoup
+
+    parts = [Slide(slide.title, notes=slide.notes)]
+    for block, later in slide.blocks:
+        soup = BeautifulSoup(block, "html.parser") if "<table" in block else None
+        chunks = _chunks(soup.find("table")) if soup else []
+        if len(chunks) < 2:
+            parts[-1].blocks.append((block, later))
+            continue
+        for at, (first, stop) in enumerate(chunks):
+            piece = BeautifulSoup(block, "html.parser") if at == 0 else BeautifulSoup(str(soup.find("table").parent), "html.parser")
+            for i, row in enumerate(piece.find("table").find("tbody").find_all("tr")):
+                if not first <= i < stop:
+                    row.decompose()
+            if at:
+                parts.append(Slide(slide.title))
+            parts[-1].blocks.append((str(piece), later and not at))
+    for at, part in enumerate(parts):
+        part.title += f" ({at + 1} of {len(parts)})" if len(parts) > 1 else ""
+    return parts
+
+
+def _chunks(table) -> list[tuple[int, int]]:
+    """First row and the one after the last of each piece of a table, of about equal numbers of printed lines."""
+    rows = table.find("tbody").find_all("tr") if table.find("tbody") else []
+
+    def lines(row):
+        cells = row.find_all(["td", "th"])
+        return max(math.ceil(len(cell.get_text()) * len(cells) / 110) + len(cell.find_all("br")) for cell in cells)
+
+    heights = [max(1, lines(row)) for row in rows]
+    pieces = math.ceil(sum(heights) / TABLE_LINES)
+    share, found, first, height = sum(heights) / max(pieces, 1), [], 0, 0
+    for i, more in enumerate(heights):
+        height += more
+        if height >= share - 0.5 and i + 1 < len(rows):
+            found.append((first, i + 1))
+            first, height = i + 1, 0
+    return [*found, (first, len(rows))] if rows else []
 
 
 def _section(slide: Slide) -> str:
@@ -295,6 +413,32 @@ def _section(slide: Slide) -> str:
     notes = f'<aside class="notes">{"".join(slide.notes)}</aside>' if slide.notes else ""
     return f'<section>\n<h2>{html.escape(slide.title)}</h2>\n<div class="lt-slide">\n{blocks}\n</div>\n{notes}</section>'
 
+
+_LIST = """\
+<!DOCTYPE html>
+<html lang="en" data-theme="light">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Slides</title>
+<link rel="icon" href="../_static/favicon.svg">
+<style>
+body {{ font: 18px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1c2430; max-width: 46em; margin: 2em auto; padding: 0 1em; }}
+th, td {{ text-align: left; font-weight: 400; padding: .2em .8em .2em 0; vertical-align: top; }}
+a {{ color: #0b62a4; }}
+</style>
+</head>
+<body>
+<h1>Slides</h1>
+<p>Keys: arrows, <kbd>S</kbd> for the speaker's notes, <kbd>F</kbd> for full screen, <kbd>Esc</kbd> for an overview.
+Minutes are estimated from slides and notes. The live set runs in Jupyter. <a href="../index.html">The book.</a></p>
+<table><thead><tr><th scope="col">deck</th><th scope="col">slides</th><th scope="col">minutes</th><th scope="col">live</th></tr></thead>
+<tbody>
+{rows}</tbody></table>
+<p>{stamp}</p>
+</body>
+</html>
+"""
 
 _PAGE = """\
 <!DOCTYPE html>

@@ -34,6 +34,10 @@
 #
 # As printed, with the smallest class divided by the largest as the *ratio*:
 
+# %% [markdown] tags=["notes", "remove-cell"]
+# Before the numbers appear, ask for a bet: how many points does a network lose when the last class keeps two pictures?
+# Write the bets on the board. 2 min.
+
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import value
@@ -48,10 +52,10 @@ print(*(f"{r}: accuracy {baseline(r)}"
 lost = "lost in all: {:.1f} points of accuracy".format
 print(lost(100 * (baseline("Full") - baseline(0.005))))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # A quarter of the exam, lost to a lopsided course of study.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## A tail is one formula
 #
 # Draw a curve that falls by the same factor at each step, from 500 down to $500\mu$, and read it at a hundred points, one for
@@ -65,7 +69,7 @@ print(lost(100 * (baseline("Full") - baseline(0.005))))
 #
 # images of class $j$, for $j$ from 0 to 49.
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.sampling import ee443_counts
 
@@ -75,29 +79,33 @@ print(*(
     for r in (1, 0.1, 0.02, 0.005)
 ), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # {numref}`fig-ee443-01-tails` shows the four lists. The axis is logarithmic; on an ordinary one the right half of the lowest
 # curve would lie on the floor.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-tails", "caption": "Training images of each class at the four ratios, and how many there are in all. Computed from the formula, no data."}, "image": {"alt": "Four lines over fifty classes on a logarithmic axis: the full data stay at 500; the three tails fall in straight lines to 51, 10 and 2 images."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-01-tails", "caption": "Training images of each class at the four ratios, and how many there are in all. Computed from the formula, no data."}, "image": {"alt": "Four lines over fifty classes on a logarithmic axis: the full data stay at 500; the three tails fall in straight lines to 51, 10 and 2 images."}}
 from lt_lib import lab
 
 lab.figure("long-tails")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask for one hand each: who has worked with data whose rarest class had fewer than ten examples? Then ask what that class
+# was, and what became of it in the results. 2 min.
+
+# %% [markdown] tags=["slide", "live"]
 # The report gives neither formula nor labels, only that fifty classes were cut to a long tail. From that one would rather
 # write down the fifty-class curve, with $j/49$ in the exponent:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.sampling import longtail_counts
 
 print([sum(longtail_counts(500, 50, r)) for r in (0.1, 0.02, 0.005)])
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # Some fifty images fewer at each ratio. Whether anyone would notice is settled [below](#which-tail).
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## A network that hardly learns
 #
 # The classifier is an ImageNet network $\phi$ without its last layer, and one new layer on top:
@@ -111,7 +119,7 @@ print([sum(longtail_counts(500, 50, r)) for r in (0.1, 0.02, 0.005)])
 # released code is not: the backbone stands in evaluation mode under `no_grad`, and only $W$ and $b$ move. For EfficientNet-B0
 # {cite}`tan2019efficientnet` that leaves
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.models import create
 
@@ -119,7 +127,7 @@ print("{:,} weights to learn".format(
     50 * create("efficientnet_b0", 0).num_features + 50
 ))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # out of five million. It makes the experiments cheap: an image's features $\phi(x)$ are computed once and kept, and every
 # head trained on them afterwards takes seconds.
 
@@ -138,29 +146,33 @@ seeds = None  # None: as many as the profile asks for
 budget = None  # minutes; None: no limit
 store = None  # folder of records; None: the usual one
 
-# %%
+# %% tags=["live"]
 options = lab.check_parameters(globals())
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # What two images in the last class mean is best seen:
 
-# %% mystnb={"figure": {"name": "fig-ee443-01-images", "caption": "Training images of five classes at ratio 0.005, head to tail, at most eight of each. The last row is the whole class."}, "image": {"alt": "Five rows of small images; the upper four rows are full, the last one holds two images and then stays empty."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-01-images", "caption": "Training images of five classes at ratio 0.005, head to tail, at most eight of each. The last row is the whole class."}, "image": {"alt": "Five rows of small images; the upper four rows are full, the last one holds two images and then stays empty."}}
 from lt_lib.data import load
 
 images = load(lab.load("ee443-fig2").data[data])
 lab.figure("subset-images", images)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # And who is rare? Equation {eq}`ee443-tail` goes by label, and CIFAR's labels go by the alphabet:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.data import describe
 
 names = describe("cifar100_even50").classes
 print("head:", *names[:3], "\ntail:", *names[-3:])
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Let the room name two classes that are hard though not rare. The control for this comes later: the curve of the full data.
+# 1 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # *Apple* keeps 500 pictures, *woman* two. A class can be missed because it is rare or because it is hard; the two must be
 # told apart.
 
@@ -181,14 +193,14 @@ for r in sweep[:1]:
 # %% tags=["fragment-slide"]
 lab.compare(sweep)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # A line holds what is printed, the strongest run on file, and the run behind this page. Where they cannot fairly be compared,
 # the last column says so.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-sweep", "caption": "The report's Fig 1, redrawn: test accuracy of a linear head on seven frozen backbones, full data. Under each printed name stands, in brackets, what was really used. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Dot plot with one line for each of seven backbones, from efficientnet_b2 at the top to resnet34d; diamonds mark the published accuracy, circles this run, squares committed evidence."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-01-sweep", "caption": "The report's Fig 1, redrawn: test accuracy of a linear head on seven frozen backbones, full data. Under each printed name stands, in brackets, what was really used. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Dot plot with one line for each of seven backbones, from efficientnet_b2 at the top to resnet34d; diamonds mark the published accuracy, circles this run, squares committed evidence."}}
 lab.figure("ee443-fig1", sweep)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Mind the brackets in {numref}`fig-ee443-01-sweep`. At `laptop` all seven lines are *one* network at seven image sizes: a
 # sweep over resolution in the place of a sweep over architectures. On real data it is a MobileNetV2
 # {cite}`sandler2018mobilenetv2`; on digits a tiny EfficientNet that learned from other numbers, at 32 pixels, and is at a
@@ -196,7 +208,7 @@ lab.figure("ee443-fig1", sweep)
 #
 # In print EfficientNet-B2 leads, and the report goes on with B0, somewhat behind, for its size. Sizes can be counted.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "slide"]
 # nbval-check-output
 from lt_lib.lab.audit import parameter_count
 
@@ -206,7 +218,7 @@ print(*(
     for name, text in zip(sizes["model"], sizes["text"])
 ), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # (Counted with the usual 1000-class head.) B0 is indeed the lightest. But DenseNet is printed at two and a half times its
 # size and the ResNets too light, which will matter when [stacks are weighed](05-stacking-and-results) against them.
 
@@ -223,6 +235,10 @@ lab.compare(baselines)
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-baselines", "caption": "The report's Fig 2 as a picture: test accuracy on the full data and on the three tails. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Test accuracy over four data sets; the published diamonds step down from 0.79 for the full data to 0.54 at ratio 0.005, with this run and the committed evidence beside them."}}
 lab.figure("ee443-fig2", baselines)
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Read the badge aloud once, and say that every number of the deck carries one. What is a stand-in can show that the
+# machinery works and which way an effect points; it does not judge print. 1 min.
 
 # %% [markdown] tags=["slide"]
 # ### Who pays
@@ -243,11 +259,14 @@ full, tail = rows(baselines, "full"), rows(baselines, "ratio-0.005")
 runs = {"full data": full, "ratio 0.005": tail}
 lab.figure("recall-by-class", runs)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Cover the legend and ask which curve is which. Then ask what an average over fifty classes would have told. 2 min.
+
+# %% [markdown] tags=["slide"]
 # The usual summary is the recall of classes with more than 100, with 20 to 100, and with fewer than 20 training images. From
 # the strongest records there are:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.figures import strongest
 
 best = strongest(tail)
@@ -279,7 +298,7 @@ tuned = lab.run("ee443-finetuned", **options)
 # %% tags=["fragment-slide"]
 lab.compare(variants + tuned)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # (which-tail)=
 # ### Which tail
 #
@@ -294,10 +313,14 @@ for ratio in (0.1, 0.02, 0.005):
     )
 lab.figure("differences", curves)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # An interval that crosses zero in {numref}`fig-ee443-01-profile` means that these seeds cannot tell the two apart. With forty
 # to seventy images fewer the 50-class list should do a little worse, if anything. (And of three sound intervals at 95 %, one
 # misses by chance alone once in seven times.) The book goes on with the even labels, as released.
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# A place for intervals: three sound ones at 95 % miss once in seven times. Who reports three rows and finds one effect has
+# found what chance would give. 2 min.
 
 # %% [markdown] tags=["slide"]
 # ### Frozen or fine-tuned
@@ -305,13 +328,13 @@ lab.figure("differences", curves)
 # Here there is more to lose. A frozen $\phi$ knows ImageNet and will not hear of anything else; a fine-tuned one can adapt,
 # or, with two pictures of a class, learn those two by heart. The settings, from the records:
 
-# %%
+# %% tags=["fragment-slide"]
 for records in (variants, tuned):
     for r in records[:1]:
         run, size = r.spec.optimizer, r.spec.backbones[0].resolution
         print(f"{r.key}: {size} px, {run.epochs} epochs, lr {run.lr}")
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-01-finetuned", "caption": "Accuracy of the fine-tuned network minus that of the linear head on the frozen one, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-01-finetuned", "caption": "Accuracy of the fine-tuned network minus that of the linear head on the frozen one, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 learning = {}
 for ratio in (0.1, 0.02, 0.005):
     learning[f"ratio {ratio}"] = (
@@ -320,7 +343,7 @@ for ratio in (0.1, 0.02, 0.005):
     )
 lab.figure("differences", learning)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # At `laptop` + `real` the comparison is lame: two cores allow the fine-tuned network small images, few epochs and two seeds,
 # while the frozen one sees large images. Read {numref}`fig-ee443-01-finetuned` there as what *this* much fine-tuning does,
 # not as what fine-tuning can do. And where two seeds make the interval, its width is mostly ignorance: Student's $t$ asks for

@@ -33,6 +33,10 @@
 #
 # {cite:t}`wong_ee443` reports a gain at every ratio:
 
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask: a copy shows nothing new, so why could copying help? Take answers, do not judge them. The one to wait for is that the
+# head meets every class equally often. 2 min.
+
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import printed, value
@@ -55,7 +59,7 @@ def line(ratio):
 print("ratio  before  after   images",
       *map(line, (0.1, 0.02, 0.005)), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # The last column counts test images, of 5000. The standard error behind the ± is ours; by its measure the first gain cannot
 # be told from luck, the other two can. And one slip of the pen:
 
@@ -68,7 +72,7 @@ print("of the three above: {:.4f}".format(sum(
     new - old for old, new in map(accuracies, (0.1, 0.02, 0.005))
 ) / 3))
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## One rate a class
 #
 # Let class $j$ have $n_j$ images and let $T$ be the height all piles should have. Each image of the class should then appear
@@ -89,29 +93,32 @@ print("of the three above: {:.4f}".format(sum(
 # is the number of its appearances. One line serves both ends of the tail: where $r_j < 1$ it keeps an image with probability
 # $r_j$, above it makes copies. The mean of $m$ is $r_j$, so on average every class ends at $n_j r_j = T$.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 from lt_lib.sampling import balance_rates
 
 balance_rates([500, 100, 10], target=300).tolist()
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # The first of these is the report's own example. But its formula is written with `//`, and whoever types that in gets the
 # second of these two:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 print(300 / 500, 300 // 500)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# The slip is one character. Let the room say what `300 // 500` is to the largest class before the exercise does. 1 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # Rate zero: the *largest* class vanishes first. What is left then is [an exercise](ex-ee443-02-floor).
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## See it small
 #
 # Eight images of one class, three of another, target four. What comes back are positions in the list:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 import torch
 
@@ -121,18 +128,18 @@ artificial_balance(
     torch.tensor([0] * 8 + [1] * 3), target=4, seed=9
 ).tolist()
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # For each of the positions 0 to 7 a coin was tossed. Positions 8 to 10 all stay, and one stands there twice, the second time
 # for an augmented copy. The report gives the method up because balanced data fill the memory; a list of positions does not.
 #
 # {numref}`fig-ee443-02-histograms` does it to fifty classes at ratio 0.02.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-02-histograms", "caption": "The report's Fig 3, redrawn: ratio 0.02 and three targets (dashed). Left, classes above the target are cut and classes below it filled. Right, images and copies after one draw. Computed, no data."}, "image": {"alt": "Six histograms over fifty classes in three rows, for targets 200, 300 and 400. On the left a falling tail with a dashed line across; on the right all bars end near the line, and most of their area on the right half is copies."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-ee443-02-histograms", "caption": "The report's Fig 3, redrawn: ratio 0.02 and three targets (dashed). Left, classes above the target are cut and classes below it filled. Right, images and copies after one draw. Computed, no data."}, "image": {"alt": "Six histograms over fifty classes in three rows, for targets 200, 300 and 400. On the left a falling tail with a dashed line across; on the right all bars end near the line, and most of their area on the right half is copies."}}
 from lt_lib import lab
 
 lab.figure("ee443-fig3")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # On the right the tops are ragged where classes are cut, since coins were tossed. And no target is free: a low one throws
 # away more, a high one copies more.
 
@@ -149,19 +156,22 @@ seeds = None  # None: as many as the profile asks for
 budget = None  # minutes; None: no limit
 store = None  # folder of records; None: the usual one
 
-# %%
+# %% tags=["live"]
 options = lab.check_parameters(globals())
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # The photocopier itself: a shift, zoom and turn, a tint, a change of brightness and contrast, each with probability one half.
 
-# %% mystnb={"figure": {"name": "fig-ee443-02-copies", "caption": "Three images of a rare class, each followed by seven of its augmented copies."}, "image": {"alt": "Three rows of eight small images; within a row all show the same picture, slightly turned, shifted, tinted, brightened or darkened."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-02-copies", "caption": "Three images of a rare class, each followed by seven of its augmented copies."}, "image": {"alt": "Three rows of eight small images; within a row all show the same picture, slightly turned, shifted, tinted, brightened or darkened."}}
 from lt_lib.data import load
 
 images = load(lab.load("ee443-fig3").data[data])
 lab.figure("copies", images, label=48)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Tell them to remember this row of pictures. It comes back as a trap. 1 min.
+
+# %% [markdown] tags=["fragment-slide", "live"]
 # Nobody would take a row of {numref}`fig-ee443-02-copies` for eight pictures. Remember the row; it comes back as a trap.
 
 # %% [markdown] tags=["slide"]
@@ -184,7 +194,7 @@ def rows(records, key, variant="as-released"):
             if (r.key, r.variant) == (key, variant)]
 
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 gains = {
     f"ratio {r}": (rows(claim, f"balancing-{r}"),
                    rows(claim, f"baseline-{r}"))
@@ -192,7 +202,7 @@ gains = {
 }
 lab.figure("differences", gains)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Intervals to the right of the line are gains these seeds agree on. Where a gain can come from is no secret: a head that
 # meets every class equally often stops betting on the frequent ones. It knows little more about a corncrake than before, but
 # it dares to say the word.
@@ -204,10 +214,10 @@ lab.figure("differences", gains)
 # %%
 targets = lab.run("ee443-fig3", **options)
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(targets)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Each target stands there twice, which brings back the row of copies.
 
 # %% [markdown] tags=["slide"]
@@ -223,10 +233,14 @@ lab.compare(targets)
 # %%
 control = lab.run("ee443-fig2", rows="full", **options)
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-02-leak", "caption": "Accuracy of the last epoch on the held-out images (triangles) and on the test images (circles): the full data, then three targets, split after balancing (as released) and before (ours). Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Seven lines, one for the full data and two for each target, each with a triangle for validation accuracy and a circle for test accuracy, joined by a grey bar."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-02-leak", "caption": "Accuracy of the last epoch on the held-out images (triangles) and on the test images (circles): the full data, then three targets, split after balancing (as released) and before (ours). Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Seven lines, one for the full data and two for each target, each with a triangle for validation accuracy and a circle for test accuracy, joined by a grey bar."}}
 lab.figure("validation-gap", control + targets)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Stop here longest. Ask who has split after augmenting, or knows a paper that did; with slices of one patient it is the
+# same mistake under another name. 4 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # The grey bars of {numref}`fig-ee443-02-leak` need care. The uppermost is what separates training from test pictures anyway
 # (on digits, other hands wrote the test). *As released*, both sides are balanced, and what the bar exceeds the uppermost by
 # is copies, recognised again. *Ours* leaks nothing, yet its bar can be long as well: its held-out fifth is lopsided like the
@@ -237,7 +251,7 @@ lab.figure("validation-gap", control + targets)
 # since copies of nearly every picture reach its training part, while *ours* gives up a fifth of the pictures. What suffers is
 # every choice made by a triangle, such as that of the epoch. (From the strongest records there are.)
 
-# %%
+# %% tags=["slide"]
 from lt_lib.lab.figures import strongest
 
 lab.selections(strongest(targets))

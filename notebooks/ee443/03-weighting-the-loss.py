@@ -33,6 +33,9 @@
 #
 # Weights help, all of them alike. In numbers, where the report prints some:
 
+# %% [markdown] tags=["notes", "remove-cell"]
+# Let the room predict which of the three recipes will win, and by how much. Keep the tally. 2 min.
+
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
 from lt_lib.lab.published import value
@@ -51,11 +54,11 @@ def line(ratio):
 print("ratio  before  after   images",
       *map(line, (0.1, 0.02, 0.005)), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # The last column counts test images, of 5000, with our standard error. On the hardest tail the weighted network stands
 # *below* the baseline, though not by enough to call it worse. "Helps" fits two lines of three.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## A mean with weights
 #
 # Let $\ell_i$ be the cross-entropy of image $i$ and $y_i$ its class. Every class gets a weight $w_j$, and the loss is
@@ -67,7 +70,7 @@ print("ratio  before  after   images",
 #
 # It is a mean: double all weights, and nothing happens. Only their proportions count. Weight two is the same as two copies:
 
-# %%
+# %% tags=["fragment-slide", "live"]
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -81,11 +84,14 @@ def both_ways():
     return weighted, cross_entropy(logits[twice], labels[twice])
 
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 print("weighted {:.4f}, copied {:.4f}".format(*both_ways()))
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes", "remove-cell"]
+# The equality is the whole idea. Ask where it stops: with shuffled batches, and with copies that are augmented. 1 min.
+
+# %% [markdown] tags=["slide", "live"]
 # ## Three recipes
 #
 # ```{math}
@@ -110,7 +116,7 @@ print("weighted {:.4f}, copied {:.4f}".format(*both_ways()))
 # The sum cannot exceed $1/(1 - \beta)$, however many pictures arrive. With $\beta = 0$ every class is worth one picture; as
 # $\beta$ goes to 1, ENS becomes INS.
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 from lt_lib.losses import effective_number
 
@@ -120,16 +126,16 @@ print("images     2    50   500", *(
     ) for beta in (0.99, 0.999)
 ), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # The report does not state its $\beta$. Its code has 0.999, and there 500 pictures still count as nearly 400. No class of
 # this data is large enough to saturate.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## See it small
 #
 # So how different are the recipes? The weight of the last class over that of the first, at ratio 0.005:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.losses import class_weights
 from lt_lib.sampling import ee443_counts
@@ -144,20 +150,24 @@ print(f"INS {steepness('ins'):.1f}, ISNS {steepness('isns'):.1f}")
 print(f"ENS 0.999: {steepness('ens'):.1f}")
 print(f"ENS 0.99: {steepness('ens', 0.99):.1f}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # Better than weights, look at what they do: the share that each class has in the loss of a whole training list, $n_j w_j$
 # over the sum.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-shares", "caption": "Share of each class in the loss at ratio 0.005, under five weightings. Two per cent each would be equal shares. Computed, no data."}, "image": {"alt": "Five curves over fifty classes. Without weights the share falls from ten per cent to nearly none; INS is flat at two per cent and ENS with beta 0.999 almost covers it; ISNS and ENS with beta 0.99 lie in between."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-03-shares", "caption": "Share of each class in the loss at ratio 0.005, under five weightings. Two per cent each would be equal shares. Computed, no data."}, "image": {"alt": "Five curves over fifty classes. Without weights the share falls from ten per cent to nearly none; INS is flat at two per cent and ENS with beta 0.999 almost covers it; ISNS and ENS with beta 0.99 lie in between."}}
 from lt_lib import lab
 
 lab.figure("weight-shares")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # In {numref}`fig-ee443-03-shares` INS and ENS as released are nearly one curve. That two of three recipes give the same
 # result is no finding about long tails. It is the choice of $\beta$, with at most 500 images of a class. ISNS is another
 # matter: it leaves the first class almost three times its fair share. So predict, before anything is trained: INS will tie
 # with ENS, or nearly, and if a recipe stands apart it will be ISNS.
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# The prediction is made before training. Ask someone to say it in their own words, and what result would prove it wrong. 2
+# min.
 
 # %% [markdown]
 # ## Choose what to run
@@ -172,7 +182,7 @@ seeds = None  # None: as many as the profile asks for
 budget = None  # minutes; None: no limit
 store = None  # folder of records; None: the usual one
 
-# %%
+# %% tags=["live"]
 options = lab.check_parameters(globals())
 
 # %% [markdown] tags=["slide"]
@@ -195,7 +205,7 @@ def rows(records, key):
     return [r for r in records if r.key == key]
 
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-gain", "caption": "Accuracy with ENS weights minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-03-gain", "caption": "Accuracy with ENS weights minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 gains = {
     f"ratio {r}": (rows(claim, f"weighted-{r}"),
                    rows(claim, f"baseline-{r}"))
@@ -215,16 +225,19 @@ recipes = lab.run("ee443-fig4", **options)
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-curves", "caption": "The report's Fig 4, redrawn: training loss at ratio 0.02 under five weightings, mean over seeds with the range as a band. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Falling curves of training loss over training steps, one for each weighting; those of INS and ENS with beta 0.999 run together."}}
 lab.figure("ee443-fig4", recipes)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Beware of reading {numref}`fig-ee443-03-curves` from top to bottom. Each curve is a mean under its own weights, so each has
 # its own yardstick; a lower one is not a better network. That INS and ENS run together says no more than
 # {numref}`fig-ee443-03-shares` did; and once a head knows its training images by heart, all five run together. Only test
 # accuracy, the same for all, can answer:
 
-# %%
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask which curve is the best network. The right answer is that this figure cannot say. 1 min.
+
+# %% tags=["slide"]
 lab.compare(recipes)
 
-# %% mystnb={"figure": {"name": "fig-ee443-03-recipes", "caption": "Accuracy under INS and under ISNS, each minus accuracy under ENS with beta 0.999, paired over seeds, with 95 % intervals."}, "image": {"alt": "Six horizontal intervals, INS and ISNS at each of three ratios, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-03-recipes", "caption": "Accuracy under INS and under ISNS, each minus accuracy under ENS with beta 0.999, paired over seeds, with 95 % intervals."}, "image": {"alt": "Six horizontal intervals, INS and ISNS at each of three ratios, beside a vertical line at zero."}}
 against = {
     f"{scheme.upper()}, ratio {r}": (rows(recipes, f"{scheme}-{r}"),
                                      rows(recipes, f"ens-{r}"))
@@ -232,11 +245,11 @@ against = {
 }
 lab.figure("differences", against)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Claim EE1 of the audit puts "hardly matters" to a test: at each ratio every two of the three recipes should differ by less
 # than two standard errors of one test accuracy. First on the records on file, then on this run:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.claims import claims_table
 from lt_lib.lab.report import Table
 
@@ -247,10 +260,10 @@ def first_claim(table):
 
 first_claim(claims_table("laptop", "real"))
 
-# %%
+# %% tags=["fragment-slide"]
 first_claim(claims_table(profile, data, recipes))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Mind what such a test can show. Its yardstick is what *one* run on 5000 test images could see, and the report had one run.
 # The intervals of {numref}`fig-ee443-03-recipes`, paired over seeds, see finer.
 
@@ -267,10 +280,13 @@ lab.figure("recall-by-class", {
     "ISNS": rows(recipes, "isns-0.005"),
 })
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask who pays. If nobody asks whether the exchange is worth it, do: in a screening clinic, which errors are dear? 3 min.
+
+# %% [markdown] tags=["slide"]
 # By groups, from the strongest records there are:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.figures import strongest
 
 best = strongest(recipes)

@@ -28,7 +28,7 @@
 # A bag drawn from a long tail, however, is a long tail again. At ratio 0.005 the last class owns two images, and some bags
 # catch neither.
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.sampling import ee443_counts
 
@@ -60,11 +60,14 @@ def line(ratio):
 
 print(*(line(ratio) for ratio in (0.1, 0.02, 0.005)), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask against which column a bag with weighted loss must be compared. Most will say the baseline, as the report does. 2 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # More than the baseline, each time. But the learners use the weighted loss (the *WL* of the column), and next to the weighted
 # loss alone they lose two times in three. This chapter compares with both.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## Deal what is plenty, copy what is rare
 #
 # Rank the classes by size and cut the ranking in two. The small classes, the *minority*, go whole into every bag. The images of
@@ -81,7 +84,7 @@ print(*(line(ratio) for ratio in (0.1, 0.02, 0.005)), sep="\n")
 #
 # Thirteen images will do to see it: six of class 0, four of class 1, two of class 2, one of class 3, threshold 2.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 import torch
 
@@ -95,14 +98,14 @@ def show(labels, threshold):
 
 show(torch.tensor(6 * [0] + 4 * [1] + 2 * [2] + [3]), threshold=2)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # Three bags, each with the whole minority `2 2 3`. The majority was shuffled as one pack, so a bag's share of a class is
 # luck: the last one got no `1` at all. With hundreds of cards the luck evens out.
 #
 # The report's example has a largest class of 500 and a threshold of 120, which makes four learners. The released code takes
 # a threshold for each ratio:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib import lab
 
@@ -113,16 +116,19 @@ print(*(
     for row in lab.load("ee443-results").rows if "bags" in row.set
 ), sep="\n")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Deal thirteen cards by hand if there is a deck in the room: whole minority to each, the rest in turn. 3 min.
+
+# %% [markdown] tags=["slide", "live"]
 # ## Where to cut
 #
 # On this the report has three opinions. Its text cuts at the *median* count. Its code cuts at the class whose count is
 # *nearest the threshold*. And its Fig 5 shows neither.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-bags", "caption": "The report's Fig 5, redrawn and extended, ratio 0.02, threshold 120: the long tail, and the first of four bags for each way to cut it. The report shows the two upper panels. Computed, no data."}, "image": {"alt": "Four histograms over fifty classes. The long tail falls from 500 to 10. The bag as drawn jumps from about 60 up to 245 at class 9; the bag cut nearest the threshold jumps from about 30 to 120 at class 18; the bag cut at the median jumps from 15 to 69 at class 25."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-04-bags", "caption": "The report's Fig 5, redrawn and extended, ratio 0.02, threshold 120: the long tail, and the first of four bags for each way to cut it. The report shows the two upper panels. Computed, no data."}, "image": {"alt": "Four histograms over fifty classes. The long tail falls from 500 to 10. The bag as drawn jumps from about 60 up to 245 at class 9; the bag cut nearest the threshold jumps from about 30 to 120 at class 18; the bag cut at the median jumps from 15 to 69 at class 25."}}
 lab.figure("ee443-fig5")
 
-# %%
+# %% tags=["live"]
 def tail_labels(ratio):
     counts = torch.tensor(ee443_counts(ratio))
     return torch.arange(len(counts)).repeat_interleave(counts)
@@ -132,7 +138,7 @@ def per_class(bag, ratio=0.02):
     return tail_labels(ratio)[bag].bincount(minlength=50)
 
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 def describe_bags(split, threshold=120, ratio=0.02):
     counts = torch.tensor(ee443_counts(ratio))
@@ -144,14 +150,18 @@ def describe_bags(split, threshold=120, ratio=0.02):
 
 print(*map(describe_bags, (9, "nearest", "median")), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # The red line of the printed figure stands at 120, and class 18 is the one with 120 images. The drawing cuts at class 9, with
 # twice as many. It comes from the author's notebook, not from the training code, and looks like an index gone astray;
 # `split=9` draws it here. Whoever takes the picture for the method builds bags half as large again.
 #
 # {numref}`fig-ee443-04-bags` shows a second thing, whichever cut one takes. Look left and right of it:
 
-# %% tags=["keep_output"]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Three opinions of one paper on one number. Ask which of text, code and figure they would re-run, and why all three are. 2
+# min.
+
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 def around_the_cut(split=18, threshold=120, ratio=0.02):
     counts = ee443_counts(ratio)
@@ -163,15 +173,15 @@ def around_the_cut(split=18, threshold=120, ratio=0.02):
 
 around_the_cut()
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # Ten images too many, and class 17 falls from everything to a quarter. The bag is a valley: the classes just before the cut
 # have become rare ones. The report grants that the bags are not perfectly balanced and leaves the rest to the class weights. That
 # is sound if they come from the *bag's* counts; ours do.
 
-# %% mystnb={"figure": {"name": "fig-ee443-04-overlay", "caption": "The report's Fig 6, redrawn: who holds what, ratio 0.02, threshold 120, cut nearest the threshold. Shades: dealt to one bag each. Hatched: copied to all four. Computed, no data."}, "image": {"alt": "A falling histogram over fifty classes; up to class 17 each bar is stacked from four shades of about equal height, from class 18 on it is one hatched colour."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-ee443-04-overlay", "caption": "The report's Fig 6, redrawn: who holds what, ratio 0.02, threshold 120, cut nearest the threshold. Shades: dealt to one bag each. Hatched: copied to all four. Computed, no data."}, "image": {"alt": "A falling histogram over fifty classes; up to class 17 each bar is stacked from four shades of about equal height, from class 18 on it is one hatched colour."}}
 lab.figure("ee443-fig6")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # In {numref}`fig-ee443-04-overlay` a learner knows one shade of the head and the whole hatched tail. On the tail all four train on
 # the very same images, and all four stand on the same frozen features. A vote lives on disagreement. Will there be any?
 
@@ -215,7 +225,7 @@ lab.figure("differences", {
     "class 9": (rows(cuts, "class-9"), rows(cuts, "nearest")),
 })
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # An earlier cut copies more and deals less: larger bags, longer training, learners more alike. Should class 9 lead in
 # {numref}`fig-ee443-04-cuts`, its learners also saw half as many images again.
 
@@ -233,21 +243,25 @@ results = lab.run("ee443-results", rows=wanted, **options)
 # %% tags=["fragment-slide"]
 lab.compare(results)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # *As-printed* is the cut at the median, *as-released* the one nearest the threshold; at ratio 0.1 the two all but coincide:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 for split in ("nearest", "median"):
     print("ratio 0.1,", describe_bags(split, 150, 0.1))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # First question: is the vote better than those who vote? The author's slides give the accuracy of the average learner.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-members", "caption": "Learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it this run's ticks, one for each learner, joined to the mark of their vote."}}
 lab.figure("members", results, "bagging", "Bagging / WL")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Jurors who saw the same tail and share all features but one layer: ask for a guess of what the vote gains, in points,
+# before the fragment comes. 2 min.
+
+# %% [markdown] tags=["slide"]
 # In numbers, for this run and for the records on file:
 
 # %%
@@ -264,7 +278,7 @@ def both(key):
             if records}
 
 
-# %%
+# %% tags=["fragment-slide"]
 def average_learner(record):
     alone = record.metric("member_accuracy")
     return sum(alone) / len(alone)
@@ -275,10 +289,10 @@ for r in ratios:
         adds = [b.metric() - average_learner(b) for b in found]
         print(f"ratio {r}, {name}: vote adds {lab.estimate(adds)}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # And the same from print:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 for r in ratios:
     mean = value(work="ee443-slides", method="Bagging / WL", class_=r)
@@ -286,14 +300,14 @@ for r in ratios:
                  method="Bagging / WL")
     print(f"ratio {r}: {vote:.4f} - {mean:.2f} = {vote - mean:+.3f}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # These jurors are close relatives; nothing but a linear layer tells them apart. Yet on file, with real images, their vote gains as
 # much as the slides say. Disagreement does not need much room.
 #
 # But is it a feat to beat learners that were starved first? Compare the average learner with a single model that saw all images,
 # under the same weights:
 
-# %%
+# %% tags=["fragment-slide"]
 for r in ratios:
     single = both(f"weighted-{r}")
     for name, found in both(f"bagging-{r}").items():
@@ -303,11 +317,11 @@ for r in ratios:
         if gaps:
             print(f"ratio {r}, {name}: {lab.estimate(gaps)}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # On file the starved learner is about as good as the well-fed one: what it lacks at the head it makes up by balance. So the
 # gain of the vote is a real one, and the bags should beat the weights. Do they?
 
-# %% mystnb={"figure": {"name": "fig-ee443-04-gains", "caption": "Accuracy of bagging with weighted loss minus that of the baseline (WL: of the weighted loss alone), paired over seeds, with 95 % intervals."}, "image": {"alt": "Six horizontal intervals, for each ratio one against the baseline and one against the weighted loss, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-04-gains", "caption": "Accuracy of bagging with weighted loss minus that of the baseline (WL: of the weighted loss alone), paired over seeds, with 95 % intervals."}, "image": {"alt": "Six horizontal intervals, for each ratio one against the baseline and one against the weighted loss, beside a vertical line at zero."}}
 pairs = {}
 for r in ratios:
     bagged = rows(results, f"bagging-{r}")
@@ -316,12 +330,12 @@ for r in ratios:
         pairs[f"{r}, over {name}"] = bagged, alone
 lab.figure("differences", pairs)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Where a *WL* line of {numref}`fig-ee443-04-gains` crosses zero, the bags gave nothing on top of the weights. On file, with one
 # MobileNetV2, all three stand clear of it, though in print two of three lie on the other side. One network is not the other, and
 # one printed run is one run; `paper` + `real` will tell. What the bags cost:
 
-# %%
+# %% tags=["fragment-slide"]
 for r in ratios:
     for ours, one in zip(rows(results, f"bagging-{r}")[:1],
                          rows(results, f"weighted-{r}")[:1]):
@@ -335,6 +349,10 @@ for r in ratios:
 
 # %% tags=["fragment-slide"]
 lab.selections(results)
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# The column on the right is what a test set pays to whoever looks at it. Ask what it would pay with a hundred epochs
+# instead of ten. 1 min.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why

@@ -29,10 +29,10 @@
 # The learners of the last chapter were three noses. This chapter takes watchmen of different build: EfficientNet B0, B1 and B2
 # {cite}`tan2019efficientnet`, each trained on all images, and their probabilities averaged.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## The claim
 
-# %% tags=["keep_output", "hide-input", "fragment-slide"]
+# %% tags=["keep_output", "hide-input", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib import lab
 from lt_lib.lab.published import printed, value
@@ -48,11 +48,14 @@ print(f"in the abstract: {said('average_improvement_pct')} %, under "
       f"{said('ensemble_params_M_upper')} million parameters,")
 print(f"{said('params_ratio_vs_resnet')} of a common ResNet's")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Two claims: the best, and the lightest. Ask which of them can be checked in this room within a minute. 1 min.
+
+# %% [markdown] tags=["fragment-slide", "live"]
 # (The abstract's words are "25 million hyperparameters" and "half".) The best and the lightest. The first takes training to
 # check, the second only a scale.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## A vote by another name
 #
 # Stacking, as {cite:t}`wolpert1992stacked` defined it, trains a second model on the answers of the first ones. Here there is no
@@ -68,7 +71,7 @@ print(f"{said('params_ratio_vs_resnet')} of a common ResNet's")
 #
 # Soft, because a vote counts as much as it is firm. Two lukewarm jurors and a certain one:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 import torch
 
@@ -85,13 +88,13 @@ def one_image():
 
 one_image()
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # By ballots class 0 wins, two to one. By equation {eq}`ee443-vote` it is class 1.
 #
 # Fig 7 prints the report's module: a list of models, a loop, a sum. Ours is `SoftVote`; its members are registered, so that
 # moving or saving the ensemble takes them along:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from torch import nn
 
@@ -106,7 +109,7 @@ def toy_ensemble(members=3, inputs=8, classes=5):
 print(toy_ensemble()(torch.zeros(2, 8)).shape)
 print(f"{len(list(toy_ensemble().parameters()))} weight tensors")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## Three shadows
 #
 # Why should averaging help? Let three classes be three clouds on a plane, and let each learner see only their shadow: positions
@@ -114,7 +117,7 @@ print(f"{len(list(toy_ensemble().parameters()))} weight tensors")
 # clouds fall almost onto each other.
 
 
-# %%
+# %% tags=["live"]
 def around(degrees):
     angle = torch.deg2rad(torch.tensor(degrees))
     return torch.stack([angle.cos(), angle.sin()], -1)
@@ -131,7 +134,7 @@ def clouds(per_class=100, seed=0):
     return centres()[labels] + noise, labels
 
 
-# %%
+# %% tags=["live"]
 class Shadow(nn.Module):
     """Knows where the classes fall on one line, sees no other."""
 
@@ -144,7 +147,7 @@ class Shadow(nn.Module):
         return -((off / 0.4) ** 2) / 2
 
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-shadows", "caption": "Three learners that each see the plane from one side, and their soft vote: which class they name where, and how many of the 300 points they get right. Computed, no data."}, "image": {"alt": "Four panels with the same three clouds of points. Each learner divides the plane into three parallel stripes and mixes up two clouds; the vote divides it into three wedges, one for each cloud."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-05-shadows", "caption": "Three learners that each see the plane from one side, and their soft vote: which class they name where, and how many of the 300 points they get right. Computed, no data."}, "image": {"alt": "Four panels with the same three clouds of points. Each learner divides the plane into three parallel stripes and mixes up two clouds; the vote divides it into three wedges, one for each cloud."}}
 def watchmen(*degrees):
     alone = {f"seen from {d}°": Shadow(float(d)) for d in degrees}
     return {**alone, "soft vote": SoftVote(list(alone.values()))}
@@ -152,7 +155,10 @@ def watchmen(*degrees):
 
 lab.figure("decision-regions", watchmen(98, 218, 338), *clouds())
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask what happens if all three look from nearly the same side, then change the three angles in the live set. 3 min.
+
+# %% [markdown] tags=["fragment-slide", "live"]
 # Stripes alone, wedges together. A learner that cannot tell two classes apart says so, half and half, and thereby leaves the
 # decision to those who can. No fourth model had to learn whom to trust. But it works only as far as the learners are in doubt
 # about *different* pairs: try `watchmen(98, 99, 100)`.
@@ -185,7 +191,10 @@ results = lab.run("ee443-results", **options)
 # %% tags=["fragment-slide"]
 lab.compare(results)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Do not read the table. Ask each row of seats to find one surprising line, and to read its badge first. 3 min.
+
+# %% [markdown] tags=["slide"]
 # {numref}`fig-ee443-05-results` is easier on the eye. Read it twice: down a panel, to see which method leads; across colours, to
 # see whether the order survives where the numbers do not.
 
@@ -203,10 +212,10 @@ from lt_lib.lab.claims import average_row, claims_table
 
 average_row(results)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Two of the five do not follow; both are printed too low. And the "8 %":
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 ratios = (0.1, 0.02, 0.005)
 
@@ -222,7 +231,10 @@ points = sum(b - a for a, b in zip(base, best)) / 3
 share = sum(b / a - 1 for a, b in zip(base, best)) / 3
 print(f"{100 * points:.2f} points, or {100 * share:.2f} per cent")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Two averages of five do not follow from the table. Ask for harmless explanations before anyone says carelessness. 2 min.
+
+# %% [markdown] tags=["fragment-slide", "live"]
 # Eight *points*. The report undersells itself.
 
 # %% [markdown] tags=["slide"]
@@ -233,7 +245,7 @@ print(f"{100 * points:.2f} points, or {100 * share:.2f} per cent")
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-members", "caption": "Stacking with weighted loss: learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it three ticks of this run joined to the mark of their vote."}}
 lab.figure("members", results, "stacking-weighted", "Stacking / WL")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # In numbers, for this run and for the records on file:
 
 # %%
@@ -252,7 +264,7 @@ mine = {r.key: rows(r.key) for r in results}
 sources = {"this run": mine, "on file": filed}
 
 
-# %%
+# %% tags=["fragment-slide"]
 def average(values):
     return sum(values) / len(values)
 
@@ -269,7 +281,7 @@ def show_vote_over(rival):
 
 show_vote_over(average)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # (Ratios 0.1, 0.02, 0.005.) If the watchmen are right, stacking shows more here than bagging: different networks differ more than
 # different bags. On file it shows no more, but there the three are one network at three distances: three noses with the same
 # cold.
@@ -277,7 +289,7 @@ show_vote_over(average)
 # The *best* learner is the harder rival, and the one that the report leaves out: its stack is set against B0 alone, though
 # B2 alone was better by Fig 1.
 
-# %%
+# %% tags=["fragment-slide"]
 show_vote_over(max)
 
 # %% [markdown] tags=["slide"]
@@ -286,7 +298,7 @@ show_vote_over(max)
 # The slides allow a second look. B1 and B2 are a little better than B0 (Fig 1), so the average learner of a stack ought to lie a
 # little above a single B0 trained in the same way:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def ahead(method, alone):
     for r in ratios:
@@ -299,7 +311,7 @@ def ahead(method, alone):
 ahead("Stacking", "Baseline")
 ahead("Stacking / WL", "Weighted Loss")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Five small differences and one of six points: with weighted loss at 0.005. Suppose the stack's B0 was the B0 of the table.
 # What must B1 and B2 have reached?
 
@@ -311,12 +323,16 @@ others = (3 * learners - accuracy("Weighted Loss", 0.005)) / 2
 vote = accuracy("Stacking / WL", 0.005)
 print(f"B1 and B2: {others:.3f} on average; the vote: {vote:.4f}")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Detective work from printed digits alone. Ask what a reader would have to publish to make it unnecessary: seeds and single
+# runs. 2 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # More than all three together. Likelier the lone B0 was an unlucky run, or trained otherwise, and the one printed number that
 # makes weighted loss look harmful belongs to that run, not to the method. A conjecture, but one that a few seeds can test. (In
 # our runs the stack's first learner *is* the lone one: same images, same seeds.)
 
-# %%
+# %% tags=["fragment-slide"]
 for name, found in sources.items():
     for r in ratios:
         pair = [found.get(f"{method}-{r}")
@@ -333,21 +349,21 @@ for name, found in sources.items():
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-bars", "caption": "The report's bar chart: baseline on the full data (grey), stacking with weighted loss (blue), baseline on the tail (orange). This run shows means over seeds; panels other than the first are not comparable with print."}, "image": {"alt": "Panels of three groups of nested bars, for ratios 0.1, 0.02 and 0.005; in the published panel the grey bars stand at 0.79, the blue ones step down from 0.79 to 0.62, the orange ones from 0.73 to 0.54."}}
 lab.figure("ee443-bars", results)
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # In print:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 steps = dict(zip(ratios, ("Full", 0.1, 0.02)))
 for r, e in steps.items():
     step = accuracy("Stacking / WL", r) - accuracy("Baseline", e)
     print(f"stack at {r} - baseline at {e}: {step:+.4f}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # One step of three is taken, the others are missed by a hair, less than a point. "Nearly" would have been true, and is
 # remarkable enough. {numref}`fig-ee443-05-steps` has our steps, with intervals.
 
-# %% mystnb={"figure": {"name": "fig-ee443-05-steps", "caption": "The steps of the staircase: accuracy of stacking with weighted loss minus that of the baseline on the next easier data, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each step of the staircase, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-steps", "caption": "The steps of the staircase: accuracy of stacking with weighted loss minus that of the baseline on the next easier data, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each step of the staircase, beside a vertical line at zero."}}
 lab.figure("differences", {
     f"{r}, over {e}": (rows(f"stacking-weighted-{r}"),
                        rows(f"baseline-{e}".lower()))
@@ -368,7 +384,7 @@ lab.figure("recall-by-class", {
     "both": rows("stacking-weighted-0.005"),
 })
 
-# %%
+# %% tags=["slide"]
 def by_size(records):
     groups = [g for g in ("many", "medium", "few")
               if records[0].metric(g) is not None]
@@ -383,7 +399,7 @@ for name, found in sources.items():
             recall = by_size(found[f"{method}-0.005"])
             print(f"{name}, {method}: {recall}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # (*Many*: more than 100 training images; *few*: fewer than 20.) On file the two mend different things: the weights raise the few
 # and pay with a little of the many, the vote raises the many and leaves the few alone. One tilts the balance, the other steadies
 # the hand, and so they add up.
@@ -404,7 +420,7 @@ for name in ("resnet34d", "resnet50", "resnet50d"):
     size = parameter_count(name)
     print(f"{name}: {size / 1e6:.1f} M, ratio {total / size:.2f}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # The second is near the truth and the first is not, by the report's own Fig 1 no less than by timm's models. Under 25 million it
 # stays. And of all these weights, few ever moved:
 
@@ -414,12 +430,12 @@ heads = [parameter_count(name, 50) - parameter_count(name, 0)
          for name in stack]
 print("learned:", " + ".join(f"{n:,}" for n in heads))
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # ## Which epoch
 #
 # Last, validation-selected, test-selected; for a stack each learner picks its own epoch.
 
-# %% tags=["fragment-slide"]
+# %%
 lab.selections([r for r in results if "stacking" in r.key])
 
 # %% [markdown] tags=["slide"]
@@ -436,13 +452,17 @@ weights = lab.run("ee443-fig4", rows=schemes, **options)
 # %% tags=["fragment-slide"]
 claims_table(profile, data, results + weights)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Undecided is a result. Ask which of the six claims they would now repeat to a colleague, and with which words added. 3
+# min.
+
+# %% [markdown] tags=["slide"]
 # And on the real images, from the records that come with the book:
 
 # %% tags=["fragment-slide"]
 claims_table("laptop", "real")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Unless a table says `paper + real`, it does not judge the published *values*; it asks whether the *direction* shows on a
 # stand-in too. A claim that holds on digits and on CIFAR, with other networks, has gained. One that fails is not yet refuted, least
 # of all a claim about stacking at `laptop` + `real`: one network in place of three takes from the stack what it lives on, and

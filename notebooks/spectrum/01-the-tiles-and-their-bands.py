@@ -51,7 +51,11 @@ print("roughly", ", ".join(
     f"{said('P1', k)} of class {k}" for k in range(4)))
 print("accuracy of always answering 0:", said("P2"))
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask for the accuracy of a program that never looks at the tile. Someone will say one quarter; let the room correct it. 1
+# min.
+
+# %% [markdown] tags=["slide"]
 # Round numbers, the same as in the readme of the benchmark that the data come from. Exact ones are hidden in the paper's own
 # Table 2. It prints recall and precision of every class, to four decimals, in seven rows; only one set of class counts
 # fits them all. (How it is found belongs to the audit; here it is a function call.)
@@ -71,11 +75,11 @@ print("shares", *(f"{n / sum(counts()):.3f}" for n in counts()))
 print("public validation split:",
       describe("droughtwatch").splits["test"], "tiles")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # So the exam of the paper is the public validation split, which the text admits, the true test labels being secret at the
 # time. The blind answer is right on six tiles of ten, as printed. The last class is a little rarer than printed.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## Eleven bands
 #
 # Landsat-8 sees from violet to heat {cite}`usgs2019landsat8`. The eye gives up at about 0.7 micrometres; six of these bands
@@ -99,12 +103,15 @@ print("public validation split:",
 # absorbs. No soil does all three. {numref}`fig-spectrum-01-covers` draws six kinds of ground as textbooks do; they are the
 # ones from which our simulated tiles will be made.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-covers", "caption": "Share of light that six kinds of ground reflect, by band: typical curves, not measurements. IR is infrared, SWIR short-wave infrared. Shaded: the bands of the agriculture picture. Constants of the simulator, no data."}, "image": {"alt": "Six curves over bands B1 to B7. Soils and dry grass rise to B6; green grass and woody plants are low in red, jump up in near infrared and fall again; water is low everywhere and lowest in the infrared."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-01-covers", "caption": "Share of light that six kinds of ground reflect, by band: typical curves, not measurements. IR is infrared, SWIR short-wave infrared. Shaded: the bands of the agriculture picture. Constants of the simulator, no data."}, "image": {"alt": "Six curves over bands B1 to B7. Soils and dry grass rise to B6; green grass and woody plants are low in red, jump up in near infrared and fall again; water is low everywhere and lowest in the infrared."}}
 from lt_lib import lab
 
 lab.figure("cover-spectra")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask which two bands they would take to tell grass from bush. Then show the index and what it cannot do. 2 min.
+
+# %% [markdown] tags=["fragment-slide", "live"]
 # A screen has three colours, so a picture takes three bands. The paper takes 6, 5 and 2, a set known as *agriculture*. Band 6
 # is shown as red, 5 as green, 2 as blue. Read the shaded columns from right to left:
 #
@@ -128,12 +135,12 @@ lab.figure("cover-spectra")
 # factor, and the factor cancels. For the five kinds of land:
 
 
-# %%
+# %% tags=["slide", "live"]
 def ndvi(red, infrared):
     return (infrared - red) / (infrared + red)
 
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.data import droughtsim
 
@@ -143,7 +150,7 @@ print(*(
                                droughtsim.SPECTRA)
 ), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # Splendid at finding what is green, and of little use to a cow. Grass and bush come out the same, though she eats the one and
 # walks around the other. And dry grass, hay on the stalk, which is what a dry country lives on, is hardly to be told from
 # dark soil. In band 6 those two lie far apart.
@@ -172,7 +179,7 @@ print(*(
 #
 # but that is another number. For the program that never looks, and for the first network of Table 2:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "slide"]
 # nbval-check-output
 from lt_lib.lab.audit_spectrum import RowMargins
 
@@ -194,7 +201,10 @@ print("row 1, printed  {:>8}  {:>11}".format(*(
     printed(work="spectrum", row="T2.1", metric=metric)
     for metric in ("test_acc", "balanced_acc"))))
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# The footnote and the table disagree. Ask which of the two a later paper would copy. 2 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # The table holds the mean recall, to the last digit, in all of its rows (audit A04). By the footnote a blind program would
 # get one half instead of one quarter: three classes of four it is excellent at *not* seeing. In this book balanced accuracy
 # is {eq}`spectrum-01-balanced`, and one quarter is where it starts.
@@ -213,7 +223,7 @@ seeds = None  # None: five, which is cheap here
 budget = None  # minutes; None: no limit
 store = None  # folder of records; this chapter writes none
 
-# %%
+# %% tags=["live"]
 options = lab.check_parameters(globals())
 
 # %%
@@ -232,20 +242,24 @@ print(dataset.name, dataset.splits)
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-tiles", "caption": "The paper's Fig 1a, redrawn: tiles of each class in bands 6-5-2. Colours are stretched for all tiles together. Simulated ground, unless data is real."}, "image": {"alt": "Four rows of six small square pictures, one row for each class from 0 cows to 3 or more: mottled ground in rose, brown and green, some with dark blue streams or pale blue cloud; the lower rows are somewhat greener."}}
 lab.figure("tiles", dataset)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Cover the labels. Let the room guess three tiles aloud and count: this is a small human
+# baseline. 3 min.
+
+# %% [markdown] tags=["slide"]
 # Some, perhaps. Now the same question in numbers: the brightness of the middle of a tile, band by band.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-01-spectra", "caption": "Brightness of the middle of a tile, 1 being full scale. Above: median by class; shaded, the middle half of the tiles. Below: the medians minus that of class 0, with 95 % intervals."}, "image": {"alt": "Upper panel: four curves over eleven bands that nearly coincide, with a rise from B1 to B6, almost nothing in B9 and high values in B10 and B11. Lower panel: small differences between classes, mostly in B4 to B7 and in the heat bands."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-spectra", "caption": "Brightness of the middle of a tile, 1 being full scale. Above: median by class; shaded, the middle half of the tiles. Below: the medians minus that of class 0, with 95 % intervals."}, "image": {"alt": "Upper panel: four curves over eleven bands that nearly coincide, with a rise from B1 to B6, almost nothing in B9 and high values in B10 and B11. Lower panel: small differences between classes, mostly in B4 to B7 and in the heat bands."}}
 lab.figure("spectra", dataset)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Four classes, one curve. What tells them apart is a few hundredths of full scale, smaller than what separates two tiles of
 # one class. On simulated ground the signs are those of {numref}`fig-spectrum-01-covers`: more forage, more near infrared,
 # less red and short-wave light, cooler ground. They had to be, since that figure made the tiles.
 #
 # How many there are of each, printed, counted and here:
 
-# %%
+# %% tags=["live"]
 import numpy as np
 import pandas as pd
 
@@ -265,12 +279,12 @@ def proportions():
                for split, n in own.items()}}
 
 
-# %%
+# %% tags=["slide"]
 frame = pd.DataFrame({"cows": ["0", "1", "2", "3 or more"],
                       **proportions()})
 Table(frame, frame.to_dict("records"), "Shares of the classes")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## Ground made by hand
 #
 # The real tiles may not travel with this book, and most readers will not fetch two gigabytes. So what does the stand-in do?
@@ -290,14 +304,14 @@ Table(frame, frame.to_dict("records"), "Shares of the classes")
 # y_b = (1 - \kappa)\, \ell \sum_c a_c s_{cb} + \kappa w_b + h\, p_b + \text{noise}.
 # ```
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-apart", "caption": "One simulated tile in the order of its making. Only the panels marked sensor reach a network; the others are the truth behind them. The label is about the circle, and is a person's judgement. Computed, no data."}, "image": {"alt": "Six panels of one tile: a mixture of covers with a winding stream; light with three shadows; three small clouds; the tile in bands 6-5-2; the heat band, where clouds and their shadows are cold; a map of forage with a circle in the middle."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-01-apart", "caption": "One simulated tile in the order of its making. Only the panels marked sensor reach a network; the others are the truth behind them. The label is about the circle, and is a person's judgement. Computed, no data."}, "image": {"alt": "Six panels of one tile: a mixture of covers with a winding stream; light with three shadows; three small clouds; the tile in bands 6-5-2; the heat band, where clouds and their shadows are cold; a map of forage with a circle in the middle."}}
 lab.figure("tile-apart", 1175)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # Notice the last line of the figure. The ground in the circle is one thing, what the person made of it another, and only the
 # second becomes the label.
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 def class_of(forage):
     return np.searchsorted(droughtsim.CUTS, forage, "right")
@@ -307,11 +321,11 @@ scene = droughtsim.simulate("train", [1175])
 print("by the ground: class", *class_of(scene.score))
 print("as judged: class", *class_of(scene.judged))
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # Therefore even perfect sight would not give perfect marks. On simulated ground we can say how far it would get, by answering
 # with the truth:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib.metrics import classification_report
 
@@ -326,7 +340,7 @@ ceiling = knowing()
 print("accuracy {accuracy:.3f}, balanced accuracy "
       "{balanced_accuracy:.3f}".format(**ceiling))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # That is the ceiling of the stand-in. The real one has a ceiling too; nobody knows where.
 #
 # ### How like the real thing?
@@ -334,7 +348,7 @@ print("accuracy {accuracy:.3f}, balanced accuracy "
 # A few real tiles have strayed into public repositories. Their pixels stay there; their statistics are recorded with this
 # book, and here they stand beside those of as many tiles of our own.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-01-likeness", "caption": "Real tiles and those of this run. Above: brightness of pixels by band, median, middle half and middle nine tenths. Below left: correlation of a pixel with its neighbour inside a tile. Below right: correlation of each two bands, real against ours."}, "image": {"alt": "Three panels comparing real tiles with this run's: boxes of brightness in eleven bands, dots of neighbour correlation by band, and a scatter of band correlations beside a diagonal."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-likeness", "caption": "Real tiles and those of this run. Above: brightness of pixels by band, median, middle half and middle nine tenths. Below left: correlation of a pixel with its neighbour inside a tile. Below right: correlation of each two bands, real against ours."}, "image": {"alt": "Three panels comparing real tiles with this run's: boxes of brightness in eleven bands, dots of neighbour correlation by band, and a scatter of band correlations beside a diagonal."}}
 lab.figure("tile-statistics", dataset)
 
 # %%
@@ -348,7 +362,7 @@ frame = frame.map("{:.3f}".format).rename_axis("band").reset_index()
 Table(frame, frame.to_dict("records"),
       "Brightness, 1 being full scale")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Do not take likeness for proof. The simulator was adjusted until such numbers came near. What they cannot tell is how
 # strongly forage and picture hang together, and just that decides how well a network can do. Further,
 #
@@ -360,6 +374,10 @@ Table(frame, frame.to_dict("records"),
 #
 # So a result on `droughtsim` can show that a remedy works as its authors say, on data with this imbalance and this noise. It
 # cannot show what it is worth in Kenya.
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask for one thing that simulated ground lacks and that would change a conclusion. The list is in the chapter; do not show
+# it first. 2 min.
 
 # %% [markdown] tags=["slide"]
 # ## The floor
@@ -379,7 +397,7 @@ def band_means(dataset, split, half=8):
 numbers = {split: band_means(dataset, split)
            for split in ("train", "test")}
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # On these a *logistic regression* draws straight borders between the classes; it is a network with one layer. It comes in two
 # kinds, one that counts every tile the same and one in which each class weighs the same as any other (`balanced` weights,
 # inverse to class counts). Each seed has its own training list, that of the networks.
@@ -424,7 +442,7 @@ floor = {
 plain, weighted = list(floor.values())[-2:]
 
 
-# %% tags=["fragment-slide"]
+# %% tags=["slide"]
 def mean(reports, metric):
     return lab.estimate(r[metric] for r in reports)
 
@@ -437,7 +455,7 @@ lines[0]["printed accuracy"] = said("P2")
 Table(pd.DataFrame(lines), lines,
       f"{dataset.name}, {len(truth)} test tiles, {len(items)} seeds")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # The ± is over training lists; where the data set is small these share most of their tiles, so it is rather too narrow. The
 # exam is the same for all of them, and being short it has an error of its own. For the accuracy in the last line:
 
@@ -446,7 +464,7 @@ share = mean(weighted, "accuracy").mean
 error = (share * (1 - share) / len(truth)) ** 0.5
 print(f"{share:.3f} ± {2 * error:.3f} (two standard errors)")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Compare the two kinds of weights in {numref}`fig-spectrum-01-confusions`, row by row. The first rule has found out what the
 # blind program knew, that *zero* is a safe bet. The second bets on every class alike.
 
@@ -457,13 +475,17 @@ lab.figure("confusions", {
                              for r in weighted),
 })
 
-# %%
+# %% [markdown] tags=["notes", "remove-cell"]
+# The weighted regression moved the headline metric without a new picture. Ask against which baseline a remedy must then be
+# set. 2 min.
+
+# %% tags=["fragment-slide"]
 for metric in ("accuracy", "balanced_accuracy"):
     moved = lab.estimate(
         y[metric] - x[metric] for x, y in zip(plain, weighted))
     print(f"weights move {metric.replace('_', ' ')} by {moved}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Keep this in mind for all that follows. No new picture was taken, no new layer added; a different weighting of the same
 # eleven numbers moves the paper's headline metric by that much. A remedy for imbalance must therefore be set against a
 # *weighted* baseline. Against the plain one almost anything looks like a discovery.
@@ -471,7 +493,7 @@ for metric in ("accuracy", "balanced_accuracy"):
 # The floor for the networks of Table 2 is the last line, and of the 6-5-2 networks the third. Whatever a network gets beyond
 # it, it got from the picture: from texture, from where in the tile things lie, from ratios of bands.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # ## With real tiles
 #
 # The whole set is fetched once and then found by `data = "real"`:
@@ -485,7 +507,7 @@ for metric in ("accuracy", "balanced_accuracy"):
 #
 # If there are such sets on this machine, here they are:
 
-# %% tags=["fragment-slide"]
+# %%
 from lt_lib.data import listing
 from lt_lib.data.droughtwatch import without_empty
 

@@ -57,7 +57,10 @@ print("rows    ICV               balanced accuracy",
       *(f"{a} to {b}  {line(a, b)}"
         for a, b in ((4, 8), (6, 9), (7, 9))), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask which of the pairings changes one thing only. There is one, and its gain is the smallest. 2 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # The spread falls in every line. But row 8 has a sampler, too, which row 4 has not. And rows 8 and 9 must look at three
 # bands, since the counterfeits have no more, where rows 4 and 6 look at all. Only from 7 to 9 does nothing change but the
 # tiles. The gain there is the smallest, and balanced accuracy falls with the spread: classes can also be made equal by making
@@ -66,7 +69,7 @@ print("rows    ICV               balanced accuracy",
 # Of the counterfeits themselves the paper shows a handful of pictures, its Fig 1b, and no number. Here are the pictures again,
 # and the numbers.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## Two players
 #
 # The inspector is a network $D$. It takes a tile $x$ to the probability that $x$ is real. The forger is a network $G$. It takes a
@@ -89,7 +92,7 @@ print("rows    ICV               balanced accuracy",
 # If what one loses were what the other wins, the forger would descend on $\log(1 - D(G(z)))$. Nobody does. Here is what either
 # loss tells him, as its slope in the inspector's logit:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
 import torch
 from torch.nn.functional import softplus
@@ -105,19 +108,23 @@ print("D(G(z))  log(1 - D)  -log D")
 print(*("{:7.2f}  {:10.2f}  {:6.2f}".format(p, *slopes(p))
         for p in (0.01, 0.1, 0.5, 0.9)), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask what a teacher should say to a pupil whose every answer is wrong: nothing, or everything? That is the choice of the
+# loss. 1 min.
+
+# %% [markdown] tags=["fragment-slide", "live"]
 # The slopes are $-D$ and $-(1 - D)$: the same direction, another strength. A beginner's tiles are refused with near
 # certainty, and the first loss then says almost nothing, just when there is most to learn. The second says most. It is called
 # *non-saturating*, and it is the one in {eq}`spectrum-02-losses`.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## See it small
 #
 # Let a "tile" be a single number. Real ones come in two sorts, half near −1 and half near +1. Sixteen forgers and sixteen
 # inspectors, tiny networks all, play in pairs that never meet; batched together, they take seconds.
 
 
-# %%
+# %% tags=["live"]
 from itertools import pairwise
 
 
@@ -143,10 +150,10 @@ def step(adam, loss, net):
     adam.step()
 
 
-# %% [markdown]
+# %% [markdown] tags=["live"]
 # An evening is one step of the inspector, then one of the forger: {eq}`spectrum-02-losses`, line by line.
 
-# %%
+# %% tags=["live"]
 from functools import cache
 
 
@@ -171,7 +178,7 @@ def play(rate_forger, rate_inspector, steps=800, pairs=16, n=32):
     return torch.stack(path)  # (moments, pairs, n)
 
 
-# %% tags=["fragment-slide"]
+# %% tags=["fragment-slide", "live"]
 def games():
     return {"equal rates": play(2e-3, 2e-3),
             "a fast inspector": play(1e-3, 1e-2)}
@@ -185,12 +192,12 @@ def one_sided(path):
 print({name: f"{one_sided(path)} of 16 draw one sort only"
        for name, path in games().items()})
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
 from lt_lib import lab
 
 lab.figure("forgers", games(), every=10)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # At equal rates the forgers find both sorts. With an inspector who is always far ahead, a good part of them settle on one and
 # stay. Look at the lower right panel of {numref}`fig-spectrum-02-forgers`: no number drawn there is false. What is false is
 # that half of the world is missing. This is *mode collapse*, and no inspector who judges notes one by one can object to it. It
@@ -198,6 +205,10 @@ lab.figure("forgers", games(), every=10)
 #
 # Keep two things in mind. Whether it happens is a matter of settings that no paper would print, and of luck. And a picture of
 # eight well-drawn tiles cannot show it.
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Lower right panel: ask whether any number there is false. None is; half of the world is missing. With patients, half of
+# the patients. 3 min.
 
 # %% [markdown] tags=["slide"]
 # ## The networks
@@ -237,7 +248,7 @@ print(f"{size(Generator()):,} and {size(Discriminator()):,} weights")
 # Drawings of such networks are known for a fine chequerboard. It begins with the brush. In a transposed convolution every pixel
 # of the small picture is a brush set down on the large one, here two pixels further each time. How often is each pixel painted?
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output"]
 # nbval-check-output
 from torch.nn.functional import conv_transpose1d
 
@@ -286,7 +297,7 @@ options = lab.check_parameters(globals())
 # %%
 records = lab.run("spectrum-fig1b", **options)
 
-# %% tags=["fragment-slide"]
+# %%
 from lt_lib.data import load
 
 dataset = load(records[0].spec.data)
@@ -295,7 +306,7 @@ cows = {1: "1 cow", 2: "2 cows", 3: "3 or more"}
 print(dataset.name, dataset.splits)
 print(recipe.gan)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # What the list looks like when it is full, and how long the forgers were at school:
 
 # %% tags=["fragment-slide"]
@@ -320,7 +331,7 @@ def filled(k, found):
 frame = pd.DataFrame(filled(k, r) for k, r in of_class.items())
 Table(frame, frame.to_dict("records"), "Filled up; first seed")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Most of each minority class will be counterfeit, the rarest most of all. Now the last column. A forger does not learn from
 # tiles, he learns from evenings: steps. With the published data there are many more of them in the same number of epochs, though
 # the batches are eight times as large.
@@ -350,6 +361,9 @@ for k, name in cows.items():
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-counterfeits", "caption": "The paper's Fig 1b, redrawn: tiles of each minority class in bands 6-5-2, and below each line what its forger drew, as it came. One stretch of colours for all. First seed."}, "image": {"alt": "Six lines of eight small square pictures, in pairs: real tiles of a minority class, and tiles drawn by a network trained on that class."}}
 store = options["store"]
 lab.figure("counterfeits", records, dataset, store=store)
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Nobody picked these. Ask how the room would know if somebody had. 2 min.
 
 # %% [markdown]
 # And one forger at school. The same eight vectors $z$ go into him again and again, so each column of
@@ -435,7 +449,7 @@ damages = {
 }
 
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-damage", "caption": "Energy distance between two crowds of real tiles, one of them spoilt more and more in four ways; bars are 95 % intervals. Dotted: the two unspoilt. Other level lines: the counterfeits of this run, mean over seeds."}, "image": {"alt": "Four panels with rising curves, for noise, blur, a chequerboard, and a crowd in which ever fewer different tiles are left; a dotted line near zero and three level lines for the counterfeits of the three classes."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-02-damage", "caption": "Energy distance between two crowds of real tiles, one of them spoilt more and more in four ways; bars are 95 % intervals. Dotted: the two unspoilt. Other level lines: the counterfeits of this run, mean over seeds."}, "image": {"alt": "Four panels with rising curves, for noise, blur, a chequerboard, and a crowd in which ever fewer different tiles are left; a dotted line near zero and three level lines for the counterfeits of the three classes."}}
 def mean(found, metric="distance"):
     return lab.estimate(r.metric(metric) for r in found).mean
 
@@ -444,12 +458,12 @@ drawn = {cows[k]: mean(found) for k, found in of_class.items()}
 lab.figure("crowd-damage", damages, drawn,
            tile_distance(crowd, other)[0])
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # All four curves climb, so the distance notices noise, blur, the brush, and collapse. It is a strict judge of grain and a lenient
 # one of variety: compare the first panel with the last. Where a level line cuts a curve, you can read off how badly real tiles
 # must be spoilt to be as far off as the counterfeits. For noise:
 
-# %%
+# %% tags=["fragment-slide"]
 levels, distances, _ = damages["noise, SD in grey levels"]
 for name, distance in drawn.items():
     same = np.interp(distance, distances, levels)
@@ -463,12 +477,12 @@ for name, distance in drawn.items():
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-distance", "caption": "Energy distance of drawn tiles to unseen real tiles of the same class over training, mean over seeds with the range as bars. Dotted: training tiles in place of drawn ones, which is as near as one can get. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three falling curves, one for each minority class, over the steps of training on a logarithmic scale, far above three dotted lines near zero."}}
 lab.figure("counterfeit-distance", records)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Mind the logarithmic scale of {numref}`fig-spectrum-02-distance`: where a curve flattens, ten times the patience buys little. On
 # simulated ground the three classes, and both panels, keep to nearly one curve, though they differ in tiles by a factor of five.
 # Steps are what counts, and not how many tiles there are to look at. At the end:
 
-# %%
+# %% tags=["fragment-slide"]
 lab.compare(records, metric="distance")
 
 # %% [markdown] tags=["slide"]
@@ -492,7 +506,7 @@ nearest = min(drawn.values())
 print(f"widest gap between classes {widest:.2f}, nearest drawn "
       f"tiles {nearest:.1f}: {nearest / widest:.0f} times as far")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # As long as that is far above one, a counterfeit differs more from the tiles of its own class than any two classes differ
 # from each other. It need not follow that the difference of the classes is lost in it. A note can have the wrong paper and
 # yet be clearly a ten. But nothing in the *picture* of a counterfeit assures us of its label. That has to be tested, and will be.
@@ -507,7 +521,11 @@ print(f"widest gap between classes {widest:.2f}, nearest drawn "
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-pairs", "caption": "Counterfeits of class 1 above the nearest training tile of that class, by root mean square difference of pixels. First seed."}, "image": {"alt": "Two lines of eight small square pictures: drawn tiles, and below each the real tile nearest to it."}}
 lab.figure("nearest-pairs", records[0], dataset, store=store)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Two failures, opposite to each other: nothing like the class, or a tracing of it. Ask which of the two would worry a
+# hospital that wants to share its pictures. 3 min.
+
+# %% [markdown] tags=["slide"]
 # Something is always nearest. Is it too near? Unseen real tiles say what is usual: how far they are from the training tiles, and
 # how near the nearest hundredth of them comes. A counterfeit below that counts as *copied*; among unseen real tiles it would be
 # one in a hundred. A second test asks which of all real tiles, training and unseen, is nearest. Without tracing, a training
@@ -530,7 +548,7 @@ def tracing(k, found):
             "by lot": m("expected_nearest_training", 2)}
 
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.lab.figures import strongest
 
 best = strongest(records)
@@ -572,7 +590,7 @@ for k, found in of_class.items():
           f"of 64 counterfeits, {len(near[1])} of "
           f"{len(by_class[k][:64])} unseen real tiles")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # So: *copied* is the column that can convict. The other one asks a good question only of counterfeits that pass for real.
 
 # %% [markdown] tags=["slide"]
@@ -627,12 +645,12 @@ def of_drawn(seed):
                      else [np.nan] * 4 for k in range(4)])
 
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-judged", "caption": "What a judge who knows real tiles only says of unseen real tiles and of counterfeits: shares of each class, summed over seeds. No counterfeits of class 0 are made."}, "image": {"alt": "Two tables of shares, truth or intended class in rows, answers in columns. Left, real tiles: the darkest cells lie near the diagonal. Right, counterfeits of three classes; the first row is empty."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-02-judged", "caption": "What a judge who knows real tiles only says of unseen real tiles and of counterfeits: shares of each class, summed over seeds. No counterfeits of class 0 are made."}, "image": {"alt": "Two tables of shares, truth or intended class in rows, answers in columns. Left, real tiles: the darkest cells lie near the diagonal. Right, counterfeits of three classes; the first row is empty."}}
 lab.figure("confusions", {
     "unseen real tiles": sum(of_real(s) for s in judges),
     "counterfeits, by intent": sum(of_drawn(s) for s in judges)})
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # On the left, as much as so simple a judge can do: least with the middle classes, which have neighbours on both sides. On the
 # right, mind the columns. If all counterfeits are taken for one class, then its own row looks splendid, and means nothing.
 # What counts is whether the answer *depends* on the class that was meant. Let $a_{jk}$ be the share of tiles of class $j$
@@ -674,7 +692,7 @@ def told(one, two):
     return cross_val_score(rule, features, which).mean()
 
 
-# %%
+# %% tags=["slide"]
 def told_by_seed(draw):
     for s in judges:
         yield np.mean([told(by_class[r.spec.target_class], draw(r))
@@ -690,15 +708,15 @@ summary = pd.DataFrame([
 Table(summary, summary.to_dict("records"),
       f"{lab.badge(of_class[1])}; mean ± 95 % interval over seeds")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Seed by seed, real tiles and drawn ones:
 
-# %%
+# %% tags=["fragment-slide"]
 for s in judges:
     print(f"seed {s}: edge {edge(of_real(s)):+.2f} of real tiles, "
           f"{edge(of_drawn(s)):+.2f} of drawn ones")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # If the edge of the drawn tiles jumps from seed to seed, it is luck: what the counterfeits of a class look like was then
 # decided by the forger's first random weights and not by the class.
 
@@ -713,7 +731,7 @@ for s in judges:
 # and of no use in the exam, where nothing is drawn. Then the rare classes are back to their real tiles. And the other
 # remedies? They work through the counts, and the counts are now equal:
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.losses import class_weights, ldam_margins
 
 long_tail = [int(n) for n in records[0].per_class["train_counts"]]
@@ -722,7 +740,7 @@ for counts in (long_tail, [max(long_tail)] * 4):
     print("weights", class_weights(counts, "ins").numpy().round(2),
           " margins", ldam_margins(counts).numpy().round(2))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # On the full list a sampler in proportion to $1/n_j$ draws evenly, deferred weights weigh alike, and LDAM grants every class
 # the same margin. Whoever equalises first has switched off everything that follows. Of the draws that go to class $j$, only
 # $n_j / \max_k n_k$ show a real tile: as many as with no remedy at all. So there are three cases, and each leaves its mark:
@@ -755,7 +773,11 @@ def case(real, drawn):
 print(lab.badge(of_class[1]))
 print("our line:", case(*summary.to_dict("records")))
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Before this slide let the room predict: will the counterfeits of this run help a classifier? Then read the case made from
+# the measurements. 2 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # Either way, be careful with claim SP6. The two rows that it rests on have no partner in the paper that differs in the
 # counterfeits alone, except row 7 for row 9. We run the missing one. And a forger who does badly *here*, on few simulated
 # tiles, narrow and for minutes, is no evidence against forgers who went to school for thousands of steps. What carries over

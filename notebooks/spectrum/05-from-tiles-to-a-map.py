@@ -30,7 +30,7 @@
 # labels are sparse: one for each tile, about its centre. The tiles come without coordinates, so nobody outside can lay them
 # side by side. This chapter therefore changes the landscape and keeps the problem: a whole scene, few labels, a long tail.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## A pixel with an address
 #
 # A picture becomes a map by six numbers. They take a pixel's column $c$ and row $r$, counted from the upper left corner, to
@@ -45,7 +45,7 @@
 # North is up if $b = d = 0$; rows run southwards, so $e$ is negative. A seventh piece, the coordinate system, says which
 # metres $x$ and $y$ are. For pixels of 30 m, Landsat's size:
 
-# %% tags=["keep_output"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from rasterio.transform import from_origin, rowcol, xy
 
@@ -59,12 +59,12 @@ def there_and_back(row, column):
 
 there_and_back(20, 100)
 
-# %% [markdown]
+# %% [markdown] tags=["slide", "live"]
 # Whatever is computed from a pixel inherits its address. If the classifier's answer is written to the same row and column of a
 # file with the same seven pieces, a GIS will lay it over roads, wells and borders. The rest is bookkeeping, most of it about
 # memory:
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 def memory(side, bands=8, bytes_each=4):
     size = side**2 * bands * bytes_each / 2**30
@@ -73,7 +73,10 @@ def memory(side, bands=8, bytes_each=4):
 
 print(memory(10_000), memory(512), sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask what a classified picture lacks to be a map. Six numbers and a name; the live set computes them. 1 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # So a scene is read in windows, and the answers to one window are on disk before the next is read. `landsat.sweep` does that;
 # `benchmarks/sweep.py` measures what it takes.
 
@@ -91,12 +94,12 @@ seeds = None  # None: as many as the profile asks for
 budget = None  # minutes; None: no limit
 store = None  # folder of records; None: the usual one
 
-# %%
+# %% tags=["live"]
 from lt_lib import lab
 
 options = lab.check_parameters(globals())
 
-# %%
+# %% tags=["live"]
 from lt_lib.data import landsat
 from lt_lib.lab import maps
 
@@ -107,7 +110,7 @@ print(maps.badge(options))
 print(f"{scene.width} x {scene.height} pixels, {scene.crs}")
 print("bands:", ", ".join(scene.bands))
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## Three bands of six
 #
 # An eye has three kinds of receptors, the satellite six reflective bands. A composite chooses. The paper's choice, *6-5-2* in
@@ -122,26 +125,30 @@ print("bands:", ", ".join(scene.bands))
 #
 # Landsat-7 counts its bands otherwise. Names avoid the trap:
 
-# %% tags=["fragment-slide"]
+# %% tags=["fragment-slide", "live"]
 numbers = [scene.band(n) for n in landsat.COMPOSITES["agriculture"]]
 print("6-5-2 of Landsat-8 in this file:", "-".join(map(str, numbers)))
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-scene", "caption": "The scene in agriculture bands, in true colour, and its NDVI. White: not measured."}, "image": {"alt": "Three maps of one square. In agriculture bands vegetation is green and bare ground reddish; in true colour the scene is dark and low in contrast; in the index vegetation is light and water dark."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-05-scene", "caption": "The scene in agriculture bands, in true colour, and its NDVI. White: not measured."}, "image": {"alt": "Three maps of one square. In agriculture bands vegetation is green and bare ground reddish; in true colour the scene is dark and low in contrast; in the index vegetation is light and water dark."}}
 maps.composites(scene, foot=maps.badge(options))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide", "live"]
 # In {numref}`fig-spectrum-05-scene` the true colours are the least telling of the three. That is the case for the paper's
 # choice of bands, at least to an eye.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ## The tail, once more
 #
 # Somebody drew polygons around places they knew, and gave each one of five classes.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-tail", "caption": "Labelled pixels and polygons of each class."}, "image": {"alt": "Five bars on a logarithmic axis falling from several hundred forest pixels to some dozen water pixels, each with its number of pixels and of polygons."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-spectrum-05-tail", "caption": "Labelled pixels and polygons of each class."}, "image": {"alt": "Five bars on a logarithmic axis falling from several hundred forest pixels to some dozen water pixels, each with its number of pixels and of polygons."}}
 maps.tail(labels, example.classes, foot=maps.badge(options))
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Two numbers on each bar. Ask which of them is the sample size, pixels or polygons, and let them vote. In medicine: slices
+# or patients? 3 min.
+
+# %% [markdown] tags=["slide"]
 # A long tail, again without anybody's intention: people label what there is. But {numref}`fig-spectrum-05-tail` prints two
 # numbers on each bar, and their tails differ. Which of the two is the sample size?
 #
@@ -172,7 +179,7 @@ def worth(values, polygon):
     return n / (1 + ((sizes**2).sum() / n - 1) * max(rho, 0))
 
 
-# %%
+# %% tags=["fragment-slide"]
 polygons, index = landsat.polygons(labels), landsat.ndvi(scene)
 print(maps.badge(options))
 for k, name in enumerate(example.classes, 1):
@@ -182,7 +189,7 @@ for k, name in enumerate(example.classes, 1):
     print(f"{name:10} {own.sum():4} pixels in {count:2} polygons, "
           f"worth {n_eff:.1f}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # By their NDVI hundreds of pixels are worth about as many as there are polygons. The polygon is the sample; the pixel is its
 # grain.
 
@@ -216,6 +223,9 @@ SPLITS = {"by pixel": by_pixel, "by polygon": by_polygon}
 maps.split(scene, {name: how(labels) for name, how in SPLITS.items()},
            foot=maps.badge(options))
 
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask what an exam is worth whose questions hang next door to the answers. Then the next figure. 2 min.
+
 # %% [markdown] tags=["slide"]
 # ## A small network, three losses
 #
@@ -245,11 +255,11 @@ def per_pixel(scene):
 
 x, y = per_pixel(scene), torch.from_numpy(labels).long() - 1
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # The losses: plain cross-entropy; the same with class-balanced weights; and LDAM {cite}`cao2019ldam`, which asks for a wider
 # margin where pixels are few, on the cosine head that it was made for.
 
-# %%
+# %% tags=["fragment-slide"]
 from lt_lib.losses import LDAMLoss, class_weights
 from lt_lib.models import CosineHead
 
@@ -285,7 +295,7 @@ for seed in maps.seeds(options):
             net = fit(x[train], y[train], loss, seed)
             nets[loss, how, seed] = net
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Each seed draws another split and another start.
 
 # %%
@@ -324,13 +334,16 @@ for loss in ("weighted", "LDAM"):
     gain = lead(*(balanced(n, "by polygon") for n in (loss, "plain")))
     print(f"{loss} over plain, by polygon: {gain}")
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
 maps.scores({
     loss: {how: lab.estimate(balanced(loss, how)) for how in SPLITS}
     for loss in LOSSES
 }, "balanced accuracy on test pixels", foot=badge)
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# Which loss matters less than which split. Ask for a paper in the room's own field where the split is not stated. 3 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # Read {numref}`fig-spectrum-05-gap` from side to side before you read it from top to bottom. The question that papers fight
 # over, which loss, moves the marks by less than their intervals; the question that they seldom mention, which split, moves
 # them by a multiple. By pixel, the task looks solved. By polygon the intervals are so wide that the first thing to buy is not
@@ -355,7 +368,7 @@ for k, name in enumerate(example.classes):
     print(f"{name:10} by pixel {recalls('by pixel', k)}, "
           f"by polygon {recalls('by polygon', k)}")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Split by pixel, no class is hard. Split by polygon, it is not the class with the fewest *pixels* that suffers: water is rare
 # and easy, as nothing else is black in infrared. It is the class whose polygons differ. On the real scene that is *urban*, with
 # two: one to learn from, one to be asked about, and two towns need not look alike. A weight makes one example louder, not two
@@ -388,22 +401,22 @@ def draw_map(path, name, **more):
 
 first = draw_map(example.scene, "first")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Two files, since a colour table goes with a file of one band. This is what a GIS finds in them:
 
 # %% tags=["fragment-slide"]
 print(maps.summary(first.class_path))
 print(maps.summary(first.confidence_path))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Same size, coordinates and pixels as the scene. *Blocks* let a GIS load the part that is on the screen, *overviews* a
 # coarser copy when you zoom out: nearest neighbours for classes, since the mean of forest and barren is not water, averages
 # for the confidence. Drag the files into QGIS, and they lie in place, in these colours.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
 maps.class_and_confidence(first, foot=maps.badge(options, 1))
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # There it is, *where*. The right half of {numref}`fig-spectrum-05-map` adds how sure the network is: less along borders, where
 # a pixel of 30 m holds both neighbours. How sure, not how right: it is certain of nearly everything, and the split by polygon
 # has just told us what that is worth.
@@ -420,7 +433,7 @@ for name, count in first.counts.items():
     print(f"{name:10} {count / total:.3f} of the map, "
           f"{count * 30 * 30 / 1e6:.1f} square kilometres")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Three decimals, no doubt. Now ask the networks that saw half of the polygons each, the same by every right:
 
 # %% tags=["fragment-slide"]
@@ -437,7 +450,10 @@ for k, name in enumerate(example.classes):
     print(f"{name:10} {lab.estimate(found)}, "
           f"from {min(found):.3f} to {max(found):.3f}")
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# An area with three decimals, and the spread of networks with equal rights. Ask what they would sign. 2 min.
+
+# %% [markdown] tags=["fragment-slide"]
 # The rarer a class, the less is known of its area, in proportion: errors of the large classes spill into the small ones, and
 # a small share may consist of little else. Class weights do not mend that, for they buy recall of the tail with false alarms.
 # An area to be acted on needs a random sample of map pixels checked on the ground, class by class, and an estimate corrected
@@ -461,7 +477,10 @@ maps.side_by_side(
     {"first date": first, "later date": later,
      "later, clear only": clear}, foot=maps.badge(options, 1))
 
-# %% [markdown]
+# %% [markdown] tags=["notes", "remove-cell"]
+# A cloud gets a class. Ask what the classifier should be allowed to answer instead. 2 min.
+
+# %% [markdown] tags=["slide"]
 # A cloud is no class, but {numref}`fig-spectrum-05-later` gives it one: the classifier knows five words and must use one of
 # them. (Saturated pixels, at 16000, are no measurement, and `sweep` leaves them out by itself. Most of a cloud is not that
 # bright.) A mask made by people who know clouds helps. What it cannot remove is that grass, sun and haze are not those of the
@@ -481,10 +500,10 @@ for loss in LOSSES:
                   "later date": lab.estimate(now)}
     print(f"{loss:9} falls by {lead(then, now)}")
 
-# %% mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, with the mark of the later date to the left of the mark of the first date."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, with the mark of the later date to the left of the mark of the first date."}}
 maps.scores(both, "balanced accuracy on clear test pixels", badge)
 
-# %% [markdown]
+# %% [markdown] tags=["fragment-slide"]
 # Not all of that fall need be the network's fault. The labels are from the first date, and in between a field may have been
 # cleared; nobody went to see. But neither split at the first date can foretell it. {numref}`fig-spectrum-05-gap` moved from
 # twins to neighbours, {numref}`fig-spectrum-05-shift` moves from neighbours to strangers, and the herder's next season is a

@@ -1,0 +1,476 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["slide", "live"]
+# # Borrowed eyes
+#
+# ```{admonition} This chapter
+# :class: tip
+# - **Question.** How much of a network that was trained on other images is of use, and how much of it should learn on?
+# - **Covers.** Lecture 2 of `lectures`: use of pre-trained models, frozen or fine-tuned, and its caveat about lower layers.
+# - **You need.** a network with convolutions; the [chapter on descent](01-descent) for learning rates.
+# - **Time.** 25 minutes to read; 1 minute on a laptop.
+# ```
+#
+# A resident has read ten thousand chest films. Today she sits before her first mammogram. She need not learn again what an edge is,
+# or a shadow, or a calcification; her eyes know. What it all *means* here she must be told, and a few dozen films will do. But give
+# her a slide of stained tissue, and what she knows about ribs is no help. It may even be in the way.
+#
+# A network's eyes can be borrowed, too. This chapter asks what they are worth: near home and far away, left as they are and
+# retrained, and what they forget when they learn.
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Ask: a specialist changes her field. What does she keep, what must she unlearn, what will she have forgotten in five years? Write
+# three columns on the board. They return as figures 3, 4 and 5.
+
+# %% [markdown] tags=["slide", "live"]
+# ## The idea
+#
+# A network is a composition. Convolutions $\Phi^{\text{conv}}$ turn an image into features, a small head $\Phi^{\text{dc}}$ turns
+# features into an answer. Somebody has trained one on a large set; a hat marks what is trained. Take their convolutions and put your
+# own head on them:
+#
+# ```{math}
+# :label: lectures-03-borrow
+# \underbrace{\widehat\Psi^{\text{dc}} \circ \widehat\Psi^{\text{conv}}}_{\text{theirs}}
+# \qquad \longrightarrow \qquad
+# \underbrace{\Phi^{\text{dc}} \circ \widehat\Psi^{\text{conv}}}_{\text{yours}}.
+# ```
+#
+# - **Frozen**: $\hat z = \widehat\Psi^{\text{conv}}(x)$ stays a fixed list of numbers; only the head learns.
+# - **Partly thawed**: the upper blocks of $\widehat\Psi^{\text{conv}}$ learn as well.
+# - **All thawed**: their weights are nothing but a place to start from.
+
+# %% [markdown] tags=["slide"]
+# ## What the slides say
+#
+# 1. On a small set, borrow: a large $\Phi^{\text{conv}}$ of one's own is hard to train there.
+# 2. Freeze, or thaw the top and train it together with the head (*fine-tuning*).
+# 3. If your images are very *different* from theirs, borrow lower layers only: those know edges, colours and textures, upper ones
+#    know the lender's concepts.
+#
+# No number is printed. The first two are advice, the third is a caveat that can be tested.
+
+# %% [markdown]
+# ## Choose what to run
+#
+# Embedded, the lender is a small network that is trained here, in seconds, on the numbers 50 to 99. At `data: real` it is MobileNetV2
+# with ImageNet weights.
+
+# %% tags=["parameters"]
+profile = "laptop"  # smoke, laptop, overnight or paper
+data = "embedded"  # embedded (digits) or real (CIFAR-10)
+seeds = None  # None: as many as the profile asks for
+budget = None  # minutes; None: no limit
+store = None  # folder of records; None: the usual one
+
+# %% tags=["live"]
+from lt_lib import lab
+
+options = lab.check_parameters(globals())
+
+# %% [markdown] tags=["slide", "live"]
+# ## The lender
+#
+# Blocks from below, each a convolution, a batch norm, a rectifier, and the image halved; a linear head on top.
+
+# %% tags=["fragment-slide", "live"]
+from lt_lib.lab.lesson_thaw import lend, pooled, standardise
+
+spec = lab.plan("lectures-thaw", "frozen", profile, data)[0].spec
+lender = lend(spec.backbones[0])
+weights = [sum(p.numel() for p in block.parameters())
+           for block in lender.blocks]
+for k, n in enumerate(weights, 1):
+    print(f"block {k}: {n:8,} weights")
+
+# %% [markdown]
+# The target is near: single digits, on the same kind of coloured ground. Or it is far: satellite tiles, composed by this project's
+# own generator, in three bands that no eye has, labelled by how many cows the land feeds. They come from the chapters on
+# [drought](../spectrum/01-the-tiles-and-their-bands).
+
+# %% tags=["live"]
+import numpy as np
+import torch
+
+from lt_lib.data import load
+
+near = load(lab.load("lectures-thaw").data[data])
+far = load("droughtsim_2k")
+
+
+def tensor(images, bands=(0, 1, 2)):
+    chosen = np.array(images)[..., list(bands)]
+    return torch.from_numpy(chosen).permute(0, 3, 1, 2)
+
+
+# %% [markdown] tags=["slide"]
+# ### What the first block looks for
+#
+# A network that knows nothing has the same blocks, their weights drawn anew.
+
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of small colour squares. Those of the lender are mostly of one tendency: a light against a dark side, or one colour against another. Those of the untrained copy are confetti."}}
+import copy
+
+blank = copy.deepcopy(lender)
+torch.manual_seed(0)
+for module in blank.modules():
+    if hasattr(module, "reset_parameters"):
+        module.reset_parameters()
+lab.figure("first-filters", {"lender": lender, "untrained": blank})
+
+# %% [markdown] tags=["slide"]
+# ### What becomes of an image
+
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows. In the first the digit stays visible as a bright shape through the first blocks and becomes a few bright cells in the last. In the second, textures and lines of the land light up in the first blocks; the last are a few cells as well."}}
+digit, tile = near.images("train")[4:5], far.images("train")[1:2]
+tile = tile[:, 16:48, 16:48]
+bands = (5, 4, 1)
+lab.figure("block-views", lender, {
+    "near": (digit[0], standardise(tensor(digit))),
+    "far": (tile[0][..., list(bands)],
+            standardise(tensor(tile, bands)))})
+
+# %% [markdown]
+# The image shrinks at each block, and what is left says less about *where* and more about *what*. Whether that *what* is yours is
+# the question.
+
+# %% [markdown] tags=["slide"]
+# ## Frozen, partly, fully
+#
+# One hundred and four hundred images of the near target, ten classes. Each record: one way to thaw, one seed (which images, which
+# new weights, which batches). All rows train for as many epochs. Classes count alike in the loss. What is drawn are the strongest
+# records there are; the foot says which.
+
+# %%
+from lt_lib.lab.figures import strongest
+
+runs = lab.run("lectures-thaw", **options)
+rows = {key: found for (_, key, _), found
+        in lab.group(strongest(runs)).items()}
+foot = lab.badge(rows["frozen"])
+
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-ways", "caption": "Accuracy on the near target after training, by how much of the borrowed network learns on, for two sizes of the training set. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four lines of marks. From scratch lies near chance at 100 images and a little above at 400. Frozen, top thawed and all thawed lie far to the right of it, those with 400 images furthest."}}
+ways = {"scratch": "from scratch", "frozen": "frozen",
+        "top": "top block thawed", "all": "all thawed"}
+lab.figure("thaw-dots", {
+    f"{n} images": {words: rows[key + end]
+                    for key, words in ways.items()}
+    for n, end in ((100, "-100"), (400, ""))}, foot=foot)
+
+# %% [markdown] tags=["slide"]
+# ### What each step buys
+#
+# Differences, paired by seed.
+
+# %% tags=["fragment-slide"]
+print(foot)
+for n, end in ((100, "-100"), (400, "")):
+    for more, less in (("frozen", "scratch"), ("top", "frozen"),
+                       ("all", "top")):
+        gap = lab.difference(rows[more + end], rows[less + end])
+        print(f"{n} images, {ways[more]:16} less "
+              f"{ways[less]:16} {gap}")
+
+# %% [markdown] tags=["fragment-slide"]
+# The first step is the great one. Three hundred more images of your own buy a network from scratch less than the borrowed eyes give
+# for nothing. Thawing the top adds to that when there are images to teach it; thawing everything adds hardly more, and costs all
+# the computing that freezing saves.
+
+# %%
+near_rows = [r for r in runs if r.key.removesuffix("-100") in ways]
+lab.compare(near_rows)
+
+# %% [markdown] tags=["slide"]
+# ## The caveat
+#
+# *Very different images: borrow the lower layers only.* The test: behind every block put the same simple judge, a linear classifier
+# on averages over 2 by 2 cells, {eq}`lectures-03-borrow` cut off at block $k$:
+#
+# ```{math}
+# :label: lectures-03-probe
+# \Phi^{\text{dc}}_k \circ \widehat\Psi_k \circ \dots \circ \widehat\Psi_1, \qquad k = 0, \dots, B.
+# ```
+#
+# If the caveat is right, its accuracy climbs to the last block at home, and far from home turns down before. The control is an
+# untrained network: what any pile of random filters would do.
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Let the room draw the two curves before you show them. Most draw the near one right and the far one flat. That the far one goes
+# *down* says that upper blocks do not just lack information: they throw it away.
+
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-03-probes", "caption": "Balanced accuracy of a linear classifier on what comes out of each block (0: of the image itself), for a near and a far target; lender and untrained network. 95 % intervals over seeds. Chance is 0.10 on the left, 0.25 on the right. Profile and data at the foot."}, "image": {"alt": "Left, the lender's line climbs steeply to the last block while that of the untrained network stays at chance. Right, the lender's line climbs to the second block and then falls below where it began; the untrained one is nearly flat."}}
+panels = {
+    f"near: {near.name}": {"lender": rows["frozen"],
+                           "untrained": rows["untrained"]},
+    f"far: {far.name}": {"lender": rows["far-frozen"],
+                         "untrained": rows["far-untrained"]}}
+lab.figure("block-probes", panels, foot)
+
+# %% [markdown] tags=["slide"]
+# ### Tested
+#
+# To choose the best block after looking at the curve would be cheating. So, fixed beforehand: accuracy behind *half* of the blocks
+# less accuracy behind *all* of them. The caveat says: negative near, positive far.
+
+# %% tags=["fragment-slide"]
+gain = "lower_gain"
+for key, who in (("frozen", "near, lender"),
+                 ("far-frozen", "far, lender"),
+                 ("untrained", "near, untrained"),
+                 ("far-untrained", "far, untrained")):
+    found = lab.estimate(r.metric(gain) for r in rows[key])
+    print(f"{who:16} half less all: {found}")
+apart = lab.difference(rows["far-frozen"], rows["frozen"], gain)
+last = lab.difference(rows["far-frozen"], rows["far-untrained"],
+                      f"probe_{len(lender.blocks)}")
+print(f"far less near: {apart}")
+print(f"far, behind all blocks, lender less untrained: {last}")
+print(foot)
+
+# %% [markdown] tags=["fragment-slide"]
+# Read the intervals. Where the far one lies above zero and the near one below, the caveat holds here as it is said. And compare the
+# last block with the untrained network's: far from home the lender's upper blocks can be worse than chance filters. They have learned
+# to ignore what does not tell a 57 from a 75, and drought does not.
+
+# %% [markdown] tags=["slide"]
+# ### Borrow the first blocks, train the rest
+#
+# A linear judge is a modest one. {cite:t}`yosinski2014transferable` borrowed the first $k$ blocks, froze them, and trained *new*
+# blocks above:
+
+# %% tags=["fragment-slide"]
+print(f"{'blocks borrowed':18}{'near':>16}{'far':>18}")
+for k, (home, away) in enumerate(zip(
+        ("scratch", "first-1", "first-2", "first-3", "frozen"),
+        ("far-scratch", "far-first-1", "far-first-2", "far-first-3",
+         "far-frozen"))):
+    said = [lab.estimate(r.metric("balanced_accuracy")
+                         for r in rows[key]) for key in (home, away)]
+    print(f"{25 * k:3} %{'':13}{said[0]!s:>16}{said[1]!s:>18}")
+print("balanced accuracy ·", foot)
+
+# %% [markdown]
+# Near, every block borrowed is a gain until the last, where the new head is all that learns; three quarters and a fresh block
+# on top do about as well as thawing. Far, there is less to gain at any depth, and the last blocks cost. With so few seeds the order
+# of neighbours means little; the ends are what to look at.
+#
+# And if the far network is allowed to unlearn? All blocks borrowed and thawed, against from scratch:
+
+# %%
+gap = lab.difference(rows["far-all"], rows["far-scratch"],
+                     "balanced_accuracy")
+print(f"far, all thawed less from scratch: {gap} · {foot}")
+
+# %% [markdown] tags=["slide"]
+# ## What is forgotten
+#
+# The resident returns to chest films after a year of mammograms. Put the lender's *own head* back on the blocks that have learned on,
+# and ask about the numbers 50 to 99. Then fit a new head on twenty images a class, to see whether the knowledge is gone or only
+# in another place.
+
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-memory", "caption": "Accuracy on the lender's task over accuracy on the near target, after learning from 400 images. Filled: with the lender's own head; hollow: with one fitted anew, on 20 images a class. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four marks of two kinds. Frozen is highest and furthest left. All thawed lies lowest among the filled marks; all thawed at a slower rate lies between, nearly as far right."}}
+kept = {"frozen": "frozen", "all-slower": "all, borrowed slower",
+        "top": "top block", "all": "all"}
+known = "old" in rows["frozen"][0].metrics["last"]
+lab.figure("thaw-memory", {w: rows[k] for k, w in kept.items()},
+           foot) if known else "the lender's own images are not here"
+
+# %%
+for key in ("all-slower", "top", "all") if known else ():
+    for metric in ("old", "old_again"):
+        gap = lab.difference(rows[key], rows["frozen"], metric)
+        print(f"{kept[key]:22}{metric:10} less frozen: {gap}")
+
+# %% [markdown]
+# This is *catastrophic forgetting* {cite}`mccloskey1989catastrophic`, in a mild form: the two tasks share their digits. Nothing in the
+# loss asked the network to stay able to do what it could. A hospital that fine-tunes last year's model on this year's scanner should
+# test it on last year's images as well.
+
+# %% [markdown] tags=["slide"]
+# ### Two learning rates
+#
+# Borrowed weights are good, new ones are noise. Let them move at different rates:
+#
+# ```{math}
+# :label: lectures-03-rates
+# \theta_{\text{new}} \leftarrow \theta_{\text{new}} - c\, d, \qquad
+# \theta_{\text{borrowed}} \leftarrow \theta_{\text{borrowed}} - s\, c\, d, \qquad s \le 1,
+# ```
+#
+# with $d$ the direction of the rule, here Adam's. $s = 0$ is freezing. At $s = 0.1$, against $s = 1$:
+
+# %% tags=["fragment-slide"]
+for metric in ("accuracy", "moved", *["old"] * known):
+    gap = lab.difference(rows["all-slower"], rows["all"], metric)
+    print(f"{metric:9} at s = 0.1 less at s = 1: {gap}")
+print(foot)
+
+# %% [markdown]
+# *Moved* is the length of the change of the borrowed weights, relative to their own. A tenth of the rate moves them less, though
+# not ten times less, and forgets less; what it costs on the new task the first line says.
+
+# %% [markdown] tags=["slide"]
+# ## What differs, and why
+#
+# | | slides say | more exactly | we ran |
+# |---|---|---|---|
+# | lender | general and large enough | | 10,000 numbers, one lender for all seeds; `real`: ImageNet weights |
+# | frozen | parameters of $\widehat\Psi^{\text{conv}}$ | its batch statistics, too | both stay |
+# | fine-tuning | top layers and head | often all layers, the lower ones slower | top, all, all slower |
+# | lower layers | edges, colours, textures | true near the image; how far up depends on both tasks | measured behind each block |
+# | very different images | lower layers only | or all of them, thawed, given images enough | both |
+# | forgetting | not mentioned | comes with thawing | measured |
+
+# %% [markdown]
+# The intervals are over images, new weights and batches. The lender is one and the same, so they say nothing about another lender.
+# The far tiles are composed, and their three bands are standardised over the set, the digits each by itself: brightness says nothing
+# about a digit and much about drought.
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} Who learns?
+# :label: ex-lectures-03-count
+# How many weights learn when the network is frozen, when the top block is thawed, when all is? There are ten classes and the
+# head sees 2 by 2 cells of every channel. Compare with 400 images.
+# ```
+#
+# ```{solution-start} ex-lectures-03-count
+# :class: dropdown
+# ```
+
+# %%
+channels = pooled(lender.run(standardise(tensor(digit)))).shape[1]
+head = channels * 10 + 10
+learns = {"frozen": head, "top": head + weights[-1],
+          "all": head + sum(weights)}
+assert learns["frozen"] < learns["top"] < learns["all"]
+assert learns["all"] - head == sum(
+    p.numel() for p in lender.blocks.parameters())
+print({way: f"{n:,}" for way, n in learns.items()})
+
+# %% [markdown]
+# Even the head alone may have more weights than there are images. It can do no great harm: it is a linear judge, stopped early. The
+# thawed network has many more, and is held back only by where it starts.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ```{exercise} Frozen, but not quite
+# :label: ex-lectures-03-norms
+# Somebody freezes the lender with `requires_grad_(False)`, forgets `eval()`, and shows it far tiles. No weight learns. By how much do
+# the features of one and the same digit change, relative to their length?
+# ```
+#
+# ```{solution-start} ex-lectures-03-norms
+# :class: dropdown
+# ```
+
+# %%
+careless = copy.deepcopy(lender).requires_grad_(False).train()
+look = standardise(tensor(near.images("test")[:50]))
+tiles = standardise(tensor(far.images("train")[:500], bands))
+before = pooled(lender.run(look))
+for batch in tiles.split(50):
+    careless.run(batch)
+after = pooled(careless.eval().run(look))
+change = float(((after - before).norm() / before.norm()).detach())
+same = all(torch.equal(a, b) for a, b in zip(
+    careless.parameters(), lender.parameters()))
+assert same and change > 0.1
+print(f"weights unchanged; features changed by {change:.0%}")
+
+# %% [markdown]
+# In training mode a batch norm uses the statistics of the batch, and moves its running averages towards them. They are not parameters,
+# so nothing that is said about gradients stops them. Ten batches were enough. Frozen means `eval()`, as well.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ```{exercise} Once is enough
+# :label: ex-lectures-03-once
+# A frozen network gives the same $\hat z$ in every epoch. Compute it once and show that the head answers the same. For 400 images,
+# 30 epochs and 1000 test images looked at five times, how many times fewer images pass through the blocks?
+# ```
+#
+# ```{solution-start} ex-lectures-03-once
+# :class: dropdown
+# ```
+
+# %%
+with torch.no_grad():
+    whole = lender(look)
+    stored = pooled(lender.run(look))
+    again = lender.head(stored)
+every_time = 400 * 30 + 1000 * 5
+once = 400 + 1000
+saved = every_time / once
+assert torch.allclose(whole, again, atol=1e-5) and saved > 12
+print(f"{saved:.0f} times fewer, and no backward pass")
+
+# %% [markdown]
+# That is how `ee443` could afford its large backbones, and how the records of this chapter are made. It ends with the first thawed
+# block, or with augmentation that draws new images every time.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ```{exercise} The first step at two rates
+# :label: ex-lectures-03-step
+# Set up Adam for {eq}`lectures-03-rates` with $c = 0.01$ and $s = 0.1$, blocks and head in two groups. Take one step on `look`, with
+# labels of your choice. How far does the weight that moves most move, in the blocks and in the head? ([Chapter 1](01-descent) knows why.)
+# ```
+#
+# ```{solution-start} ex-lectures-03-step
+# :class: dropdown
+# ```
+
+# %%
+net, c, s = copy.deepcopy(lender), 0.01, 0.1
+adam = torch.optim.Adam([
+    {"params": net.blocks.parameters(), "lr": s * c},
+    {"params": net.head.parameters(), "lr": c}])
+labels = torch.arange(len(look)) % net.head.out_features
+torch.nn.functional.cross_entropy(net(look), labels).backward()
+adam.step()
+moved = {}
+for part in ("blocks", "head"):
+    pairs = zip(getattr(net, part).parameters(),
+                getattr(lender, part).parameters())
+    moved[part] = max((a - b).abs().max().item() for a, b in pairs)
+assert abs(moved["head"] - c) < 1e-4 * c + 1e-6
+assert abs(moved["blocks"] - s * c) < 1e-3 * s * c + 1e-6
+print(moved)
+
+# %% [markdown]
+# By its rate, whatever the gradient is: the first step of Adam is $g / |g|$. So with adaptive rules $s$ decides how far borrowed
+# weights can go, and small gradients do not protect them.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
+# ## Further reading
+#
+# - {cite:t}`yosinski2014transferable`: the experiment behind the caveat, on two halves of ImageNet, with more depth and more care.
+# - {cite:t}`chollet2017deep`, section 5.3, which the slides cite, for how it is done in practice.
+# - {cite:t}`kornblith2019better`: do better ImageNet models make better lenders? Mostly; on some fine-grained targets pre-training helps little.
+# - {cite:t}`raghu2019transfusion`: on two medical sets, far from ImageNet, borrowing bought little accuracy, and small networks from
+#   scratch did about as well.
+
+# %% tags=["remove-input"]
+lab.provenance(runs)
