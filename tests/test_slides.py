@@ -1,6 +1,7 @@
 """Decks: what is cut out of a page, what is left out, and what is said when page and notebook disagree."""
 
 import runpy
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -80,7 +81,8 @@ PAGE = """<html><head><script>window.MathJax = {}</script><script defer src="../
 <section><h2>Second</h2><!--lt:slide--><p>Text.</p>
 <div class="cell tag_fragment-slide tag_hide-input"><details class="hide"><pre>code</pre></details><div class="cell_output"><p>7</p></div></div>
 <div class="cell tag_fragment-slide"><div class="cell_input"><pre>lab.figure()</pre></div><figure id="f"><img src="x.png"></figure></div>
-</section></article></body></html>"""
+<section><h2>Further reading</h2><ul><li>Cui: on tails</li></ul>
+<div class="cell tag_remove-input"><div class="cell_output"><p>made on CPU</p></div></div></section></section></article></body></html>"""
 
 
 @pytest.fixture
@@ -94,6 +96,12 @@ def test_slides_begin_and_end_where_the_tags_say(cuts):
     text = [[BeautifulSoup(block, "html.parser").get_text(" ", strip=True) for block, _ in s.blocks] for s in cuts]
     assert text == [["Why?", "See (1) ."], ["print(1) 1", "More words."], ["Text.", "7", ""]]
     assert [[later for _, later in s.blocks] for s in cuts] == [[False, False], [False, True], [False, True, True]]
+
+
+def test_no_slide_begins_with_a_bare_title():
+    page = '<article><section><h2>A</h2><!--lt:slide--></section><div class="cell tag_fragment-slide"><p>1</p></div></article>'
+    slide, = slides.cut(BeautifulSoup(page, "html.parser").article, "")
+    assert [later for _, later in slide.blocks] == [False]
 
 
 def test_links_lead_into_the_page_and_ids_are_gone(cuts):
@@ -111,10 +119,81 @@ def test_a_deck_is_whole(chapter):
     soup = BeautifulSoup(deck, "html.parser")
     sections = soup.select(".slides > section")
     assert [s.h2.get_text() for s in sections] == ["Title", "Title", "Second", "Read on"]
+    assert "Cui: on tails" in sections[-1].get_text() and "made on CPU" in sections[-1].get_text()
     assert sections[0].select_one("aside.notes").get_text(strip=True) == "Ask them." and not sections[1].select("aside")
     assert "profile <smoke>" in sections[-1].get_text()
     used = [tag.get("src") or tag.get("href") for tag in soup.find_all(["script", "link"]) if tag.get("src") or tag.get("href")]
     assert len(used) >= 9 and all(address.startswith("../../_static/") for address in used)
+
+
+def test_a_deck_names_the_work_and_its_authors(chapter):
+    deck = slides.render(page_of(chapter), chapter, "lectures/01-x", "")
+    said = BeautifulSoup(deck, "html.parser").select_one(".slides > section").select_one(".lt-byline").get_text()
+    assert said == "Tso-Jung Yen: AI for Medical Image Classification (2020)"
+
+
+def test_a_card_on_a_slide_does_not_link_to_its_own_deck():
+    card = BeautifulSoup('<div><ul><li><strong>Time.</strong> 5</li><li><strong>Slides.</strong> <a href="x.html">deck</a></li></ul></div>',
+                         "html.parser").div
+    assert "Time." in slides._shown(card, "../../notebooks/w/01-x.html") and "Slides." not in str(card)
+
+
+@pytest.mark.parametrize(("href", "leads_to"), [
+    ("#a", "../../notebooks/w/01-x.html#a"), ("02-y.html#b", "../../notebooks/w/02-y.html#b"),
+    ("../../book/pages/bibliography.html#id1", "../../book/pages/bibliography.html#id1"), ("https://example.org/", "https://example.org/")])
+def test_links_lead_where_they_led_on_the_page(href, leads_to):
+    block = BeautifulSoup(f'<p><a href="{href}">there</a></p>', "html.parser").p
+    assert f'href="{leads_to}"' in slides._shown(block, "../../notebooks/w/01-x.html")
+
+
+# --- long tables
+
+
+def table_of(rows, words="w"):
+    body = "".join(f"<tr><th>{i}</th><td>{words}</td></tr>" for i in range(rows))
+    return f'<div class="cell"><p>before</p><div class="lt-table"><table><thead><tr><th>h</th></tr></thead><tbody>{body}</tbody></table></div></div>'
+
+
+def numbers_on(slide):
+    return [int(th.get_text()) for block, _ in slide.blocks for th in BeautifulSoup(block, "html.parser").select("tbody th")]
+
+
+@pytest.mark.parametrize("rows", [1, slides.TABLE_LINES, slides.TABLE_LINES + 1, 3 * slides.TABLE_LINES])
+def test_a_long_table_goes_on_on_the_next_slide(rows):
+    parts = slides._split(slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", False)], ["note"]), "page.html")
+    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == -(-rows // slides.TABLE_LINES)
+    assert all(len(numbers_on(part)) <= slides.TABLE_LINES for part in parts)
+    assert all("<thead>" in part.blocks[0][0] for part in parts) and "after" in parts[-1].blocks[-1][0]
+    assert [part.notes for part in parts] == [["note"]] + [[]] * (len(parts) - 1)
+    assert sum("before" in block for part in parts for block, _ in part.blocks) == 1
+
+
+def test_of_a_very_long_table_the_rest_is_counted():
+    rows = 5 * slides.TABLE_LINES
+    parts = slides._split(slides.Slide("T", [(table_of(rows), False)]), "page.html")
+    shown = [n for part in parts for n in numbers_on(part)]
+    assert shown == list(range(len(shown))) and len(parts) == slides.TABLE_SLIDES
+    assert f'{rows - len(shown)} more rows in <a href="page.html">' in parts[-1].blocks[-1][0]
+
+
+def test_tall_rows_count_as_many_lines():
+    assert len(slides._split(slides.Slide("T", [(table_of(6, "word " * 60), False)]), "page.html")) > 1
+
+
+# --- minutes
+
+
+def test_minutes_are_those_of_slides_and_stops(chapter):
+    chapter.cells.append(cell("md", "Wait. 4 min.", "notes", "remove-cell"))
+    assert slides.outline(chapter) == {"slides": 3, "notes": 2, "live": 1, "minutes": round(1.5 * 3 + 1 + 4)}
+
+
+def test_a_minute_plan_has_no_gaps_and_fills_the_lesson():
+    plan = slides.minute_plan([("A", 30), ("B", 28)], minutes=90)
+    assert plan[0]["from"] == 0 and plan[-1]["to"] == 90 and all(a["to"] == b["from"] for a, b in pairwise(plan))
+    assert [line["to"] - line["from"] for line in plan] == [30, 5, 8, 5, 28, 5, 8, 1]
+    with pytest.raises(LabError, match="A, B: 93 minutes"):
+        slides.minute_plan([("A", 50), ("B", 28)])
 
 
 def test_a_page_of_another_notebook_is_named(chapter):
@@ -158,7 +237,7 @@ def test_a_live_set_brings_what_it_needs():
     assert [c.source[:5] for c in live.cells] == ["impor", "k = 4", "profi", "def f", "y = f"]
 
 
-@pytest.mark.parametrize("name", ["lectures/02-backpropagation", "lectures/06-batch-normalization"])
+@pytest.mark.parametrize("name", ["ee443/03-weighting-the-loss", "lectures/02-backpropagation", "lectures/06-batch-normalization"])
 def test_a_live_set_runs_by_itself(name, lab_env, tmp_path):
     live = slides.live_notebook(read_notebook(project_root() / "notebooks" / f"{name}.py"))
     code = [c.source.replace('profile = "laptop"', 'profile = "smoke"') for c in live.cells if c.cell_type == "code"]

@@ -116,4 +116,4 @@ Table(pd.DataFrame(rows), rows)
 # %% [markdown]
 # **Exercises.** Solutions are folded. The code in them ends in assertions and runs with every build and every test, so it works.
 #
-# **What is not here yet.** The chapters of `sign`, and those of `lectures` that the list lacks.
+# **What is not here yet.** The chapters of `sign`.

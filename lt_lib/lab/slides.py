@@ -30,6 +30,7 @@ SLIDE, FRAGMENT, NOTES, LIVE = "slide", "fragment-slide", "notes", "live"
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "plugin/notes/speaker-view.html", "LICENSE")
 WORKS = {"ee443": "wong_ee443", "spectrum": "rawal2020spectrum", "sign": "taghanaki_sign", "lectures": "yen2020lectures"}
 TABLE_LINES = 17  # lines of a table on one slide
+TABLE_SLIDES = 3  # what does not fit on so many is left to the page
 MINUTES_A_SLIDE = 1.5  # without the stops that notes ask for
 _MARK = re.compile(r"lt:(slide|fragment-slide|off)")
 _MINUTES = re.compile(r"(\d+) min\b")
@@ -240,7 +241,7 @@ def render(page: str, notebook, name: str, stamp: str) -> str:
     for at, words in _spoken(notebook):
         slides[at].notes.append(words)
     slides[0].blocks.insert(0, (_byline(name), False))
-    slides = [part for slide in slides for part in _split(slide)] + [last]
+    slides = [part for slide in slides for part in _split(slide, address)] + [last]
     config = next((script.string for script in soup.find_all("script") if "window.MathJax" in (script.string or "")), "")
     mathjax = next((script["src"] for script in soup.find_all("script", src=True) if "mathjax" in script["src"]), None)
     title = soup.find("h1").get_text().rstrip("#")
@@ -295,6 +296,8 @@ def cut(article, page: str) -> list[Slide]:
                 slides[-1].add(shown, state == FRAGMENT, fresh)
                 fresh = False
             state = "off" if cell else state
+    for slide in slides:
+        slide.blocks[:1] = [(block, False) for block, _ in slide.blocks[:1]]  # no slide begins with a bare title
     return slides
 
 
@@ -365,8 +368,8 @@ def _byline(name: str) -> str:
     return f'<p class="lt-byline">{html.escape(re.sub(r"[{}]", "", said))}</p>'
 
 
-def _split(slide: Slide) -> list[Slide]:
-    """A slide whose tables are too long, as several."""
+def _split(slide: Slide, page: str) -> list[Slide]:
+    """A slide whose tables are too long, as several; of a very long table the first rows, and where the others are."""
     from bs4 import BeautifulSoup
 
     parts = [Slide(slide.title, notes=slide.notes)]
@@ -376,7 +379,7 @@ def _split(slide: Slide) -> list[Slide]:
         if len(chunks) < 2:
             parts[-1].blocks.append((block, later))
             continue
-        for at, (first, stop) in enumerate(chunks):
+        for at, (first, stop) in enumerate(chunks[:TABLE_SLIDES]):
             piece = BeautifulSoup(block, "html.parser") if at == 0 else BeautifulSoup(str(soup.find("table").parent), "html.parser")
             for i, row in enumerate(piece.find("table").find("tbody").find_all("tr")):
                 if not first <= i < stop:
@@ -384,6 +387,8 @@ def _split(slide: Slide) -> list[Slide]:
             if at:
                 parts.append(Slide(slide.title))
             parts[-1].blocks.append((str(piece), later and not at))
+        if more := chunks[-1][1] - chunks[:TABLE_SLIDES][-1][1]:
+            parts[-1].blocks.append((f'<p class="lt-stamp">{more} more rows in <a href="{page}">the chapter</a>.</p>', False))
     for at, part in enumerate(parts):
         part.title += f" ({at + 1} of {len(parts)})" if len(parts) > 1 else ""
     return parts

@@ -114,12 +114,12 @@ def tensor(images, bands=(0, 1, 2)):
     return torch.from_numpy(chosen).permute(0, 3, 1, 2)
 
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ### What the first block looks for
 #
 # A network that knows nothing has the same blocks, their weights drawn anew.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of small colour squares. Those of the lender are mostly of one tendency: a light against a dark side, or one colour against another. Those of the untrained copy are confetti."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of small colour squares. Those of the lender are mostly of one tendency: a light against a dark side, or one colour against another. Those of the untrained copy are confetti."}}
 import copy
 
 blank = copy.deepcopy(lender)
@@ -129,10 +129,10 @@ for module in blank.modules():
         module.reset_parameters()
 lab.figure("first-filters", {"lender": lender, "untrained": blank})
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide", "live"]
 # ### What becomes of an image
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows. In the first the digit stays visible as a bright shape through the first blocks and becomes a few bright cells in the last. In the second, textures and lines of the land light up in the first blocks; the last are a few cells as well."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows. In the first the digit stays visible as a bright shape through the first blocks and becomes a few bright cells in the last. In the second, textures and lines of the land light up in the first blocks; the last are a few cells as well."}}
 digit, tile = near.images("train")[4:5], far.images("train")[1:2]
 tile = tile[:, 16:48, 16:48]
 bands = (5, 4, 1)
@@ -184,8 +184,8 @@ for n, end in ((100, "-100"), (400, "")):
 
 # %% [markdown] tags=["fragment-slide"]
 # The first step is the great one. Three hundred more images of your own buy a network from scratch less than the borrowed eyes give
-# for nothing. Thawing the top adds to that when there are images to teach it; thawing everything adds hardly more, and costs all
-# the computing that freezing saves.
+# for nothing. Thawing the top adds to that, more where there are more images to teach it. Thawing everything adds nothing further;
+# with a hundred images it spoils some of what was borrowed. And it costs all the computing that freezing saves.
 
 # %%
 near_rows = [r for r in runs if r.key.removesuffix("-100") in ways]
@@ -279,7 +279,7 @@ print(f"far, all thawed less from scratch: {gap} · {foot}")
 # and ask about the numbers 50 to 99. Then fit a new head on twenty images a class, to see whether the knowledge is gone or only
 # in another place.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-memory", "caption": "Accuracy on the lender's task over accuracy on the near target, after learning from 400 images. Filled: with the lender's own head; hollow: with one fitted anew, on 20 images a class. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four marks of two kinds. Frozen is highest and furthest left. All thawed lies lowest among the filled marks; all thawed at a slower rate lies between, nearly as far right."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-memory", "caption": "Accuracy on the lender's task over accuracy on the near target, after learning from 400 images. Filled: with the lender's own head; hollow: with one fitted anew, on 20 images a class. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four pairs of marks. Of the filled ones, frozen is highest and furthest left, all thawed lowest and far right; top block and all thawed at a slower rate lie between. The hollow ones lie lower and closer together, in a similar order."}}
 kept = {"frozen": "frozen", "all-slower": "all, borrowed slower",
         "top": "top block", "all": "all"}
 known = "old" in rows["frozen"][0].metrics["last"]

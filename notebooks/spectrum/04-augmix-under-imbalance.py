@@ -497,7 +497,7 @@ for name in ("autocontrast", "equalize"):
 results = lab.run("spectrum-table2", **options)
 
 
-# %% tags=["fragment-slide"]
+# %%
 def rows(key, records=results):
     return [r for r in records
             if (r.key, r.variant) == (key, "as-printed")]
@@ -509,7 +509,7 @@ columns |= {f"{kind}.{k}": f"{kind} {k}"
             for kind in ("recall", "precision") for k in range(4)}
 lab.sheet(results, columns)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["fragment-slide"]
 # So many numbers are no picture. Fig 2a draws two of each row. Up is fairer, right is more often right, and an arrow leads
 # from a row to the same row with AugMix; the claim says that all arrows point down.
 
