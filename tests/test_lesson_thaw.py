@@ -11,7 +11,6 @@ from lt_lib.lab import lesson_thaw, lessons, plan
 from lt_lib.lab.errors import BudgetEnded, LabError
 from lt_lib.lab.lesson_thaw import Blocks, _borrow, _images, _remembered, lend, plain_blocks, pooled, probe, standardise
 
-
 FAR = "droughtsim_500"  # as droughtsim_2k, and quicker to make
 
 

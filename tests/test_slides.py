@@ -160,10 +160,11 @@ def numbers_on(slide):
 
 @pytest.mark.parametrize("rows", [1, slides.TABLE_LINES, slides.TABLE_LINES + 1, 3 * slides.TABLE_LINES])
 def test_a_long_table_goes_on_on_the_next_slide(rows):
-    parts = slides._split(slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", False)], ["note"]), "page.html")
-    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == -(-rows // slides.TABLE_LINES)
+    pieces = -(-rows // slides.TABLE_LINES)
+    parts = slides._split(slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", True)], ["note"]), "page.html")
+    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == pieces + (pieces > 1)
     assert all(len(numbers_on(part)) <= slides.TABLE_LINES for part in parts)
-    assert all("<thead>" in part.blocks[0][0] for part in parts) and "after" in parts[-1].blocks[-1][0]
+    assert all("<thead>" in part.blocks[0][0] for part in parts[:pieces]) and "after" in parts[-1].blocks[-1][0]
     assert [part.notes for part in parts] == [["note"]] + [[]] * (len(parts) - 1)
     assert sum("before" in block for part in parts for block, _ in part.blocks) == 1
 
@@ -174,6 +175,13 @@ def test_of_a_very_long_table_the_rest_is_counted():
     shown = [n for part in parts for n in numbers_on(part)]
     assert shown == list(range(len(shown))) and len(parts) == slides.TABLE_SLIDES
     assert f'{rows - len(shown)} more rows in <a href="page.html">' in parts[-1].blocks[-1][0]
+
+
+def test_rows_that_belong_together_stay_together():
+    body = "".join(f"<tr><th>{i // 3 if i % 3 == 0 else ''}</th><td>w</td></tr>" for i in range(30))
+    table = BeautifulSoup(f"<table><tbody>{body}</tbody></table>", "html.parser").table
+    chunks = slides._chunks(table)
+    assert len(chunks) == 2 and all(first % 3 == 0 for first, _ in chunks) and chunks[-1][1] == 30
 
 
 def test_tall_rows_count_as_many_lines():

@@ -372,8 +372,11 @@ def _split(slide: Slide, page: str) -> list[Slide]:
     """A slide whose tables are too long, as several; of a very long table the first rows, and where the others are."""
     from bs4 import BeautifulSoup
 
-    parts = [Slide(slide.title, notes=slide.notes)]
+    parts, full = [Slide(slide.title, notes=slide.notes)], False
     for block, later in slide.blocks:
+        if full:
+            parts.append(Slide(slide.title))
+            full, later = False, False
         soup = BeautifulSoup(block, "html.parser") if "<table" in block else None
         chunks = _chunks(soup.find("table")) if soup else []
         if len(chunks) < 2:
@@ -387,6 +390,7 @@ def _split(slide: Slide, page: str) -> list[Slide]:
             if at:
                 parts.append(Slide(slide.title))
             parts[-1].blocks.append((str(piece), later and not at))
+        full = True
         if more := chunks[-1][1] - chunks[:TABLE_SLIDES][-1][1]:
             parts[-1].blocks.append((f'<p class="lt-stamp">{more} more rows in <a href="{page}">the chapter</a>.</p>', False))
     for at, part in enumerate(parts):
@@ -395,7 +399,10 @@ def _split(slide: Slide, page: str) -> list[Slide]:
 
 
 def _chunks(table) -> list[tuple[int, int]]:
-    """First row and the one after the last of each piece of a table, of about equal numbers of printed lines."""
+    """First row and the one after the last of each piece of a table, of about equal numbers of printed lines.
+
+    Rows that name nothing of their own stay with the row they belong to.
+    """
     rows = table.find("tbody").find_all("tr") if table.find("tbody") else []
 
     def lines(row):
@@ -403,13 +410,14 @@ def _chunks(table) -> list[tuple[int, int]]:
         return max(math.ceil(len(cell.get_text()) * len(cells) / 110) + len(cell.find_all("br")) for cell in cells)
 
     heights = [max(1, lines(row)) for row in rows]
-    pieces = math.ceil(sum(heights) / TABLE_LINES)
-    share, found, first, height = sum(heights) / max(pieces, 1), [], 0, 0
+    begins = [i == 0 or bool(row.find(["th", "td"]).get_text(strip=True)) for i, row in enumerate(rows)]
+    share = sum(heights) / max(math.ceil(sum(heights) / TABLE_LINES), 1)
+    found, first, height = [], 0, 0
     for i, more in enumerate(heights):
+        if begins[i] and height >= share - 0.5:
+            found.append((first, i))
+            first, height = i, 0
         height += more
-        if height >= share - 0.5 and i + 1 < len(rows):
-            found.append((first, i + 1))
-            first, height = i + 1, 0
     return [*found, (first, len(rows))] if rows else []
 
 

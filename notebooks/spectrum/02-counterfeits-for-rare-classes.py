@@ -192,7 +192,7 @@ def one_sided(path):
 print({name: f"{one_sided(path)} of 16 draw one sort only"
        for name, path in games().items()})
 
-# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
 from lt_lib import lab
 
 lab.figure("forgers", games(), every=10)

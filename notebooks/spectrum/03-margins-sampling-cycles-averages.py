@@ -167,7 +167,7 @@ def costs(scale, gap):
 print(*(f"won by {gap}: {costs(30, gap)}"
         for gap in (0.3, 0.5, 0.7)), sep="\n")
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown] tags=["slide"]
 # With $s = 30$ a tile that has its margin costs nothing, and one that lacks a tenth of it costs three. The scale belongs to a
 # *cosine head*: there a logit is the cosine of an angle and cannot leave $[-1, 1]$, so half a unit is a great deal.
 #
@@ -389,7 +389,7 @@ def compared(late):
 print("above the floor: a step of the walk {:.2f}, on average;\n"
       "the mean of its steps {:.3f}".format(*compared(walk()[100:])))
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-descent", "caption": "The same walk, thirty of its points, one every ten steps, and their average. Computed, no data."}, "image": {"alt": "A jagged walk comes in from the right and then circles around the minimum of a bowl. Thirty diamonds lie scattered around the cross that marks the minimum; the star of their average lies beside it."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-03-descent", "caption": "The same walk, thirty of its points, one every ten steps, and their average. Computed, no data."}, "image": {"alt": "A jagged walk comes in from the right and then circles around the minimum of a bowl. Thirty diamonds lie scattered around the cross that marks the minimum; the star of their average lies beside it."}}
 lab.figure("descent", walk(), walk()[100::10], (1.0, 5.0))
 
 # %% [markdown] tags=["notes", "remove-cell"]
@@ -670,7 +670,7 @@ lab.figure("differences", {
     "as paired: 9 - 6": (rows(KEYS["9"]), rows(KEYS["6"])),
 }, metric="icv_used")
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown] tags=["slide"]
 # All this takes the rows *as printed*, sampler and weights together. Without the sampler, LDAM against re-sampling, the
 # paper's own comparison, is fairer:
 

@@ -140,7 +140,7 @@ def first_row():
 
 first_row()
 
-# %% [markdown] tags=["fragment-slide", "live"]
+# %% [markdown] tags=["slide", "live"]
 # There are nine operators. Their strength is a level between 0.1 and 3 of 10, drawn anew each time; the table says what level 3
 # means.
 #
@@ -532,7 +532,7 @@ pairs = {label: (rows(f"r18-652-augmix-{loss}"),
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-gaps", "caption": "Balanced accuracy with AugMix minus without, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each loss, beside a vertical line at zero."}}
 lab.figure("differences", pairs, metric="balanced_accuracy")
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown] tags=["slide"]
 # The same for the other two scores, and the share of tiles that are answered with *zero*, from the strongest records there are:
 
 # %%
