@@ -162,7 +162,7 @@ def numbers_on(slide):
 def test_a_long_table_goes_on_on_the_next_slide(rows):
     pieces = -(-rows // slides.TABLE_LINES)
     parts = slides._split(slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", True)], ["note"]), "page.html")
-    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == pieces + (pieces > 1)
+    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == pieces + (rows > slides.TABLE_LINES / 2)
     assert all(len(numbers_on(part)) <= slides.TABLE_LINES for part in parts)
     assert all("<thead>" in part.blocks[0][0] for part in parts[:pieces]) and "after" in parts[-1].blocks[-1][0]
     assert [part.notes for part in parts] == [["note"]] + [[]] * (len(parts) - 1)

@@ -29,7 +29,7 @@ from lt_lib.lab.paths import project_root
 SLIDE, FRAGMENT, NOTES, LIVE = "slide", "fragment-slide", "notes", "live"
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "plugin/notes/speaker-view.html", "LICENSE")
 WORKS = {"ee443": "wong_ee443", "spectrum": "rawal2020spectrum", "sign": "taghanaki_sign", "lectures": "yen2020lectures"}
-TABLE_LINES = 17  # lines of a table on one slide
+TABLE_LINES = 18  # lines of a table on one slide
 TABLE_SLIDES = 3  # what does not fit on so many is left to the page
 MINUTES_A_SLIDE = 1.5  # without the stops that notes ask for
 _MARK = re.compile(r"lt:(slide|fragment-slide|off)")
@@ -270,10 +270,11 @@ def cut(article, page: str) -> list[Slide]:
         page: where links into the page itself shall lead.
     """
     slides: list[Slide] = []
-    state, heading, fresh = "off", None, True
+    state, heading, section, fresh = "off", None, "", True
     for kind, block in _blocks(article):
         if kind == "heading":
             heading = block
+            section = block.get_text().rstrip("#")
             continue
         cell = kind == "block" and "cell" in block.get("class", [])
         if kind == "mark":
@@ -369,7 +370,10 @@ def _byline(name: str) -> str:
 
 
 def _split(slide: Slide, page: str) -> list[Slide]:
-    """A slide whose tables are too long, as several; of a very long table the first rows, and where the others are."""
+    """A slide whose tables are too long, as several; of a very long table the first rows, and where the others are.
+
+    What follows a table of more than half a slide begins a new one.
+    """
     from bs4 import BeautifulSoup
 
     parts, full = [Slide(slide.title, notes=slide.notes)], False
@@ -379,18 +383,18 @@ def _split(slide: Slide, page: str) -> list[Slide]:
             full, later = False, False
         soup = BeautifulSoup(block, "html.parser") if "<table" in block else None
         chunks = _chunks(soup.find("table")) if soup else []
+        full = bool(chunks) and sum(_heights(soup.find("table"))) > TABLE_LINES / 2
         if len(chunks) < 2:
             parts[-1].blocks.append((block, later))
             continue
         for at, (first, stop) in enumerate(chunks[:TABLE_SLIDES]):
             piece = BeautifulSoup(block, "html.parser") if at == 0 else BeautifulSoup(str(soup.find("table").parent), "html.parser")
-            for i, row in enumerate(piece.find("table").find("tbody").find_all("tr")):
+            for i, row in enumerate(_rows(piece.find("table"))):
                 if not first <= i < stop:
                     row.decompose()
             if at:
                 parts.append(Slide(slide.title))
             parts[-1].blocks.append((str(piece), later and not at))
-        full = True
         if more := chunks[-1][1] - chunks[:TABLE_SLIDES][-1][1]:
             parts[-1].blocks.append((f'<p class="lt-stamp">{more} more rows in <a href="{page}">the chapter</a>.</p>', False))
     for at, part in enumerate(parts):
@@ -398,23 +402,34 @@ def _split(slide: Slide, page: str) -> list[Slide]:
     return parts
 
 
+def _heights(table) -> list[int]:
+    """About how many printed lines each row of a table takes."""
+
+    def lines(row):
+        cells = row.find_all(["td", "th"])
+        badges = [cell.find_all(class_="lt-badge") for cell in cells]
+        letters = [len(cell.get_text()) - sum(len(b.get_text()) for b in some) for cell, some in zip(cells, badges, strict=True)]
+        return max(1, *(math.ceil(n * len(cells) / 110) + 2 * len(some) for n, some in zip(letters, badges, strict=True)))
+
+    return [lines(row) for row in _rows(table)]
+
+
+def _rows(table) -> list:
+    return table.find("tbody").find_all("tr") if table.find("tbody") else []
+
+
 def _chunks(table) -> list[tuple[int, int]]:
     """First row and the one after the last of each piece of a table, of about equal numbers of printed lines.
 
     Rows that name nothing of their own stay with the row they belong to.
     """
-    rows = table.find("tbody").find_all("tr") if table.find("tbody") else []
-
-    def lines(row):
-        cells = row.find_all(["td", "th"])
-        return max(math.ceil(len(cell.get_text()) * len(cells) / 110) + len(cell.find_all("br")) for cell in cells)
-
-    heights = [max(1, lines(row)) for row in rows]
+    rows, heights = _rows(table), _heights(table)
     begins = [i == 0 or bool(row.find(["th", "td"]).get_text(strip=True)) for i, row in enumerate(rows)]
-    share = sum(heights) / max(math.ceil(sum(heights) / TABLE_LINES), 1)
+    pieces = max(math.ceil(sum(heights) / TABLE_LINES), 1)
+    share = sum(heights) / pieces
     found, first, height = [], 0, 0
     for i, more in enumerate(heights):
-        if begins[i] and height >= share - 0.5:
+        if begins[i] and height >= share - 0.5 and len(found) + 1 < pieces:
             found.append((first, i))
             first, height = i, 0
         height += more

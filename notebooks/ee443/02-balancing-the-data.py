@@ -214,7 +214,7 @@ lab.figure("differences", gains)
 # %%
 targets = lab.run("ee443-fig3", **options)
 
-# %% tags=["fragment-slide"]
+# %% tags=["slide"]
 lab.compare(targets)
 
 # %% [markdown] tags=["fragment-slide"]

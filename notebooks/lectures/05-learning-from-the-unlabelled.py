@@ -41,7 +41,7 @@
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
-data = "embedded"  # scikit-learn's digits, which are real scans, either way
+data = "embedded"  # scikit-learn's digits, real scans, either way
 seeds = None  # None: as many as the profile asks for
 budget = None  # minutes; None: no limit
 store = None  # folder of records; None: the usual one
@@ -94,10 +94,12 @@ print("as printed   ", naive)
 # ```
 
 # %%
-eleven = torch.randn(5, 11, generator=torch.Generator().manual_seed(0))
+gen = torch.Generator().manual_seed(0)
+eleven = torch.randn(5, 11, generator=gen)
 shifted = eleven - eleven[:, -1:]
 before, after = eleven.softmax(1), shifted[:, :-1]
-assert torch.allclose(1 - before[:, -1], torch.sigmoid(after.logsumexp(1)))
+d = torch.sigmoid(after.logsumexp(1))
+assert torch.allclose(1 - before[:, -1], d)
 given_real = before[:, :-1] / before[:, :-1].sum(1, keepdim=True)
 assert torch.allclose(given_real, after.softmax(1), atol=1e-6)
 print("eleven outputs say no more than ten")
@@ -181,9 +183,9 @@ def play(kind, seed, steps=500):
     for _ in range(steps):
         part = x[torch.randint(600, (200,), generator=gen)]
         made = None if kind == "none" else fakes(kind, x, forger, gen)
-        loss = lesson.classifier_loss(net, x[keep], y[keep], part, None
-                                      if made is None else made.detach(),
-                                      method)
+        seen = None if made is None else made.detach()
+        loss = lesson.classifier_loss(
+            net, x[keep], y[keep], part, seen, method)
         own.zero_grad(), loss.backward(), own.step()
         if kind == "trained":
             loss = lesson.forger_loss(net, made, part, method)
@@ -432,14 +434,15 @@ def with_box(seed, broken):
     x, y, keep = moons(seed)
     torch.manual_seed(seed)
     gen = torch.Generator().manual_seed(seed)
-    box = 2.4 * torch.rand(600, 2, generator=gen) - 1.2 if broken else x
+    box = x if not broken else (
+        2.4 * torch.rand(600, 2, generator=gen) - 1.2)
     net = lesson.Classifier(2, 2, 64, 0.05)
     own = torch.optim.Adam(net.parameters(), 0.02, (0.5, 0.999))
     for _ in range(400):
         part = box[torch.randint(600, (200,), generator=gen)]
         loss = lesson.classifier_loss(
-            net, x[keep], y[keep], part, fakes("clumsy", x, None, gen),
-            "ssgan")
+            net, x[keep], y[keep], part,
+            fakes("clumsy", x, None, gen), "ssgan")
         own.zero_grad(), loss.backward(), own.step()
     return (net.eval()(x).argmax(1) == y).float().mean().item()
 
@@ -478,7 +481,7 @@ for _ in range(200):
     own.zero_grad(), loss.backward(), own.step()
 said = alone.eval()(x).softmax(1)
 assert said[:, 0].min() > 0.9
-print(f"first class for all, never less sure than {said[:, 0].min():.2f}")
+print(f"first class for all, least sure {said[:, 0].min():.2f}")
 
 # %% [markdown]
 # To be decided is easiest if one always decides the same. Entropy needs the labels to hold it back; with few of them, and in the

@@ -616,7 +616,7 @@ print("and the roots are {:.2f} to {:.2f}".format(
 # the size of Table 2's roots. We take them for roots. (Neither is a variance, nor within a class; and of the footnote's five terms there can be only
 # four.) Ours, both ways:
 
-# %% tags=["fragment-slide"]
+# %% tags=["slide"]
 lab.sheet([r for r in results if r.key in ("r50-ce", "b4-ce")],
           {"icv_printed": "the sum", "icv_used": "its root"})
 

@@ -629,7 +629,7 @@ def majority(record):
 print("the majority vote: accuracy {:.3f}, balanced accuracy {:.3f}"
       .format(*majority(released[0])))
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares. A network that never learnt answers without regard to the truth, so that its rows are nearly alike; the trained one has its largest shares on the diagonal or in the first column."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares. A network that never learnt answers without regard to the truth, so that its rows are nearly alike; the trained one has its largest shares on the diagonal or in the first column."}}
 lab.figure("confusions", {
     name: np.sum([r.confusion for r in strongest(found)], axis=0)
     for name, found in (("as released", released),
