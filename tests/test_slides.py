@@ -92,10 +92,17 @@ def cuts():
 
 
 def test_slides_begin_and_end_where_the_tags_say(cuts):
-    assert [s.title for s in cuts] == ["Title", "Title", "Second"]
+    assert [s.title for s in cuts] == ["Title", "Not shown", "Second"]  # the section it stands in
     text = [[BeautifulSoup(block, "html.parser").get_text(" ", strip=True) for block, _ in s.blocks] for s in cuts]
     assert text == [["Why?", "See (1) ."], ["print(1) 1", "More words."], ["Text.", "7", ""]]
     assert [[later for _, later in s.blocks] for s in cuts] == [[False, False], [False, True], [False, True, True]]
+
+
+def test_a_heading_in_the_middle_of_a_slide_is_shown_and_names_the_next():
+    page = ('<article><section><h2>A</h2><!--lt:slide--><p>1</p><section><h2>B</h2><p>2</p></section></section>'
+            '<div class="cell tag_slide"><p>3</p></div></article>')
+    first, second = slides.cut(BeautifulSoup(page, "html.parser").article, "")
+    assert first.title == "A" and [block for block, _ in first.blocks] == ["<p>1</p>", "<h3>B</h3>", "<p>2</p>"] and second.title == "B"
 
 
 def test_no_slide_begins_with_a_bare_title():
@@ -118,7 +125,7 @@ def test_a_deck_is_whole(chapter):
     deck = slides.render(page_of(chapter), chapter, "work/01-x", "profile <smoke>")
     soup = BeautifulSoup(deck, "html.parser")
     sections = soup.select(".slides > section")
-    assert [s.h2.get_text() for s in sections] == ["Title", "Title", "Second", "Read on"]
+    assert [s.h2.get_text() for s in sections] == ["Title", "Not shown", "Second", "Read on"]
     assert "Cui: on tails" in sections[-1].get_text() and "made on CPU" in sections[-1].get_text()
     assert sections[0].select_one("aside.notes").get_text(strip=True) == "Ask them." and not sections[1].select("aside")
     assert "profile <smoke>" in sections[-1].get_text()

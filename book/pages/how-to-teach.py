@@ -69,7 +69,10 @@ lesson("3. How far to trust it")
 
 # %% [markdown]
 # **If time runs short**, keep the first slide of a deck, what is computed live, and the slide that judges the claim. **If
-# there is more of it**, hand out the exercises after *Find the slip*.
+# there is more of it**, hand out the exercises after *Find the slip*. The two decks of the wing that are not named above, on
+# [borrowed features](../../notebooks/lectures/03-borrowed-eyes) and
+# [unlabelled images](../../notebooks/lectures/05-learning-from-the-unlabelled), are about as long as the second of lecture 2
+# and can take its place.
 #
 # ## A lab
 #
@@ -100,14 +103,15 @@ lesson("3. How far to trust it")
 #
 # ## All chapters
 #
-# Minutes under *talk* are estimated as above; *time* is the reader's, from the card.
+# *Read* is what the card says, *minutes* the talk, estimated as above; *notes* are stops, *live* the cells of the live set.
 
 # %% tags=["remove-input"]
 rows = [
     {
-        "chapter": row["chapter"], "title": row["title"], "time": row["time"], "exercises": row["exercises"],
-        "slides": counted[row["chapter"]]["slides"], "talk": counted[row["chapter"]]["minutes"],
-        "stops": counted[row["chapter"]]["notes"], "live cells": counted[row["chapter"]]["live"],
+        "chapter": f"{row['title']}<br><code>{row['chapter']}</code>",
+        "read": row["time"].split(" to read")[0],
+        **{key: counted[row["chapter"]][key] for key in ("slides", "minutes", "notes", "live")},
+        "exercises": row["exercises"],
     }
     for row in chapters
 ]

@@ -284,12 +284,11 @@ def cut(article, page: str) -> list[Slide]:
             state, fresh = SLIDE if SLIDE in here else FRAGMENT if FRAGMENT in here else "off", True
         if state == FRAGMENT and not slides:
             state = "off"
-        words = heading.get_text().rstrip("#") if heading is not None else ""
         if state == SLIDE:
-            slides.append(Slide(words or (slides[-1].title if slides else "")))
+            slides.append(Slide(section))
             state = "on"
-        elif words and state in ("on", FRAGMENT):
-            slides[-1].add(f"<h3>{html.escape(words)}</h3>", state == FRAGMENT, fresh)
+        elif heading is not None and state != "off":
+            slides[-1].add(f"<h3>{html.escape(section)}</h3>", state == FRAGMENT, fresh)
             fresh = False
         heading = None
         if kind == "block" and state != "off":
