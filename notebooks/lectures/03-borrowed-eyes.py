@@ -114,6 +114,12 @@ def tensor(images, bands=(0, 1, 2)):
     return torch.from_numpy(chosen).permute(0, 3, 1, 2)
 
 
+# %% tags=["keep_output"]
+# nbval-check-output
+n, side, _, bands = far.splits["train"]
+print(f"far: {n} tiles of {side} x {side} pixels, {bands} bands, "
+      f"cows {', '.join(far.classes)}")
+
 # %% [markdown] tags=["slide", "live"]
 # ### What the first block looks for
 #
