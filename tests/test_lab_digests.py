@@ -46,7 +46,7 @@ def committed_backbones():
     """(name, pretrained, options, classes) of everything the committed records had built: features, and heads where fine-tuned."""
     found = {}
     for record in evidence():
-        for backbone in record.spec.backbones:
+        for backbone in record.spec.backbones if record.spec.mode != "lesson" else ():  # lessons came after the change
             options = {}
             if isinstance(backbone.pretrained, str):
                 options = dict(data.describe(backbone.pretrained).create_kwargs)
