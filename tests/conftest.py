@@ -1,10 +1,25 @@
 """Fixtures of the lab's tests: a tiny data set of the user's kind and a small experiment on it, in folders of their own."""
 
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[1]
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
 CLASSES = ("disc", "bars", "frame", "cross")
 
 
@@ -81,3 +96,55 @@ def write_experiment(folder, content: dict):
     path = folder / f"{content['experiment']}.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
+
+
+# --- the smoke book in a browser
+
+
+def find_browser() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), MAC if Path(MAC).exists() else None)
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The smoke book, built unless it is up to date."""
+    from lt_lib.lab import book
+
+    before = os.environ.get("LT_BOOK")
+    os.environ["LT_BOOK"] = str(ROOT)
+    try:
+        return book.build(profile="smoke").parent
+    finally:
+        os.environ.pop("LT_BOOK") if before is None else os.environ.__setitem__("LT_BOOK", before)
+
+
+@pytest.fixture(scope="session")
+def site(html):
+    """Its address on the loopback interface."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(html))
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = find_browser()
+    if path is None:
+        reason = "no chromium or google-chrome on this machine: pages not opened"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()

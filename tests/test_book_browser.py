@@ -1,10 +1,6 @@
 """The built pages in a browser, with the network cut: what a reader would stumble over."""
 
 import contextlib
-import http.server
-import os
-import shutil
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
@@ -15,15 +11,6 @@ from lt_lib.lab import book
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTRIES = book.entries(ROOT)
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
 UNSET = """[...document.querySelectorAll('.math')]
     .filter(formula => !formula.querySelector('mjx-container')).map(formula => formula.innerText)"""
 CONTRAST = """[...document.querySelectorAll('.lt-badge, .lt-verdict, .lt-table *, figcaption *')]
@@ -41,53 +28,6 @@ CONTRAST = """[...document.querySelectorAll('.lt-badge, .lt-verdict, .lt-table *
     const what = `${element.tagName} ${element.className} ${element.innerText}`.slice(0, 80);
     return [what, (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05)];
 })"""
-
-
-def find_browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), MAC if Path(MAC).exists() else None)
-
-
-@pytest.fixture(scope="session")
-def html() -> Path:
-    """The smoke book, built unless it is up to date."""
-    before = os.environ.get("LT_BOOK")
-    os.environ["LT_BOOK"] = str(ROOT)
-    try:
-        return book.build(profile="smoke").parent
-    finally:
-        os.environ.pop("LT_BOOK") if before is None else os.environ.__setitem__("LT_BOOK", before)
-
-
-@pytest.fixture(scope="session")
-def site(html):
-    """Its address on the loopback interface."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(html))
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = find_browser()
-    if path is None:
-        reason = "no chromium or google-chrome on this machine: pages not opened"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

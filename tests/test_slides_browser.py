@@ -1,7 +1,7 @@
 """The decks in a browser, opened as files with the network cut: nothing too large for its slide, nothing missing, notes at hand."""
 
 import pytest
-from test_book_browser import ENTRIES, UNSET, browser, html  # noqa: F401  (fixtures)
+from test_book_browser import ENTRIES, UNSET
 
 NAMES = [entry.name.removeprefix("notebooks/") for entry in ENTRIES if entry.is_chapter]
 SIZES = {"wide": (1280, 720), "4:3": (1024, 768)}
@@ -21,7 +21,7 @@ SIZE_OF_TEXT = """[...document.querySelectorAll('.lt-slide')].map(slide => [
 
 
 @pytest.fixture(scope="module")
-def open_deck(browser, html):  # noqa: F811
+def open_deck(browser, html):
     """A deck opener; keeps everything the page complains of, and requests that leave the book's folder."""
     contexts = []
 
@@ -88,7 +88,7 @@ def test_the_speaker_sees_the_notes(open_deck):
     page.context.close()
 
 
-def test_the_list_of_decks_leads_to_each(browser, html):  # noqa: F811
+def test_the_list_of_decks_leads_to_each(browser, html):
     page = browser.new_page()
     page.goto(f"{html.as_uri()}/slides/index.html")
     found = page.evaluate("[...document.querySelectorAll('tbody a')].map(a => a.getAttribute('href'))")
