@@ -432,7 +432,7 @@ def test_icv_bounds_are_reached(data):
     assume(solved.success)
     assert least == pytest.approx(solved.fun, abs=1e-5)
     plane = np.linalg.svd(np.stack([shares, np.ones(4)]))[2][2:]
-    ways = np.stack([np.cos(t := np.linspace(0, 2 * np.pi, 2000)), np.sin(t)], 1) @ plane
+    ways = np.stack([np.cos(t := np.linspace(0, 2 * np.pi, 40_000)), np.sin(t)], 1) @ plane
     with np.errstate(divide="ignore"):
         steps = np.where(ways > 0, (1 - recall) / ways, -recall / ways).min(1)
     ends = recall + steps[:, None] * ways
