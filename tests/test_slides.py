@@ -39,7 +39,7 @@ def chapter():
 
 
 def test_marks_stand_behind_headings_where_the_state_changes(chapter):
-    sources = [c.source for c in slides.marked(chapter, "work/01-x").cells]
+    sources = [c.source for c in slides.marked(chapter, "wing/01-x").cells]
     assert sources[0].startswith("# Title\n\n<!--lt:slide-->\n") and sources[3].startswith("## Not shown\n\nWords.")
     assert sources[5].strip().startswith("<!--lt:fragment-slide-->") and "<!--lt:off-->" in sources[6].split("Left out")[0]
     assert sources[4] == chapter.cells[4].source and "lt:" not in sources[1]
@@ -47,20 +47,20 @@ def test_marks_stand_behind_headings_where_the_state_changes(chapter):
 
 
 def test_the_card_links_to_the_deck(chapter):
-    card = slides.marked(chapter, "work/01-x").cells[0].source
-    assert "very.\n- **Slides.** <a href=\"../../slides/work/01-x.html\">" in card and card.count("```") == 2
+    card = slides.marked(chapter, "wing/01-x").cells[0].source
+    assert "very.\n- **Slides.** <a href=\"../../slides/wing/01-x.html\">" in card and card.count("```") == 2
     assert "01-x-live.ipynb" in card
 
 
 def test_a_chapter_without_slides_is_left_alone():
     plain = notebook(cell("md", CARD))
-    assert slides.marked(plain, "work/01-x") is plain and not slides.has_slides(plain)
+    assert slides.marked(plain, "wing/01-x") is plain and not slides.has_slides(plain)
 
 
 def test_solutions_are_not_marked():
     chapter = notebook(cell("md", "# A", "slide"), cell("md", "```{solution-start} ex\n```"), cell("md", "inside"),
                        cell("md", "```{solution-end}\n```"))
-    sources = [c.source for c in slides.marked(chapter, "work/01-x").cells]
+    sources = [c.source for c in slides.marked(chapter, "wing/01-x").cells]
     assert "lt:off" in sources[1] and "lt:" not in sources[2] + sources[3]
 
 
@@ -88,7 +88,7 @@ PAGE = """<html><head><script>window.MathJax = {}</script><script defer src="../
 @pytest.fixture
 def cuts():
     page = PAGE.replace("<section><h2>Not shown</h2><p>", "<section><h2>Not shown</h2><!--lt:off--><p>")
-    return slides.cut(BeautifulSoup(page, "html.parser").find("article"), "../../notebooks/work/01-x.html")
+    return slides.cut(BeautifulSoup(page, "html.parser").find("article"), "../../notebooks/wing/01-x.html")
 
 
 def test_slides_begin_and_end_where_the_tags_say(cuts):
@@ -113,7 +113,7 @@ def test_no_slide_begins_with_a_bare_title():
 
 def test_links_lead_into_the_page_and_ids_are_gone(cuts):
     whole = "".join(block for s in cuts for block, _ in s.blocks)
-    assert 'href="../../notebooks/work/01-x.html#eq"' in whole and " id=" not in whole and "headerlink" not in whole
+    assert 'href="../../notebooks/wing/01-x.html#eq"' in whole and " id=" not in whole and "headerlink" not in whole
     assert "lab.figure" not in whole and 'src="x.png"' in whole
 
 
@@ -122,7 +122,7 @@ def page_of(chapter):
 
 
 def test_a_deck_is_whole(chapter):
-    deck = slides.render(page_of(chapter), chapter, "work/01-x", "profile <smoke>")
+    deck = slides.render(page_of(chapter), chapter, "wing/01-x", "profile <smoke>")
     soup = BeautifulSoup(deck, "html.parser")
     sections = soup.select(".slides > section")
     assert [s.h2.get_text() for s in sections] == ["Title", "Not shown", "Second", "Read on"]
@@ -214,7 +214,7 @@ def test_a_minute_plan_has_no_gaps_and_fills_the_lesson():
 def test_a_page_of_another_notebook_is_named(chapter):
     chapter.cells.append(cell("md", "## Third", "slide"))
     with pytest.raises(LabError, match="shows 3 slides, its notebook has 4"):
-        slides.render(page_of(chapter), chapter, "work/01-x", "")
+        slides.render(page_of(chapter), chapter, "wing/01-x", "")
 
 
 def test_live_cells_keep_the_parameters_and_no_outputs(chapter):

@@ -284,16 +284,17 @@ for metric, words in columns.items():
     print(f"{words:23} norms {found[0]}, disturbed {found[1]}")
 
 # %% [markdown] tags=["fragment-slide"]
-# The first half is plain to see in {numref}`fig-lectures-06-traces`: along the gradient the loss is many times calmer with norms, and
-# the gradient stays true. It is so even where a disturbance makes every layer's input jump at every step.
-#
-# The second half must be read off the column *covariate shift*. If it is negative, then in *this* network, at this size, norms do
-# also make layers less dependent on each other's steps: less than on the landscape, but the slides' plain *no* would be too much.
-# What the disturbed row says is that steady inputs are not needed for it.
+# Look at {numref}`fig-lectures-06-traces` for the first half, and at the column *covariate shift* for the second: if its difference is
+# negative, then norms do make layers less dependent on each other's steps in *this* network, and the slides' plain *no* would be too
+# much. What the disturbed row says is whether steady inputs are needed for it. The verdict on the committed evidence:
 
-# %% [markdown]
-# The committed evidence, with more seeds, is in the table above where it exists, and the verdict of all claims on it is in the
-# [status page](../../book/pages/status).
+# %% tags=["fragment-slide"]
+from lt_lib.lab.claims import claims_table, strongest
+from lt_lib.lab.report import Table
+
+table = claims_table(*strongest("lectures"), work="lectures")
+at = list(table.frame["id"]).index("LE5")
+Table(table.frame[at:at + 1], table.rows[at:at + 1], table.caption)
 
 # %% [markdown] tags=["slide"]
 # ### And what it buys
@@ -312,8 +313,8 @@ frame = pd.DataFrame({
 frame.rename_axis("learning rate")
 
 # %% [markdown]
-# The network with norms keeps learning at rates that the other does not survive; that is what its inventors had promised, and
-# what is used every day. The price of the disturbance shows at small rates.
+# That a network with norms keeps learning at rates that the other does not survive is what its inventors had promised. Read the last
+# lines for it, and the first for the price of the disturbance.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
