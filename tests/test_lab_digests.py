@@ -1,22 +1,21 @@
-"""Declared equivalents: committed records stay fresh for as long as vouched code is what it was when somebody vouched, and no longer."""
+"""Code digests: about definitions, not places; by scope, not by spelling; and declared equivalents, which hold until the next edit."""
 
+import functools
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
 
-from lt_lib import data, models
 from lt_lib.lab import LabError, Store, digests
 from lt_lib.lab.paths import evidence_dir
 from lt_lib.lab.report import evidence, is_fresh
-
-UNCHANGED = evidence_dir() / "unchanged"
+from lt_lib.lab.run import code_of
 
 
 def forget():
-    for cached in (digests.code_digest, digests._definitions, digests._imports):
+    for cached in (digests.code_digest, digests._module):
         cached.cache_clear()
 
 
@@ -30,98 +29,121 @@ def test_every_committed_record_is_fresh():
 
 def test_the_store_takes_no_equivalent_for_a_record():
     store = Store(evidence_dir())
-    assert UNCHANGED.is_dir() and store.all() and not store.damaged
+    assert store.all() and not store.damaged
 
 
-@pytest.mark.parametrize("path", sorted(UNCHANGED.glob("*")), ids=lambda path: path.name)
-def test_every_equivalent_is_in_force(path):
+def test_every_declared_equivalent_is_in_force():
     """A file that stands for nothing any more is to be made anew or deleted."""
-    module, name = path.stem.rsplit(".", 1)
-    old = digests._equivalent(module, name, UNCHANGED)
-    assert old is not None
-    assert [digests._canonical(n) for n in old] != [digests._canonical(n) for n in digests._definitions(module)[name]]
+    roots = {root for kind in kinds_of_code() for root in digests.reached(*kind)}
+    for path in (evidence_dir() / "unchanged").glob("*"):
+        assert any(digests._equivalent(*root.split(":"), path.parent) for root in roots if root.endswith(f":{path.stem}")), path.name
 
 
-def committed_backbones():
-    """(name, pretrained, options, classes) of everything the committed records had built: features, and heads where fine-tuned."""
+def _roots(spec):
+    """The roots behind a spec: what `code_of` hands over."""
+    run, seen = sys.modules["lt_lib.lab.run"], []
+    before, run.code_digest = run.code_digest, lambda *roots: seen.extend(roots)
+    try:
+        code_of(spec)
+    finally:
+        run.code_digest = before
+    return seen
+
+
+@functools.cache
+def kinds_of_code():
+    """Committed records by the roots behind them."""
     found = {}
     for record in evidence():
-        for backbone in record.spec.backbones if record.spec.mode != "lesson" else ():  # lessons came after the change
-            options = {}
-            if isinstance(backbone.pretrained, str):
-                options = dict(data.describe(backbone.pretrained).create_kwargs)
-            classes = [0] if record.spec.mode == "probe" else [0, len(record.confusion)]
-            for k in classes:
-                found[backbone.name, str(backbone.pretrained), k] = (backbone, options, k)
-    return list(found.values())
-
-
-def test_both_sources_build_the_same_networks(tmp_path):
-    """What the file of `create` claims. The weights are random, in a file, as the registered ones need not be at hand."""
-    namespace = dict(vars(models))
-    exec((UNCHANGED / "lt_lib.models.create.py").read_text(encoding="utf-8"), namespace)  # noqa: S102
-    old, new = namespace["create"], models.create
-    assert old is not new
-    backbones = committed_backbones()
-    assert {"mobilenetv2_100"} <= {backbone.name for backbone, _, _ in backbones} and {0, 50} <= {k for _, _, k in backbones}
-    for backbone, options, num_classes in backbones:
-        file = tmp_path / f"{backbone.name}.safetensors"
-        torch.manual_seed(1)
-        safetensors.torch.save_file(old(backbone.name, 0, **options).state_dict(), file)
-        for pretrained in (False, file):
-            nets, states = [], []
-            for create in (old, new):
-                torch.manual_seed(0)
-                nets.append(create(backbone.name, num_classes, pretrained=pretrained, **options))
-                states.append(torch.get_rng_state())
-            assert torch.equal(*states), "what is drawn next is drawn alike"
-            assert str(nets[0]) == str(nets[1]) and nets[0].training == nets[1].training
-            first, second = (net.state_dict() for net in nets)
-            assert list(first) == list(second) and all(torch.equal(first[key], second[key]) for key in first)
-            assert [p.requires_grad for p in nets[0].parameters()] == [p.requires_grad for p in nets[1].parameters()]
-            x = torch.randn(4, 3, 64, 64)
-            for training in (True, False):
-                outputs = []
-                for net in nets:
-                    torch.manual_seed(2)
-                    with torch.inference_mode():
-                        outputs.append(net.train(training)(x))
-                assert torch.equal(*outputs)
+        found.setdefault(tuple(_roots(record.spec)), []).append(record)
+    return found
 
 
 # --- edits to a copy of the library
 
 
-@pytest.fixture
-def edited(tmp_path, monkeypatch):
-    """A copy of lt_lib under the committed equivalents: edit(module, old, new) gives the digest behind the feature records."""
-    package = Path(digests.ROOT)
-    shutil.copytree(package, tmp_path / "lt_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(digests, "ROOT", tmp_path / "lt_lib")
+class Copy:
+    """A copy of the library that digests are taken of."""
 
-    def edit(module="models.py", old="", new=""):
-        path = tmp_path / "lt_lib" / module
-        source = path.read_text(encoding="utf-8")
-        assert old in source
-        path.write_text(source.replace(old, new, 1) if old else source, encoding="utf-8")
+    def __init__(self, root: Path):
+        self.root, self.kinds = root, dict(kinds_of_code())
+
+    def path(self, module: str) -> Path:
+        return self.root.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+    def edit(self, module: str, old: str, new: str) -> None:
+        source = self.path(module).read_text(encoding="utf-8")
+        assert old in source, f"{module} has no {old!r}"
+        self.path(module).write_text(source.replace(old, new, 1), encoding="utf-8")
         forget()
-        return digests.code_digest("lt_lib.lab.features:build")
-    yield edit
+
+    def everywhere(self, pattern: str, new: str) -> int:
+        """Replace a pattern in every module, and in the roots; how often."""
+        count = 0
+        for path in self.root.rglob("*.py"):
+            text, n = re.subn(pattern, new, path.read_text(encoding="utf-8"))
+            path.write_text(text, encoding="utf-8")
+            count += n
+        self.kinds = {tuple(re.sub(pattern, new, root) for root in roots): rs for roots, rs in self.kinds.items()}
+        forget()
+        return count
+
+    def stale(self) -> set:
+        """Ids of committed records whose digest the copy no longer has."""
+        return {r.id for roots, records in self.kinds.items() for r in records if digests.code_digest(*roots) != r.digests["code"]}
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    shutil.copytree(digests.ROOT, tmp_path / "lt_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    made = Copy(tmp_path / "lt_lib")
+    monkeypatch.setattr(digests, "ROOT", tmp_path / "lt_lib")
+    forget()
+    yield made
     monkeypatch.undo()
     forget()
 
 
-@pytest.mark.parametrize(("old", "new", "stale"), [
-    ("net.conv1 = _adapter(", "net.conv1 = 0 or _adapter(", True),                       # the vouched definition
-    ("return F.linear(F.normalize(", "return 2 * F.linear(F.normalize(", True),           # what it newly reaches
-    ("def freeze(net", "def freeze(_=None, *, net", True),                              # what both sources reach
-    ("A timm network with a fresh head", "A network of timm with a fresh head", False),    # a docstring
-    ("def fold_batchnorm(", "def unfold():\n    pass\n\n\ndef fold_batchnorm(", False),    # something else
-])
-def test_an_edit_ends_the_equivalence(edited, old, new, stale):
-    before = edited()
-    assert (edited("models.py", old, new) != before) == stale
-    assert edited("models.py", new, old) == before
+MOVED = {
+    "lt_lib.losses": "lt_lib.objectives", "lt_lib.sampling": "lt_lib.tails.drawing", "lt_lib.augmix": "lt_lib.tails.mixing",
+    "lt_lib.models": "lt_lib.networks", "lt_lib.metrics": "lt_lib.measures", "lt_lib.gan": "lt_lib.forging",
+    "lt_lib.optimizers": "lt_lib.descent", "lt_lib.schedules": "lt_lib.tails.timing", "lt_lib.ensembles": "lt_lib.votes",
+}
+RENAMED = ("artificial_balance", "longtail_indices", "soft_vote", "classification_report", "ldam_margins", "_checked")
+
+
+def test_moves_and_renames_leave_every_digest(copy):
+    assert not copy.stale()
+    for old, new in MOVED.items():
+        copy.path(new).parent.mkdir(exist_ok=True)
+        (copy.path(new).parent / "__init__.py").touch()
+        copy.path(old).rename(copy.path(new))
+        assert copy.everywhere(rf"\b{re.escape(old)}\b", new)
+    assert not copy.stale()
+    for name in RENAMED:
+        assert copy.everywhere(rf"(?<![\w\"'.-]){name}\b(?!=)", f"{name}_by_another_name") > 1
+    assert not copy.stale()
+
+
+@pytest.mark.parametrize(("module", "old", "new", "concerned"), [
+    ("lt_lib.losses", "counts) ** 0.25", "counts) ** 0.5", lambda r: r.spec.mode == "recipe"),
+    ("lt_lib.losses", "max_margin: float = 0.5", "max_margin: float = 0.4", lambda r: r.spec.mode == "recipe"),
+    ("lt_lib.augmix", "depth: int = -1", "depth: int = 2", lambda r: bool(r.spec.recipe and r.spec.recipe.augmix)),
+    ("lt_lib.metrics", "_GROUPS = ", "_GROUPS = 0 or ", lambda r: r.spec.mode != "gan"),
+    ("lt_lib.optimizers", "def _checked(", "def _checked(_=None, *, ", lambda r: bool(r.spec.lesson) and r.spec.lesson.topic == "rules"),
+], ids=["an exponent", "a default value", "another default value", "a constant", "a dependency two calls away"])
+def test_a_change_stales_exactly_what_goes_through_it(copy, module, old, new, concerned):
+    copy.edit(module, old, new)
+    assert copy.stale() == {r.id for records in copy.kinds.values() for r in records if concerned(r)} != set()
+
+
+@pytest.mark.parametrize(("module", "old", "new"), [
+    ("lt_lib.losses", "The margins were meant for", "The margins had been meant for"),
+    ("lt_lib.models", "def fold_batchnorm(", "def unfold():\n    pass\n\n\ndef fold_batchnorm("),
+], ids=["a docstring", "something else beside it"])
+def test_what_decides_no_number_stales_nothing(copy, module, old, new):
+    copy.edit(module, old, new)
+    assert not copy.stale()
 
 
 # --- a small package of its own
@@ -154,7 +176,7 @@ def package(tmp_path, monkeypatch):
         def declare(stands_for, source, why="# equal at twice=False: see the test\n"):
             folder = tmp_path / "records" / "unchanged"
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "lt_lib.m.f.py").write_text(f"# stands for: {stands_for}\n{why}{source}")
+            (folder / "f.py").write_text(f"# stands for: {stands_for}\n{why}{source}")
             forget()
     yield Package
     monkeypatch.undo()
@@ -202,25 +224,82 @@ def test_a_caller_of_a_vouched_definition_stays_fresh(package):
 def test_an_equivalent_that_cannot_be_read_is_named(package, stands_for, why, source):
     package.write(NEW + HELPERS)
     package.declare(stands_for, source, why)
-    with pytest.raises(LabError, match=r"lt_lib\.m\.f\.py must begin with .*python -m lt_lib\.lab\.digests lt_lib\.m:f"):
+    with pytest.raises(LabError, match=r"f\.py must begin with .*python -m lt_lib\.lab\.digests lt_lib\.m:f"):
         digests.code_digest("lt_lib.m:f")
 
 
-def test_without_a_checkout_there_are_no_equivalents(monkeypatch, tmp_path):
+def test_without_a_checkout_there_are_no_equivalents(package, monkeypatch):
     """And the next call with one finds them again: nothing is cached across projects."""
-    root = "lt_lib.lab.features:build"
-    with_them = digests.code_digest(root)
-    monkeypatch.setenv("LT_BOOK", str(tmp_path))
-    without = digests.code_digest(root)
-    assert without == digests._code_digest((root,), None) != with_them
-    monkeypatch.undo()
-    assert digests.code_digest(root) == with_them
+    package.write(NEW + HELPERS)
+    package.declare(package.now(), OLD)
+    with_them = digests.code_digest("lt_lib.m:f")
+
+    def nowhere():
+        raise LabError("no checkout")
+
+    with monkeypatch.context() as away:
+        away.setattr(digests, "evidence_dir", nowhere)
+        assert digests.code_digest("lt_lib.m:f") == package.now() != with_them
+    assert digests.code_digest("lt_lib.m:f") == with_them
 
 
 def test_the_command_prints_what_the_first_line_needs(capsys):
     digests._main(["lt_lib.models:create"])
     printed = capsys.readouterr().out.split()
-    first_line = (UNCHANGED / "lt_lib.models.create.py").read_text(encoding="utf-8").splitlines()[0]
-    assert first_line == f"# stands for: {printed[0]}" and printed[1] == "lt_lib.models:create"
-    with pytest.raises(SystemExit, match="lt_lib.models:nothing is not a definition; say MODULE:NAME"):
+    assert printed == [digests._code_digest(("lt_lib.models:create",), None), "lt_lib.models:create"]
+    with pytest.raises(SystemExit, match="lt_lib.models:nothing is no definition of the library; say MODULE:NAME"):
         digests._main(["lt_lib.models:nothing"])
+
+
+# --- what is a reference, and what is only spelt like one
+
+
+@pytest.mark.parametrize("f", [
+    "def f(g):\n    return g\n",                                           # a parameter
+    "def f(x):\n    g = x\n    return g\n",                                # a local name
+    "def f(x):\n    return x.g\n",                                         # an attribute
+    "def f(x):\n    return dict(g=x)\n",                                   # a keyword
+    "def f(x):\n    return [g for g in x]\n",                              # the variable of a comprehension
+    "def f(x):\n    return (lambda g: g)(x)\n",                            # the parameter of a lambda
+    "def f(x):\n    for g in x:\n        x = g\n    return x\n",            # the variable of a loop
+    "def f(x: g) -> g:\n    return x\n",                                   # an annotation
+    "def f(x):\n    from math import tau as g\n    return g\n",            # an import of its own
+    "class f:\n    g: int = 0\n",                                          # a field
+    "def f(x):\n    def h():\n        return g\n    g = x\n    return h\n",  # a name of the function around
+], ids=range(11))
+def test_what_is_only_spelt_like_a_definition_is_no_reference(package, f):
+    assert digests_with(package, f, "return x") == digests_with(package, f, "return -x")
+
+
+@pytest.mark.parametrize("f", [
+    "def f(x=g):\n    return x\n",                                        # a default value
+    "def f(g=g):\n    return g\n",                                        # both
+    "def f(x):\n    return [g for x in g]\n",
+    "def f(x):\n    return [x for h in [g for g in g(x)]]\n",               # its first iterable is read outside
+    "def f(x):\n    return lambda: g\n",
+    "class f:\n    g: int = 0\n    def h(self):\n        return g\n",       # a class is no scope for its methods
+    "@g\ndef f(x):\n    return x\n",
+    "class f(g):\n    pass\n",
+    "def f(x):\n    return run('lt_lib.m:g')\n",
+    "f = {}\nf['g'] = g\n",                                               # a table filled later
+    "f = []\nf.append(g)\n",
+    "def f(x):\n    from lt_lib.m import g as h\n    return h\n",
+], ids=range(12))
+def test_a_reference_is_found_in_its_scope(package, f):
+    assert digests_with(package, f, "return x") != digests_with(package, f, "return -x")
+
+
+def digests_with(package, f, body):
+    return package.write(f + HELPERS.replace("return x", body, 1))
+
+
+def test_foreign_names_count_by_what_they_are(package):
+    assert package.write("from math import tau as t\n\ndef f(x):\n    return t\n") == \
+        package.write("from math import tau as u\n\ndef f(x):\n    return u\n")
+    assert package.write("from math import tau as t\n\ndef f(x):\n    return t\n") != \
+        package.write("from math import pi as t\n\ndef f(x):\n    return t\n")
+
+
+def test_two_definitions_that_change_places_are_seen(package):
+    before = package.write("def f(x):\n    return g(h(x))\n" + HELPERS)
+    assert package.write("def f(x):\n    return h(g(x))\n" + HELPERS) != before
