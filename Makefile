@@ -30,11 +30,11 @@ slides: $(STAMP) ## the book and a deck of slides for each chapter, say where th
 test: $(STAMP) ## lint, unit, property and browser tests, then nbval over every notebook
 	$(PY) -m ruff check --quiet .
 	$(PY) -m pytest -q tests
-	$(PY) -m lt_lib.lab.notebooks nbval
+	$(PY) -m lt_lib.lab.publish.notebooks nbval
 	$(PY) -m pytest -q --nbval-lax --nbval-current-env _build/nbval
 
 notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
-	$(PY) -m lt_lib.lab.notebooks sync
+	$(PY) -m lt_lib.lab.publish.notebooks sync
 
 clean: ## remove built books; trained records in _build/records stay
 	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name records -exec rm -rf {} +; fi

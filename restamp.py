@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from lt_lib import data
-from lt_lib.lab import digests
-from lt_lib.lab.records import Store, record_id, spec_digest
-from lt_lib.lab.run import code_of
+from lt_lib.lab.record import digests
+from lt_lib.lab.record.records import Store, record_id, spec_digest
+from lt_lib.lab.train.run import code_of
 
 spec = importlib.util.spec_from_file_location("old_digests", sys.argv[1])
 old = importlib.util.module_from_spec(spec)
@@ -26,7 +26,7 @@ if store.damaged:
 
 def code_by(scheme, record):
     """The digest of a record's code as a scheme sees it now."""
-    run = sys.modules["lt_lib.lab.run"]
+    run = sys.modules["lt_lib.lab.train.run"]
     run.code_digest = scheme
     try:
         return code_of(record.spec)

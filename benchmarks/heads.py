@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lt_lib.lab.spec import Backbone, Optimizer
-from lt_lib.lab.training import Learner, train_heads
+from lt_lib.lab.record.spec import Backbone, Optimizer
+from lt_lib.lab.train.training import Learner, train_heads
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ StoreOption = Annotated[Path | None, typer.Option(help="Folder of records; defau
 
 
 def _complete_experiment(incomplete: str) -> list[str]:
-    from lt_lib.lab.spec import experiments, load
+    from lt_lib.lab.record.spec import experiments, load
 
     try:
         if "/" in incomplete:
@@ -61,7 +61,7 @@ def _complete_data(incomplete: str) -> list[str]:
 
 
 def _complete_work(incomplete: str) -> list[str]:
-    from lt_lib.lab.audit import WORKS
+    from lt_lib.lab.read.audit import WORKS
 
     return [name for name in WORKS if name.startswith(incomplete)]
 
@@ -110,9 +110,9 @@ def plan(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop
 @app.command()
 def status(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, store: StoreOption = None) -> None:
     """Records done, missing and stale, by experiment."""
-    from lt_lib.lab.paths import work_store
-    from lt_lib.lab.records import Store
-    from lt_lib.lab.report import status_frame
+    from lt_lib.lab.read.report import status_frame
+    from lt_lib.lab.record.paths import work_store
+    from lt_lib.lab.record.records import Store
 
     own = Store(store or work_store())
     frame = status_frame(own, profile.value, data.value)
@@ -128,8 +128,8 @@ def chapter(name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its s
             budget: BudgetOption = None, store: StoreOption = None,
             out: Annotated[Path | None, typer.Option(help="Executed notebook; default: in _build.")] = None) -> None:
     """Execute one chapter with papermill and say where the executed notebook is."""
-    from lt_lib.lab import book
-    from lt_lib.lab.paths import project_root
+    from lt_lib.lab.publish import book
+    from lt_lib.lab.record.paths import project_root
 
     source = book.find_chapter(name)
     out = out or project_root() / "_build" / "chapters" / f"{source.stem}-{profile.value}-{data.value}.ipynb"
@@ -141,9 +141,9 @@ def chapter(name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its s
 def exercises(name: Annotated[str | None, typer.Argument(help="A chapter: ee443/05, its slug, or a path; default: every chapter.")] = None,
               out: Annotated[Path | None, typer.Option(help="Folder of the sheets; default: in _build.")] = None) -> None:
     """Write exercise sheets: chapters whose solutions are blank, with the assertions that tell when an answer is right."""
-    from lt_lib.lab import book
-    from lt_lib.lab.exercises import write_sheet
-    from lt_lib.lab.paths import project_root
+    from lt_lib.lab.publish import book
+    from lt_lib.lab.publish.exercises import write_sheet
+    from lt_lib.lab.record.paths import project_root
 
     every = [entry.source for entry in book.entries() if entry.is_chapter]
     for source in [book.find_chapter(name)] if name else every:
@@ -157,7 +157,7 @@ def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.
                work: Annotated[list[str] | None, typer.Option(help="Only the chapters of this work, e.g. ee443; repeatable. For example "
                                                                    "where the real data of one work are at hand.")] = None) -> None:
     """Execute every chapter that is out of date and build the static book; prints where it is."""
-    from lt_lib.lab import book
+    from lt_lib.lab.publish import book
 
     chapters = book.chapters_of(work) if work else None
     typer.echo(book.build(profile=profile.value, data=data.value, chapters=chapters, seeds=seeds, budget=budget, force=force))
@@ -173,7 +173,7 @@ def build_slides(chapters: Annotated[list[str] | None, typer.Argument(metavar="[
     A deck opens by a double click and needs no network. Keys: arrows, S for the speaker's notes, F for full screen, Esc for an overview.
     Beside each lies NN-slug-live.ipynb, the few cells to run in class. With CHAPTER or --work the book holds only those chapters.
     """
-    from lt_lib.lab import book
+    from lt_lib.lab.publish import book
 
     named = [book.name_of(book.find_chapter(name)) for name in chapters or []] + (book.chapters_of(work) if work else [])
     index = book.build(profile=profile.value, data=data.value, chapters=named or None)
@@ -186,7 +186,7 @@ def claims(work: WorkArgument = None,
            profile: Annotated[Profile | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None,
            data: Annotated[Data | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None) -> None:
     """Test the claims of a work, or of all, on printed numbers and on committed records."""
-    from lt_lib.lab.claims import WORKS, claims_table, scope, strongest
+    from lt_lib.lab.read.claims import WORKS, claims_table, scope, strongest
 
     for name in [work] if work else WORKS:
         kind = (profile.value, data.value) if profile and data else strongest(name, profile and profile.value, data and data.value)
@@ -199,8 +199,8 @@ def claims(work: WorkArgument = None,
 @app.command()
 def audit(work: WorkArgument = None) -> None:
     """Recompute what can be recomputed from the printed numbers of a work, or of all."""
-    from lt_lib.lab.audit import WORKS
-    from lt_lib.lab.audit import audit as recompute
+    from lt_lib.lab.read.audit import WORKS
+    from lt_lib.lab.read.audit import audit as recompute
 
     for name in [work] if work else WORKS:
         for row in recompute(name).itertuples():
@@ -254,7 +254,7 @@ def data_download(name: NameArgument) -> None:
 
 def _echo_added(name: str, added) -> None:
     """The digest of a set or the path of a file, and what was found in the records it came from."""
-    from lt_lib.data.droughtwatch import Report
+    from lt_lib.data.sets.droughtwatch import Report
 
     typer.echo(f"added {name}: {getattr(added, 'digest', added)}")
     if report := getattr(added, "extra", {}).get("report"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from helpers import EXPERIMENT, write_experiment
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,37 +65,10 @@ def lab_env(lab_home, monkeypatch, tmp_path):
     return tmp_path / "store"
 
 
-EXPERIMENT = {
-    "experiment": "shapes", "work": "ee443", "title": "Shapes", "table": "none",
-    "data": {"embedded": "shapes"},
-    "defaults": {
-        "subset": {"profile": "50-class", "ratio": 0.2, "n_max": 40},
-        "backbones": ["net"],
-        "optimizer": {"lr": 0.01, "batch_size": 16, "epochs": 6},
-    },
-    "profiles": {"smoke": {"seeds": 3, "backbones": {"net": {"name": "test_efficientnet", "pretrained": False, "resolution": 32}}}},
-    "rows": [
-        {"row": "S.1", "key": "plain", "label": "plain", "set": {}},
-        {"row": "S.2", "key": "balanced", "label": "balanced", "set": {"balance": 20}},
-        {"row": "S.3", "key": "bagged", "label": "bagged",
-         "set": {"bags": {"threshold": 20}, "weights": {"scheme": "ens"}}},
-        {"row": "S.4", "key": "tuned", "label": "fine-tuned",
-         "set": {"mode": "finetune", "augment": "crop-flip", "optimizer": {"epochs": 4, "lr": 0.002}}},
-    ],
-}
-
-
 @pytest.fixture
 def experiment_file(tmp_path):
     """Path of the small experiment; edit the dict before writing through `write_experiment`."""
     return write_experiment(tmp_path, EXPERIMENT)
-
-
-def write_experiment(folder, content: dict):
-    """Write an experiment file named after its experiment."""
-    path = folder / f"{content['experiment']}.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return path
 
 
 # --- the smoke book in a browser
@@ -109,7 +82,7 @@ def find_browser() -> str | None:
 @pytest.fixture(scope="session")
 def html() -> Path:
     """The smoke book, built unless it is up to date."""
-    from lt_lib.lab import book
+    from lt_lib.lab.publish import book
 
     before = os.environ.get("LT_BOOK")
     os.environ["LT_BOOK"] = str(ROOT)

@@ -26,7 +26,7 @@
 import pandas as pd
 
 from lt_lib.data.registry import REGISTRY, WEIGHTS
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.report import Table
 
 
 def line(entry):

@@ -21,9 +21,11 @@
 # %% tags=["remove-input"]
 import pandas as pd
 
-from lt_lib.lab import book, slides
-from lt_lib.lab.notebooks import read_notebook
-from lt_lib.lab.report import Table
+from lt_lib.lab.publish import book
+
+from lt_lib.lab.publish import slides
+from lt_lib.lab.publish.notebooks import read_notebook
+from lt_lib.lab.read.report import Table
 
 chapters = book.outline()
 counted = {

@@ -33,7 +33,7 @@
 import pandas as pd
 
 from lt_lib import lab
-from lt_lib.lab.paths import published_dir
+from lt_lib.lab.record.paths import published_dir
 
 # %% tags=["keep_output", "remove-input"]
 printed = pd.read_csv(published_dir() / "published.csv")
@@ -59,7 +59,7 @@ lab.scoreboard()
 # numbers and against the committed records on the real images, where one small network stands in for the printed ones.
 
 # %% tags=["remove-input"]
-from lt_lib.lab.claims import claims_table
+from lt_lib.lab.read.claims import claims_table
 
 claims_table(profile="laptop", data="real")
 

@@ -25,8 +25,8 @@ import pandas as pd
 
 from lt_lib import lab
 from lt_lib.data.registry import REGISTRY, WEIGHTS
-from lt_lib.lab.report import Table
-from lt_lib.lab.run import environment
+from lt_lib.lab.read.report import Table
+from lt_lib.lab.train.run import environment
 
 lab.status_page()
 

@@ -1,9 +1,9 @@
 """Data sets and pretrained weights by name: what there is, the store, and data that the code itself makes."""
 
-from .errors import DataError
-from .fetch import download
-from .intake import add
-from .store import ImageSet, describe, listing, load, names, store_root, verify, weights_path
+from lt_lib.data.add import add
+from lt_lib.data.download import download
+from lt_lib.data.store import ImageSet, describe, listing, load, names, store_root, verify, weights_path
+from lt_lib.errors import DataError
 
 __all__ = [
     "DataError",

@@ -1,14 +1,14 @@
 """Is this the data set it is said to be? First its form, then its content against the pinned digests.
 
-Reading a format (:mod:`lt_lib.data.cifar`, :mod:`lt_lib.data.trees`) knows nothing of pins, and this
+Reading a format (:mod:`lt_lib.data.sets.cifar`, :mod:`lt_lib.data.image_folder`) knows nothing of pins, and this
 module nothing of formats.
 """
 
 import numpy as np
 
-from .arrays import Arrays, bag_digest, image_digests
-from .errors import DataError
-from .registry import DataEntry, Pin
+from lt_lib.data.arrays import Arrays, bag_digest, image_digests
+from lt_lib.data.registry import DataEntry, Pin
+from lt_lib.errors import DataError
 
 OTHER_ORDER = "the same images in another order"
 

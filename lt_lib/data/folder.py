@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DataError
-from .registry import how_to_mend
+from lt_lib.data.registry import how_to_mend
+from lt_lib.errors import DataError
 
 META = "meta.json"
 FORMAT = 1

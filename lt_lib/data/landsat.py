@@ -32,8 +32,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
-from .errors import DataError
-from .store import Root, store_root
+from lt_lib.data.store import Root, store_root
+from lt_lib.errors import DataError
 
 SENSORS = {
     "landsat-7": ("blue", "green", "red", "nir", "swir1", "swir2", "thermal", "fmask"),

@@ -202,7 +202,7 @@ CIFAR10_ARCHIVE = Archive(
 # 2.15 GB; neither its exact size nor a checksum is published.
 DROUGHTWATCH_ZIP = Download(url="https://storage.googleapis.com/wandb_datasets/dw_train_86K_val_10K.zip")
 
-# Content digests of the embedded sets, as `python -m lt_lib.data.embedded` prints them.
+# Content digests of the embedded sets, as `python -m lt_lib.data.sets.digits` prints them.
 EMBEDDED_DIGESTS = {
     "digits8": "sha256:2bbbee8c924c957897709e520a9a640d6a99c2596bd27d37b80894d8829e1a91",
     "digits50": "sha256:5ca590638480a96dbd97bea314dcce444b3412030ad2c8cb23d2378589d8026a",
@@ -210,7 +210,7 @@ EMBEDDED_DIGESTS = {
     "digits50_source": "sha256:0c32a50619512888c10fdcbd16e6ef5d38cc578c6208ddcdef9a362ef9a36f3c",
 }
 
-# The same for the simulated tiles, by `python -m lt_lib.data.droughtsim`.
+# The same for the simulated tiles, by `python -m lt_lib.data.sets.droughtsim`.
 DROUGHTSIM_DIGESTS = {
     "droughtsim_500": "sha256:e58e4e29608d42c2ac36dca25dfe6e70f0f2cbfadb05b0f919c5948eee582081",
     "droughtsim_2k": "sha256:f1067a9dab374f02cb1cea0724fe0ecdd15f3edbe9d9af412077cfb69e56c92e",
@@ -227,7 +227,7 @@ def _embedded(name: str, numbers: range, width: int, train: int, test: int, note
         classes=tuple(f"{number:0{width}d}" for number in numbers),
         splits={"train": len(numbers) * train, "test": len(numbers) * test},
         licence="CC BY 4.0 (the source digits)",
-        source="made by lt_lib.data.embedded from scikit-learn's load_digits",
+        source="made by lt_lib.data.sets.digits from scikit-learn's load_digits",
         note=note,
         pins=(Pin(EMBEDDED_DIGESTS[name]),),
         cite=ALPAYDIN,
@@ -242,7 +242,7 @@ def _droughtsim(name: str, train: int, test: int) -> DataEntry:
         classes=("0", "1", "2", "3+"),
         splits={"train": train, "test": test},
         licence="as the code: nothing in it was taken from real tiles but a few statistics",
-        source="made by lt_lib.data.droughtsim",
+        source="made by lt_lib.data.sets.droughtsim",
         note=f"simulated Landsat-8 tiles, {train:,} and {test:,}; stands in for droughtwatch",
         pins=(Pin(DROUGHTSIM_DIGESTS[name]),),
         cite=HOBBS,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import registry
-from .arrays import Arrays, bag_digest, content_digest, split_order
-from .errors import DataError
-from .folder import META, check_files, locked, read_meta, refusals, save_array, write
-from .registry import DataEntry, WeightsEntry, how_to_get, how_to_mend
+from lt_lib.data import registry
+from lt_lib.data.arrays import Arrays, bag_digest, content_digest, split_order
+from lt_lib.data.folder import META, check_files, locked, read_meta, refusals, save_array, write
+from lt_lib.data.registry import DataEntry, WeightsEntry, how_to_get, how_to_mend
+from lt_lib.errors import DataError
 
 Root = str | os.PathLike | None
 
@@ -245,7 +245,8 @@ def make_embedded(name: str, base: Path, again: bool = False) -> None:
     with locked(base, name):
         if not again and _is_current(base / name, entry):
             return
-        from . import droughtsim, embedded
+        from lt_lib.data.sets import digits as embedded
+        from lt_lib.data.sets import droughtsim
 
         if name in droughtsim.SIZES:
             with _scratch(base, name) as folder:

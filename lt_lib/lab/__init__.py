@@ -1,10 +1,9 @@
 """The lab: experiments resolved into specs, specs run into records, records read into tables, figures and verdicts."""
 
-from lt_lib.lab.chapter import check_parameters
-from lt_lib.lab.errors import LabError
-from lt_lib.lab.published import published
-from lt_lib.lab.records import Record, Store
-from lt_lib.lab.report import (
+from lt_lib.errors import LabError
+from lt_lib.lab.publish.chapter import check_parameters
+from lt_lib.lab.read.published import published
+from lt_lib.lab.read.report import (
     badge,
     compare,
     difference,
@@ -18,8 +17,10 @@ from lt_lib.lab.report import (
     status_page,
     verdict,
 )
-from lt_lib.lab.run import artifact, plan, run
-from lt_lib.lab.spec import experiments, load
+from lt_lib.lab.record.plan import plan
+from lt_lib.lab.record.records import Record, Store
+from lt_lib.lab.record.spec import experiments, load
+from lt_lib.lab.train.run import artifact, run
 
 __all__ = [
     "LabError",
@@ -51,7 +52,7 @@ __all__ = [
 def __getattr__(name: str):
     """`figure` is imported when first asked for: matplotlib and seaborn take seconds that `lt run` need not wait."""
     if name == "figure":
-        from lt_lib.lab.figures import figure
+        from lt_lib.lab.figures.shared import figure
 
         return figure
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

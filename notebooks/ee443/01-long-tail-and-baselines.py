@@ -40,7 +40,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import value
+from lt_lib.lab.read.published import value
 
 
 def baseline(ratio):
@@ -210,7 +210,7 @@ lab.figure("ee443-fig1", sweep)
 
 # %% tags=["keep_output", "slide"]
 # nbval-check-output
-from lt_lib.lab.audit import parameter_count
+from lt_lib.lab.read.audit import parameter_count
 
 sizes = lab.published("ee443", "Fig 1", metric="params_M")
 print(*(
@@ -267,7 +267,7 @@ lab.figure("recall-by-class", runs)
 # the strongest records there are:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 best = strongest(tail)
 print(lab.badge(best))

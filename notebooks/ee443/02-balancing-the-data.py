@@ -39,7 +39,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import printed, value
+from lt_lib.lab.read.published import printed, value
 
 
 def accuracies(ratio):
@@ -252,7 +252,7 @@ lab.figure("validation-gap", control + targets)
 # every choice made by a triangle, such as that of the epoch. (From the strongest records there are.)
 
 # %% tags=["slide"]
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 lab.selections(strongest(targets))
 

@@ -38,7 +38,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import value
+from lt_lib.lab.read.published import value
 
 
 def line(ratio):
@@ -250,8 +250,8 @@ lab.figure("differences", against)
 # than two standard errors of one test accuracy. First on the records on file, then on this run:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.claims import claims_table
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.claims import claims_table
+from lt_lib.lab.read.report import Table
 
 
 def first_claim(table):
@@ -287,7 +287,7 @@ lab.figure("recall-by-class", {
 # By groups, from the strongest records there are:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 best = strongest(recipes)
 print(lab.badge(rows(best, "ins-0.005")))

@@ -46,7 +46,7 @@ print(f"{missed(ee443_counts(0.005)):.1%} of the bags miss it")
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import value
+from lt_lib.lab.read.published import value
 
 
 def line(ratio):
@@ -265,7 +265,7 @@ lab.figure("members", results, "bagging", "Bagging / WL")
 # In numbers, for this run and for the records on file:
 
 # %%
-from lt_lib.lab.claims import on_file
+from lt_lib.lab.read.claims import on_file
 
 filed = on_file("ee443-results")
 print("on file:", lab.badge(filed.get("bagging-0.1", [])))

@@ -35,7 +35,7 @@
 # %% tags=["keep_output", "hide-input", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib import lab
-from lt_lib.lab.published import printed, value
+from lt_lib.lab.read.published import printed, value
 
 
 def said(metric):
@@ -208,7 +208,7 @@ lab.figure("ee443-results", results)
 # checked without training:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.claims import average_row, claims_table
+from lt_lib.lab.read.claims import average_row, claims_table
 
 average_row(results)
 
@@ -249,7 +249,7 @@ lab.figure("members", results, "stacking-weighted", "Stacking / WL")
 # In numbers, for this run and for the records on file:
 
 # %%
-from lt_lib.lab.claims import on_file
+from lt_lib.lab.read.claims import on_file
 
 filed = on_file("ee443-results")
 print("on file:", lab.badge(filed.get("stacking-0.1", [])))
@@ -411,7 +411,7 @@ for name, found in sources.items():
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.audit import parameter_count
+from lt_lib.lab.read.audit import parameter_count
 
 stack = [f"efficientnet_b{i}" for i in range(3)]
 total = sum(map(parameter_count, stack))

@@ -45,7 +45,7 @@
 
 # %% tags=["keep_output", "hide-input"]
 # nbval-check-output
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 print("best step c^r =", printed(work="lectures", row="B.1"))
 
@@ -732,7 +732,7 @@ lab.sheet(runs, {
 
 
 # %%
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 labels = {r.key: r.label for r in lab.load("lectures-rules").rows}
 contest = {labels[key]: found for (_, key, _), found

@@ -545,7 +545,7 @@ import time
 
 import pandas as pd
 
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.report import Table
 
 footer = {"profile": profile, "seeds": len(seeds),
           "data": "breast cancer (scikit-learn)",

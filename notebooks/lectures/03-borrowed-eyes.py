@@ -85,7 +85,7 @@ options = lab.check_parameters(globals())
 # Blocks from below, each a convolution, a batch norm, a rectifier, and the image halved; a linear head on top.
 
 # %% tags=["fragment-slide", "live"]
-from lt_lib.lab.lesson_thaw import lend, pooled, standardise
+from lt_lib.works.lectures.thaw import lend, pooled, standardise
 
 spec = lab.plan("lectures-thaw", "frozen", profile, data)[0].spec
 lender = lend(spec.backbones[0])
@@ -159,7 +159,7 @@ lab.figure("block-views", lender, {
 # records there are; the foot says which.
 
 # %%
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 runs = lab.run("lectures-thaw", **options)
 rows = {key: found for (_, key, _), found

@@ -44,7 +44,7 @@
 
 # %% tags=["keep_output", "hide-input"]
 # nbval-check-output
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 
 def example():
@@ -179,7 +179,7 @@ for alpha in (0.02, 0.1, 0.3):
 # Everything for several seeds, paired.
 
 # %%
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 runs = lab.run("lectures-targets", **options)
 best = strongest(runs)

@@ -128,12 +128,12 @@ print("eleven outputs say no more than ten")
 
 # %% [markdown]
 # In the library the losses are `semi_supervised_losses`, in the stable form, and the two players of this chapter are in
-# `lt_lib.lab.lesson_few_labels`:
+# `lt_lib.works.lectures.few_labels`:
 
 # %%
 import inspect
 
-from lt_lib.lab import lesson_few_labels as lesson
+from lt_lib.works.lectures import few_labels as lesson
 
 print(inspect.getsource(lesson.classifier_loss).partition('"""')[2]
       .partition('"""')[2])
@@ -273,8 +273,8 @@ for n in (10, 20, 50, 100):
           f"entropy {gains[2]}")
 
 # %% tags=["slide"]
-from lt_lib.lab.claims import claims_table, strongest
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.report import Table
 
 table = claims_table(*strongest("lectures"), work="lectures")
 at = list(table.frame["id"]).index("LE7")
@@ -308,7 +308,7 @@ for n in (10, 50):
 from sklearn.semi_supervised import LabelSpreading
 
 from lt_lib.data import load
-from lt_lib.lab import lessons
+from lt_lib.lab.train import topics as lessons
 
 
 def spread(record):

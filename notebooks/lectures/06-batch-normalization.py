@@ -289,8 +289,8 @@ for metric, words in columns.items():
 # much. What the disturbed row says is whether steady inputs are needed for it. The verdict on the committed evidence:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.claims import claims_table, strongest
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.report import Table
 
 table = claims_table(*strongest("lectures"), work="lectures")
 at = list(table.frame["id"]).index("LE5")

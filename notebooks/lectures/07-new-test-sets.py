@@ -47,7 +47,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 
 def said(metric):
@@ -116,7 +116,7 @@ store = None  # folder of records; none are made
 
 # %%
 from lt_lib import lab
-from lt_lib.lab import recht
+from lt_lib.works.lectures import recht
 
 options = lab.check_parameters(globals())
 resamples = {"smoke": 50, "paper": 5000}.get(profile, 500)
@@ -185,7 +185,7 @@ summary(imagenet)
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.rounding import agrees
+from lt_lib.lab.read.rounding import agrees
 
 
 def check(label, metric, ours):
@@ -220,7 +220,7 @@ check("CIFAR, new", "cifar10_best_new", top["CIFAR-10.1-v6"])
 # The crowded end of MatchedFrequency, enlarged. Rest the pointer on a dot to read its name; on a telephone unfold the table.
 
 # %% tags=["fragment-slide", "live"]
-from lt_lib.lab import hover
+from lt_lib.works.lectures import hover
 
 close = imagenet[imagenet["val"] > 0.65]
 line = recht.fit(close["val"], close["MatchedFrequency"])
@@ -501,7 +501,7 @@ verdict("imagenet", imagenet)
 # ```
 
 # %%
-from lt_lib.lab.published import value
+from lt_lib.lab.read.published import value
 
 
 def growth(name):

@@ -109,7 +109,7 @@ show(tp=90, fn=10, fp=99, tn=9801)
 # nbval-check-output
 from itertools import product
 
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 
 def extremes(people=6):

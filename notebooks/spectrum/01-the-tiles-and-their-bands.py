@@ -40,7 +40,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 
 def said(row, class_=None):
@@ -63,7 +63,7 @@ print("accuracy of always answering 0:", said("P2"))
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.data import describe
-from lt_lib.lab.audit_spectrum import reconstruct_table2
+from lt_lib.works.spectrum.audit import reconstruct_table2
 
 
 def counts():
@@ -142,7 +142,7 @@ def ndvi(red, infrared):
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
-from lt_lib.data import droughtsim
+from lt_lib.data.sets import droughtsim
 
 print(*(
     f"{cover:11} {ndvi(spectrum[3], spectrum[4]):+.2f}"
@@ -181,7 +181,7 @@ print(*(
 
 # %% tags=["keep_output", "slide"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import RowMargins
+from lt_lib.works.spectrum.audit import RowMargins
 
 
 def blind():
@@ -263,7 +263,7 @@ lab.figure("spectra", dataset)
 import numpy as np
 import pandas as pd
 
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.report import Table
 
 
 def shares(numbers):
@@ -352,7 +352,7 @@ print("accuracy {accuracy:.3f}, balanced accuracy "
 lab.figure("tile-statistics", dataset)
 
 # %%
-from lt_lib.lab.figures_spectrum import tile_facts
+from lt_lib.works.spectrum.figures import tile_facts
 
 facts = tile_facts(dataset)
 shown = ("mean", "sd within tiles")
@@ -407,7 +407,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lt_lib.lab.recipes import tasks, test_labels
+from lt_lib.lab.train.recipes import tasks, test_labels
 
 
 def learn(item, bands, weights, numbers):
@@ -509,7 +509,7 @@ for metric in ("accuracy", "balanced_accuracy"):
 
 # %%
 from lt_lib.data import listing
-from lt_lib.data.droughtwatch import without_empty
+from lt_lib.data.sets.droughtwatch import without_empty
 
 ready = [row.name for row in listing()
          if row.kind == "user" and row.state == "ready"]

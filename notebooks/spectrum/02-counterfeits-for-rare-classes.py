@@ -40,7 +40,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 
 def said(row, metric):
@@ -312,8 +312,8 @@ print(recipe.gan)
 # %% tags=["fragment-slide"]
 import pandas as pd
 
-from lt_lib.lab.figures_spectrum import counterfeit_steps
-from lt_lib.lab.report import Table
+from lt_lib.works.spectrum.figures import counterfeit_steps
+from lt_lib.lab.read.report import Table
 
 of_class = {k: [r for r in records if r.spec.target_class == k]
             for k in cows}
@@ -338,7 +338,7 @@ Table(frame, frame.to_dict("records"), "Filled up; first seed")
 
 # %%
 from lt_lib.data import describe
-from lt_lib.lab.published import value
+from lt_lib.lab.read.published import value
 
 at_paper = lab.plan("spectrum-fig1b", "class-3", "paper", "real")
 gan = at_paper[0].spec.recipe.gan
@@ -403,7 +403,7 @@ lab.figure("counterfeit-growth", records[0], store=store)
 import numpy as np
 
 from lt_lib.gan import tile_distance
-from lt_lib.lab.recipes import centre_crops
+from lt_lib.lab.train.recipes import centre_crops
 
 truth = np.asarray(dataset.labels("test"))[:recipe.test_tiles]
 unseen = centre_crops(dataset.images("test"),
@@ -549,7 +549,7 @@ def tracing(k, found):
 
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 best = strongest(records)
 sources = [best, records] if best != records else [records]
@@ -569,7 +569,7 @@ Table(frame, frame.to_dict("records"),
 from safetensors.torch import load_file
 
 from lt_lib.gan import nearest_neighbours
-from lt_lib.lab.recipes import tasks
+from lt_lib.lab.train.recipes import tasks
 
 
 def drawings(record):

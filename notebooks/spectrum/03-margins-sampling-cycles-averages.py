@@ -38,7 +38,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide", "live"]
 # nbval-check-output
-from lt_lib.lab.published import printed
+from lt_lib.lab.read.published import printed
 
 
 def said(row, metric):
@@ -70,7 +70,7 @@ print(*map(line, range(1, 10), (
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import (
+from lt_lib.works.spectrum.audit import (
     accuracy_bounds,
     reconstruct_table2,
 )
@@ -483,7 +483,7 @@ lab.figure("spectrum-fig2b", results)
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import table1_row
+from lt_lib.works.spectrum.audit import table1_row
 
 RUNGS = {"2 - 1: sampler": "21", "3 - 2: cycles, LDAM+DRW": "32",
          "5 - 4: sampler, cycles, LDAM+DRW": "54",
@@ -510,7 +510,7 @@ for name, rung in RUNGS.items():
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import balanced_error
+from lt_lib.works.spectrum.audit import balanced_error
 
 print("{:.4f} to {:.4f}".format(*(
     pick(map(balanced_error, reconstruct_table2()))
@@ -598,7 +598,7 @@ for name, given in granted().items():
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import icv_of_table2, icv_table
+from lt_lib.works.spectrum.audit import icv_of_table2, icv_table
 
 print("row     ICV   apart if a sum   if a root")
 for r in icv_table().itertuples():
@@ -634,8 +634,8 @@ lab.selections(results, "balanced_accuracy")
 # Tested on print and on the records that come with the book, then on this run:
 
 # %%
-from lt_lib.lab.claims import claims_table
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.claims import claims_table
+from lt_lib.lab.read.report import Table
 
 
 def ours(table, names=("SP1", "SP2", "SP3", "SP6")):
@@ -675,7 +675,7 @@ lab.figure("differences", {
 # paper's own comparison, is fairer:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 best = strongest(results)
 fair = (rows("r50-clr-ldam", "as-released", best),

@@ -38,7 +38,7 @@
 
 # %% tags=["keep_output", "hide-input", "fragment-slide", "live"]
 # nbval-check-output
-from lt_lib.lab.published import value
+from lt_lib.lab.read.published import value
 
 
 def said(row, metric):
@@ -266,7 +266,7 @@ print(f"{scaled(1) / scaled(1 / 30):.0f} times less")
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.audit_spectrum import (
+from lt_lib.works.spectrum.audit import (
     balanced_error,
     reconstruct_table2,
 )
@@ -282,7 +282,7 @@ for row, m in counted.items():
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.rounding import agrees
+from lt_lib.lab.read.rounding import agrees
 
 NAMES = {"test_acc": "accuracy", "balanced_acc": "balanced_accuracy"}
 
@@ -408,7 +408,7 @@ def alone(name, x, level=3.0):
 
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.recipes import centre_crops
+from lt_lib.lab.train.recipes import centre_crops
 
 at = np.arange(min(2000, len(tiles.labels("train"))))
 y = torch.from_numpy(np.asarray(tiles.labels("train"))[at]).long()
@@ -536,7 +536,7 @@ lab.figure("differences", pairs, metric="balanced_accuracy")
 # The same for the other two scores, and the share of tiles that are answered with *zero*, from the strongest records there are:
 
 # %%
-from lt_lib.lab.figures import strongest
+from lt_lib.lab.figures.shared import strongest
 
 
 def strongest_pair(mixed, parent):
@@ -687,8 +687,8 @@ lab.selections(results, "balanced_accuracy")
 # On print and on the records that come with this book, then on this run:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.claims import claims_table
-from lt_lib.lab.report import Table
+from lt_lib.lab.read.claims import claims_table
+from lt_lib.lab.read.report import Table
 
 
 def ours(table, names=("SP4", "SP5", "SP7")):

@@ -101,7 +101,7 @@ options = lab.check_parameters(globals())
 
 # %% tags=["live"]
 from lt_lib.data import landsat
-from lt_lib.lab import maps
+from lt_lib.works.spectrum import maps
 
 example = maps.example(options)
 scene = landsat.Scene(example.scene)

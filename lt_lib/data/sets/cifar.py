@@ -1,0 +1,224 @@
+"""CIFAR as its authors publish it: pickled batches in a .tar.gz, or the same files unpacked.
+
+A pickle is a program. These are read by an unpickler that knows NumPy's array reconstruction and the built-in
+containers and nothing else; archive members are read in memory, never unpacked to disk.
+
+Source: A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, and the description of
+the Python version at https://www.cs.toronto.edu/~kriz/cifar.html.
+"""
+
+import hashlib
+import io
+import pickle
+import struct
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from lt_lib.data.arrays import Arrays
+from lt_lib.data.folder import file_sha256
+from lt_lib.data.registry import Archive, DataEntry
+from lt_lib.errors import DataError
+
+MEMBER_LIMIT = 400_000_000  # bytes; the largest official member has 155 million
+_BROKEN_TAR = (tarfile.TarError, EOFError, zlib.error, OSError)
+_BROKEN_PICKLE = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    struct.error,
+    TypeError,
+    ValueError,
+)
+
+
+def read_archive(path: Path, entry: DataEntry) -> Arrays:
+    """Read an official archive, or one packed in the same way.
+
+    Args:
+        path: a .tar.gz or .tar file.
+        entry: says which archive it should be and which labels to keep; its counts and digests play no part.
+
+    Returns:
+        Arrays: images (N, 32, 32, 3) uint8 and labels (N,) int64 of train and test, in the files' order;
+        `official` if the checksum of the file, or of all its members, is the official one.
+
+    Raises:
+        DataError: truncated, not such an archive, an unsafe member, or a pickle that wants more than arrays.
+    """
+    archive = entry.archive
+    files, found = {}, []
+    try:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                name = member.name.rsplit("/", 1)[-1]
+                found.append(member.name)
+                if member.isdir() or name not in archive.members:
+                    continue
+                _check_member(path, member, name in files)
+                files[name] = tar.extractfile(member).read()
+    except _BROKEN_TAR as error:
+        raise DataError(_broken(path, entry, error)) from None
+    missing = [name for name in archive.members if name not in files]
+    if missing:
+        raise DataError(_lacks(path, entry, missing, found))
+    official = path.stat().st_size == archive.bytes and file_sha256(path) == archive.sha256
+    return _arrays(files, entry, str(path), official)
+
+
+def read_folder(path: Path, entry: DataEntry) -> Arrays:
+    """Read the unpacked files of an official archive, as :func:`read_archive` does.
+
+    Args:
+        path: the folder that holds them.
+        entry: as there.
+
+    Raises:
+        DataError: a file is missing or damaged, or its pickle asks for anything but arrays.
+    """
+    files = {}
+    for name in entry.archive.members:
+        try:
+            files[name] = (path / name).read_bytes()
+        except FileNotFoundError:
+            there = sorted(p.name for p in path.iterdir())
+            raise DataError(_lacks(path, entry, [name], there)) from None
+        except OSError as error:
+            raise DataError(f"{path / name} cannot be read: {error.strerror}.") from None
+    return _arrays(files, entry, str(path), official=False)
+
+
+def safe_pickle(data: bytes, where: str):
+    """Unpickle arrays, numbers, strings and built-in containers of them; nothing in the pickle is run.
+
+    Raises:
+        DataError: the pickle asks for another global, which is named, or is damaged.
+    """
+    try:
+        return _Unpickler(io.BytesIO(data), where).load()
+    except _BROKEN_PICKLE as error:
+        raise DataError(
+            f"{where} is damaged: {type(error).__name__}, {error}. Get a fresh copy of the file."
+        ) from None
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file, where: str):
+        super().__init__(file, encoding="latin1")
+        self._where = where
+
+    def find_class(self, module: str, name: str):
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 pickles bytes in the old protocols
+            return _latin1_bytes
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return _empty_array
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        raise DataError(
+            f"{self._where} was refused: its pickle asks to run {module}.{name}, which is no part of a "
+            "CIFAR file. Do not open it by other means; get the official archive."
+        )
+
+
+def _latin1_bytes(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise ValueError(f"bytes encoded as {encoding!r}")
+    return text.encode("latin1")
+
+
+def _empty_array(kind, shape, dtype) -> np.ndarray:
+    """What numpy.core.multiarray._reconstruct does: an empty array, whose state the pickle sets next."""
+    if kind is not np.ndarray or shape != (0,):
+        raise ValueError("not the reconstruction of a plain array")
+    return np.ndarray.__new__(np.ndarray, shape, dtype)
+
+
+def _check_member(path: Path, member: tarfile.TarInfo, again: bool) -> None:
+    name = member.name
+    if name.startswith("/") or ".." in name.split("/") or not member.isreg():
+        raise DataError(f"{path} was refused: its member {name!r} is no plain file inside the archive.")
+    if again or member.size > MEMBER_LIMIT:
+        reason = "comes twice" if again else f"has {member.size:,} bytes"
+        raise DataError(f"{path} was refused: its member {name!r} {reason}.")
+
+
+def _arrays(files: dict[str, bytes], entry: DataEntry, where: str, official: bool) -> Arrays:
+    archive = entry.archive
+    official = official or all(
+        hashlib.md5(files[name], usedforsecurity=False).hexdigest() == md5
+        for name, md5 in archive.members.items()
+    )
+    meta = safe_pickle(files[archive.meta], f"{archive.meta} of {where}")
+    names = meta.get(archive.names_key) if isinstance(meta, dict) else None
+    if not isinstance(names, list) or tuple(map(_text, names)) != archive.classes:
+        raise DataError(
+            f"{archive.meta} of {where} does not list the class names of {entry.name} under "
+            f"{archive.names_key!r}: it belongs to another data set."
+        )
+    splits = {split: _split(files, entry, split, where) for split in ("train", "test")}
+    return Arrays(classes=entry.classes, splits=splits, official=official)
+
+
+def _split(
+    files: dict[str, bytes], entry: DataEntry, split: str, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    archive = entry.archive
+    batches = [_batch(files[name], archive, f"{name} of {where}") for name in getattr(archive, split)]
+    data = np.concatenate([pixels for pixels, _ in batches])
+    labels = np.concatenate([labels for _, labels in batches])
+    keep = labels % entry.keep_every == 0
+    images = data[keep].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), labels[keep] // entry.keep_every
+
+
+def _batch(data: bytes, archive: Archive, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (N, 3072) uint8, channel by channel, and labels (N,) int64."""
+    batch = safe_pickle(data, where)
+    if not isinstance(batch, dict) or "data" not in batch or archive.labels_key not in batch:
+        keys = sorted(map(str, batch)) if isinstance(batch, dict) else type(batch).__name__
+        raise DataError(f"{where} is no batch: found {keys}, expected 'data' and {archive.labels_key!r}.")
+    pixels, labels = batch["data"], batch[archive.labels_key]
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,):
+        found = (
+            f"{pixels.dtype} of shape {pixels.shape}"
+            if isinstance(pixels, np.ndarray)
+            else type(pixels).__name__
+        )
+        raise DataError(f"{where} holds pixels as {found}, expected uint8 of shape (N, 3072).")
+    valid = isinstance(labels, list) and all(type(label) is int for label in labels)
+    if not valid or len(labels) != len(pixels):
+        found = f"{len(labels)} labels" if isinstance(labels, list) else type(labels).__name__
+        raise DataError(f"{where} holds {found}, expected a list of {len(pixels)} integers.")
+    if labels and not 0 <= min(labels) <= max(labels) < len(archive.classes):
+        last = len(archive.classes) - 1
+        raise DataError(f"{where} holds labels {min(labels)} to {max(labels)}, expected 0 to {last}.")
+    return pixels, np.array(labels, dtype=np.int64)
+
+
+def _text(name) -> str:
+    return name.decode("latin1") if isinstance(name, bytes) else str(name)
+
+
+def _broken(path: Path, entry: DataEntry, error: Exception) -> str:
+    size = path.stat().st_size if path.is_file() else 0
+    archive = entry.archive
+    if size < archive.bytes and (isinstance(error, EOFError) or "end of" in str(error)):
+        reason = f"it is cut short: {size:,} bytes, the official {archive.filename} has {archive.bytes:,}"
+    else:
+        reason = f"it is damaged or no tar archive ({error})"
+    return f"{path} cannot be read: {reason}. `lt data download {entry.name}` fetches a good one."
+
+
+def _lacks(path: Path, entry: DataEntry, missing: list[str], there: list[str]) -> str:
+    seen = ", ".join(there[:6]) + (", ..." if len(there) > 6 else "") or "nothing"
+    return (
+        f"{path} is not {entry.archive.filename} or its content: {', '.join(missing)} missing, found {seen}. "
+        f"`lt data download {entry.name}` fetches a good one."
+    )

@@ -1,0 +1,1 @@
+"""Figures by name; those that several works share."""

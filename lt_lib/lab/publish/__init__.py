@@ -1,0 +1,1 @@
+"""From notebooks to the book, its slides and exercises."""

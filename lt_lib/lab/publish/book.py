@@ -1,0 +1,385 @@
+"""The book: which chapters there are, and how they become static pages.
+
+`build` executes copies of chapters and pages and gives them to Jupyter Book. It writes to one folder only:
+
+    _build/<profile>-<data>/
+        src/           what Sphinx reads; a file is rewritten only when its content changes
+        state/         one small JSON a chapter: the digest it was executed under
+        scratch/       the kernels' working folders, half-executed copies, tracebacks
+        build.log      everything Jupyter Book said
+        _build/html/   the book
+"""
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+from filelock import FileLock
+
+from lt_lib.errors import LabError
+from lt_lib.lab.publish import slides
+from lt_lib.lab.publish.notebooks import (
+    PAINT,
+    dump,
+    execute,
+    execute_chapter,
+    notebook_parameters,
+    read_notebook,
+    scratch_folder,
+    sync_notebooks,
+    this_kernel,
+    tidy,
+    write_if_changed,
+)
+from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.record.spec import nearest
+from lt_lib.progress import say
+
+__all__ = ["Entry", "build", "chapters_of", "decks", "entries", "execute_chapter", "find_chapter", "name_of", "outline", "sync_notebooks"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the table of contents: its name there, and the file it is written in (.py or .md)."""
+
+    name: str
+    source: Path
+
+    @property
+    def is_notebook(self) -> bool:
+        """Executed (a percent script) or only read (Markdown)."""
+        return self.source.suffix == ".py"
+
+    @property
+    def is_chapter(self) -> bool:
+        """A chapter of a work, which takes parameters; the other notebooks are pages."""
+        return self.name.startswith("notebooks/")
+
+
+def entries(root: Path | None = None) -> list[Entry]:
+    """The book in reading order, from `_toc.yml`.
+
+    Raises:
+        LabError: a listed file does not exist.
+    """
+    root = root or project_root()
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    names = [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    found = []
+    for name in names:
+        sources = [
+            root / f"{name}{suffix}" for suffix in (".py", ".md") if (root / f"{name}{suffix}").is_file()
+        ]
+        if not sources:
+            raise LabError(f"_toc.yml lists {name}, but there is no {name}.py or {name}.md")
+        found.append(Entry(name, sources[0]))
+    return found
+
+
+def find_chapter(name: str | Path) -> Path:
+    """Source (.py) of a chapter, by number ("05"), work and number ("ee443/05"), slug, file name or path.
+
+    Raises:
+        LabError: nothing, or more than one chapter, goes by that name; the message lists the names.
+    """
+    root = project_root()
+    sources = {
+        entry.name.removeprefix("notebooks/"): entry.source for entry in entries(root) if entry.is_chapter
+    }
+    wanted = str(name).removesuffix(".py").removesuffix(".ipynb").rstrip("/")
+    given = Path(name).expanduser().with_suffix(".py").resolve()
+    if given in sources.values():
+        return given
+    if given.is_file():
+        return given
+    work, _, slug = wanted.removeprefix("notebooks/").rpartition("/")
+    hits = [key for key in sources if _is_called(key, work, slug)]
+    if len(hits) == 1:
+        return sources[hits[0]]
+    problem = f"{wanted} names {len(hits)} chapters: {', '.join(hits)}" if hits else f"no chapter {wanted}"
+    near = difflib.get_close_matches(wanted, sources, n=1, cutoff=0.3)
+    hint = f"; the nearest is {near[0]}" if near and not hits else ""
+    raise LabError(f"{problem}{hint}. Chapters: {', '.join(sources)}")
+
+
+def name_of(source: Path) -> str:
+    """A chapter's name in the table of contents, of its source.
+
+    Raises:
+        LabError: the book does not list it.
+    """
+    for entry in entries():
+        if entry.source == source:
+            return entry.name
+    raise LabError(f"{source} is not in _toc.yml")
+
+
+def chapters_of(works: list[str]) -> list[str]:
+    """Names of all chapters of some works, for `build`.
+
+    Raises:
+        LabError: a work without chapters; lists those that have some.
+    """
+    names = [entry.name for entry in entries() if entry.is_chapter]
+    known = list(dict.fromkeys(name.split("/")[1] for name in names))
+    for work in works:
+        if work not in known:
+            raise LabError(f"no chapters of {work!r}{nearest(work, known)}; the works with chapters are {', '.join(known)}")
+    return [name for name in names if name.split("/")[1] in works]
+
+
+def decks(index: Path, chapters: list[str] | None = None) -> list[Path]:
+    """The decks beside a built book (its index.html), in reading order; of some chapters, or of all that have slides."""
+    names = [entry.name for entry in entries() if entry.is_chapter and (chapters is None or entry.name in chapters)]
+    paths = [index.parent / "slides" / f"{name.removeprefix('notebooks/')}.html" for name in names]
+    return [path for path in paths if path.is_file()]
+
+
+def outline() -> list[dict[str, str | int]]:
+    """One line a chapter, read from its text: name, title, the card's time, number of exercises."""
+    rows = []
+    for entry in entries():
+        if entry.is_chapter:
+            text = re.sub(r"^# ?", "", entry.source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            title = re.search(r"^# (\w.*)$", text, flags=re.MULTILINE)
+            time = re.search(r"\*\*Time\.\*\* *((?:.+\n)(?:  +\S.*\n)*)", text)
+            rows.append(
+                {
+                    "chapter": entry.name.removeprefix("notebooks/"),
+                    "title": title[1] if title else "",
+                    "time": " ".join(time[1].split()) if time else "",
+                    "exercises": len(re.findall(r"^`{3,}\{exercise(?:-start)?\}", text, flags=re.MULTILINE)),
+                }
+            )
+    return rows
+
+
+def _is_called(key: str, work: str, slug: str) -> bool:
+    its_work, _, its_slug = key.rpartition("/")
+    number, _, words = its_slug.partition("-")
+    number_given = slug.isdigit() and int(slug) == int(number)
+    return work in ("", its_work) and (number_given or slug in (its_slug, words))
+
+
+def build(
+    profile: str = "laptop",
+    data: str = "embedded",
+    chapters: list[str] | None = None,
+    seeds: int | None = None,
+    budget: float | None = None,
+    store: Path | None = None,
+    force: bool = False,
+) -> Path:
+    """Execute what is out of date, build the static book, return the path of its index.html.
+
+    Args:
+        profile, data, seeds, store: papermill parameters of every chapter; the last two only if given.
+        budget: minutes for all chapters together. Each is told what is left; none is up to date afterwards.
+        chapters: execute and show only these (names as for `find_chapter`); warnings are then no errors.
+        force: execute and build everything again.
+
+    Raises:
+        LabError: a chapter fails (those before it are kept), Jupyter Book warns, or a package is missing.
+    """
+    _need_book_extra()
+    started = time.monotonic()
+    root = project_root()
+    listed = entries(root)
+    if chapters:
+        wanted = [find_chapter(name) for name in chapters]
+        listed = [entry for entry in listed if not entry.is_chapter or entry.source in wanted]
+    asked = {"seeds": seeds, "budget": budget, "store": store and str(store)}
+    given = {"profile": profile, "data": data, **{k: v for k, v in asked.items() if v is not None}}
+    base = root / "_build" / f"{profile}-{data}"
+    base.mkdir(parents=True, exist_ok=True)
+    with FileLock(base / ".lock", timeout=-1):
+        _execute_outdated(root, base, listed, given, force)
+        _copy_sources(root, base, listed, given)
+        index = _build_html(base, listed, given, strict=not chapters, force=force)
+    say(f"book ready after {time.monotonic() - started:.0f} s")
+    return index
+
+
+def _need_book_extra() -> None:
+    needed = ("jupyter_book", "papermill", "jupytext", "sphinx_exercise")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise LabError(f"the book needs {', '.join(missing)}: pip install 'lt_lib[book]', or use `make book`")
+
+
+def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, force: bool) -> None:
+    """Bring src/**.ipynb up to date: chapters first, two at a time, then the pages that count what they left."""
+    common, begun = _common_digest(root), time.monotonic()
+    chapters = [entry for entry in listed if entry.is_chapter]
+    pages = [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
+    workers = min(2, os.cpu_count() or 1)
+
+    def bring_up(entry: Entry, anew: bool) -> bool:
+        around = [] if entry.is_chapter else [chapter.name for chapter in chapters]
+        digest = _digest([common, entry.source.read_text(encoding="utf-8"), given, around])
+        executed = base / "src" / f"{entry.name}.ipynb"
+        state = base / "state" / f"{entry.name.replace('/', '--')}.json"
+        current = executed.is_file() and state.is_file() and json.loads(state.read_text())["digest"] == digest
+        if current and not anew:
+            return False
+        state.unlink(missing_ok=True)
+        notebook, start = read_notebook(entry.source), time.monotonic()
+        label, parameters = entry.name.removeprefix("notebooks/"), dict(given)
+        if "budget" in given:
+            parameters["budget"] = round(max(given["budget"] - (start - begun) / 60, 0.01), 2)
+        if not entry.is_chapter:
+            known = notebook_parameters(notebook)
+            parameters = {name: value for name, value in parameters.items() if name in known}
+        result = execute(notebook, label, parameters, scratch_folder(entry.source, base), progress=True, own_kernel=False)
+        result = slides.for_readers(tidy(result))
+        write_if_changed(executed, dump(slides.marked(result, label) if entry.is_chapter else result))
+        seconds = time.monotonic() - start
+        write_if_changed(state, json.dumps({"digest": digest, "seconds": round(seconds, 1)}).encode())
+        say(f"{label}  {seconds:.0f} s")
+        return True
+
+    def all_of(some: list[Entry], anew: bool) -> bool:
+        with ThreadPoolExecutor(workers) as pool:
+            jobs = [pool.submit(bring_up, entry, anew) for entry in some]
+        fresh = [job.result() for job in jobs]  # every one is finished; the first failure is raised
+        return any(fresh)
+
+    with this_kernel(), _threads_shared(workers):
+        new = all_of(chapters, force or "budget" in given)
+        all_of(pages, force or new)
+
+
+@contextmanager
+def _threads_shared(workers: int):
+    """Kernels that run at once share the cores instead of fighting for them; a user's own setting wins."""
+    mine = "OMP_NUM_THREADS" not in os.environ and workers > 1
+    if mine:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        yield
+    finally:
+        if mine:
+            del os.environ["OMP_NUM_THREADS"]
+
+
+def _common_digest(root: Path) -> str:
+    """Everything that can change what a chapter shows, its own source and parameters apart."""
+    files = [root / "requirements.lock", *(root / "lt_lib").rglob("*.py")]
+    for name in ("experiments", "published", "records"):
+        files += (root / "book" / name).rglob("*")
+    files = sorted(p for p in files if p.is_file() and "/." not in p.relative_to(root).as_posix())
+    return _digest([sys.version] + [[p.relative_to(root).as_posix(), _file_digest(p)] for p in files])
+
+
+def _digest(value) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _copy_sources(root: Path, base: Path, listed: list[Entry], given: dict) -> None:
+    """Bring the rest of src/ in line with the tree; files that left the tree leave src/."""
+    src = base / "src"
+    kept = {src / f"{entry.name}.ipynb" for entry in listed if entry.is_notebook}
+    copies = [entry.source for entry in listed] + [root / "book" / "references.bib"]
+    copies += [p for name in ("_static", "_ext") for p in (root / "book" / name).rglob("*") if p.is_file()]
+    for path in copies:
+        if "__pycache__" not in path.parts:
+            target = src / path.relative_to(root)
+            write_if_changed(target, path.read_bytes())
+            kept.add(target)
+    generated = {"_config.yml": _config(root, given), "_toc.yml": _toc(root, listed)}
+    for name, value in generated.items():
+        write_if_changed(src / name, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
+        kept.add(src / name)
+    for path in src.rglob("*"):
+        if path.is_file() and path not in kept:
+            path.unlink()
+
+
+def _toc(root: Path, listed: list[Entry]) -> dict:
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    names = {entry.name for entry in listed}
+    for part in toc["parts"]:
+        part["chapters"] = [chapter for chapter in part["chapters"] if chapter["file"] in names]
+    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
+    return toc
+
+
+def _config(root: Path, given: dict) -> dict:
+    """`_config.yml` with what is known only now: profile and data for the footer, an address for buttons."""
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    stamp = f"profile <code>{given['profile']}</code>, <code>{given['data']}</code> data"
+    config["html"]["extra_footer"] = f"<p>The column <em>this run</em>: {stamp}.</p>"
+    address = os.environ.get("LT_REPOSITORY_URL", "").strip().removesuffix("/").removesuffix(".git")
+    if address:
+        if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+", address):
+            raise LabError(
+                f"LT_REPOSITORY_URL is {address!r}, not of the form https://github.com/NAME/REPOSITORY"
+            )
+        branch = os.environ.get("LT_REPOSITORY_BRANCH", "main")
+        config["repository"] = {"url": address, "branch": branch, "path_to_book": ""}
+        config["html"]["use_repository_button"] = True
+        config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+    return config
+
+
+def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, force: bool) -> Path:
+    """Run Jupyter Book over src/ and cut the decks, unless it has seen exactly these files already."""
+    src, html, state = base / "src", base / "_build" / "html", base / "state" / "html.json"
+    files = {p.relative_to(src).as_posix(): _file_digest(p) for p in sorted(src.rglob("*")) if p.is_file()}
+    # what every page shows: a change here must reach pages whose own source did not change
+    shared = {n: d for n, d in files.items() if not n.endswith((".ipynb", ".md", ".py")) or "/_ext/" in n}
+    headings = [_heading(entry) for entry in listed]
+    cutter = _file_digest(Path(slides.__file__))
+    now = {"files": _digest([files, strict, cutter]), "shared": _digest([shared, sorted(files), headings])}
+    before = json.loads(state.read_text()) if state.is_file() else {}
+    index = html / "index.html"
+    if index.is_file() and before.get("files") == now["files"] and not force:
+        return index
+    if force or before.get("shared") != now["shared"]:
+        shutil.rmtree(base / "_build", ignore_errors=True)
+    state.unlink(missing_ok=True)
+    say(f"building {len(listed)} pages")
+    flags = ["-n", "-W", "--keep-going"] if strict else []
+    entry_point = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", entry_point, "build", str(src), "--path-output", str(base), *flags]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=base)
+    said = PAINT.sub("", done.stdout.decode(errors="replace"))
+    log = base / "build.log"
+    log.write_text(said, encoding="utf-8")
+    warnings = [line for line in said.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL):", line)]
+    for line in warnings[:20] if warnings else said.splitlines()[-5:] if done.returncode else []:
+        say(f"  {line.replace(f'{src}/', '')}")
+    if done.returncode or not index.is_file():
+        # a page with a warning counts as built for Sphinx and would pass next time: start afresh then
+        shutil.rmtree(base / "_build" / ".doctrees", ignore_errors=True)
+        raise LabError(f"Jupyter Book stopped with {len(warnings)} warnings; everything it said is in {log}")
+    # browsers ask for it on the bare front page, which names no icon
+    icon = src / "book" / "_static" / "favicon.svg"
+    write_if_changed(html / "favicon.ico", icon.read_bytes())
+    chapters = [entry.name.removeprefix("notebooks/") for entry in listed if entry.is_chapter]
+    stamp = f"Numbers of this deck: profile {given['profile']}, {given['data']} data, unless a badge says otherwise."
+    slides.build(html, chapters, {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}, stamp)
+    write_if_changed(state, json.dumps(now).encode())
+    return index
+
+
+def _heading(entry: Entry) -> str:
+    """First heading of a page, which stands in every page's sidebar."""
+    lines = entry.source.read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if re.match(r"(# )?# \w", line)), "")

@@ -1,0 +1,173 @@
+"""What the tests of claims are made of: records that count, differences paired by seed, parts and findings."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lt_lib.errors import LabError
+from lt_lib.lab.read.report import Estimate, best_evidence, estimate, is_fresh
+from lt_lib.lab.record.paths import evidence_dir
+from lt_lib.lab.record.records import Record, Store, spec_digest
+from lt_lib.lab.record.spec import load, resolve
+
+Samples = dict[str, dict[int, Record]]  # row key -> seed -> record
+Metric = Callable[[Record], float]  # nan where it is undefined
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict, its numbers, and one record a seed that stands for all in the badge.
+
+    Verdicts: "holds", "fails"; of printed numbers also "holds in part" and "not printed"; of records also
+    "undecided" and "no record". `counted` says with what, where nothing had to be trained.
+    """
+
+    verdict: str
+    numbers: str
+    records: tuple[Record, ...] = ()
+    counted: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One difference over seeds and the open range it must lie in; None where no seed defines it."""
+
+    difference: Estimate | None
+    low: float = 0.0
+    high: float = math.inf
+
+    @property
+    def verdict(self) -> str:
+        """One of "holds", "fails", "undecided"."""
+        est = self.difference
+        if est is None or est.half is None:
+            return "undecided"
+        least, most = est.mean - est.half, est.mean + est.half
+        if self.low < least and most < self.high:
+            return "holds"
+        return "fails" if most < self.low or least > self.high else "undecided"
+
+
+class NoRecord(Exception):
+    """Rows of a test are missing, or have no seed in common."""
+
+
+# --- records that count
+
+
+def given(records: list[Record], experiments: Sequence[str], profile: str, data: str) -> Samples:
+    """Of the records given, those of the profile and data, in the first variant of their row."""
+    first = {(name, row.key): row.variants[0] for name in experiments for row in load(name).rows}
+    samples: Samples = {}
+    for r in records:
+        if (r.profile, r.data, r.variant) == (profile, data, first.get((r.experiment, r.key))):
+            samples.setdefault(r.key, {})[r.seed] = r
+    return samples
+
+
+def committed(experiments: Sequence[str], profile: str, data: str) -> Samples:
+    """Committed records of the specs as written now; stale ones only where a row has no fresh one.
+
+    Experiments that lack the profile or data have none.
+    """
+    index = Store(evidence_dir()).by_spec()
+    index = {k: [r for r in found if (r.profile, r.data) == (profile, data)] for k, found in index.items()}
+    seeds = sorted({r.seed for found in index.values() for r in found})
+    samples: Samples = {}
+    for experiment in map(load, experiments) if seeds else ():
+        for row in experiment.rows:
+            try:
+                specs = {s: resolve(experiment, row, row.variants[0], profile, data, s) for s in seeds}
+            except LabError:  # checked by `load`: only the profile or data can be missing
+                break
+            found = [(seed, r) for seed, spec in specs.items() for r in index.get(spec_digest(spec), [])]
+            fresh = [(seed, r) for seed, r in found if is_fresh(r)]
+            if found:
+                samples[row.key] = dict(fresh or found)
+    return samples
+
+
+def on_file(experiment: str) -> dict[str, list[Record]]:
+    """Committed evidence of an experiment, as `compare` shows it: row key -> records of its first variant.
+
+    Rows without evidence are left out. Records are found by what was run, so that a row finds the record that
+    another experiment shares with it.
+    """
+    loaded, index = load(experiment), Store(evidence_dir()).by_spec()
+    found = {row.key: best_evidence(loaded, row, row.variants[0], index) for row in loaded.rows}
+    return {key: records for key, records in found.items() if records}
+
+
+# --- parts of a test
+
+
+def shared_seeds(samples: Samples, keys: Sequence[str]) -> list[int]:
+    """The seeds that all rows of a test have.
+
+    Raises:
+        NoRecord: a row is missing, or no seed is shared.
+    """
+    absent = [key for key in keys if key not in samples]
+    if absent:
+        raise NoRecord(f"{len(absent)} of {len(keys)} rows have none, the first is {absent[0]}")
+    shared = set.intersection(*(set(samples[key]) for key in keys))
+    if not shared:
+        raise NoRecord("its rows have no seed in common")
+    return sorted(shared)
+
+
+def difference(
+    samples: Samples, seeds: Sequence[int], plus: Sequence[str], minus: Sequence[str], metric: Metric = Record.metric
+) -> Estimate | None:
+    """Mean metric (default: accuracy) of the rows `plus` less that of the rows `minus`, or less zero without any.
+
+    Over the seeds that define it; None where none does.
+    """
+
+    def mean(keys: Sequence[str], seed: int) -> float:
+        return sum(metric(samples[key][seed]) for key in keys) / len(keys) if keys else 0.0
+
+    gaps = [mean(plus, seed) - mean(minus, seed) for seed in seeds]
+    defined = [gap for gap in gaps if not math.isnan(gap)]
+    return estimate(defined) if defined else None
+
+
+def behind(samples: Samples, seeds: Sequence[int], keys: Sequence[str]) -> tuple[Record, ...]:
+    """One record a seed, with the networks of all rows, so that its badge names every stand-in of the test.
+
+    A stale record stands before a fresh one.
+    """
+    networks = {(b.stands_in_for, b.name): b for key in keys for b in samples[key][seeds[0]].spec.backbones}
+    shown = []
+    for seed in seeds:
+        here = [samples[key][seed] for key in keys]
+        record = next((r for r in here if not is_fresh(r)), here[0])
+        spec = record.spec.model_copy(update={"backbones": tuple(networks.values())})
+        shown.append(record.model_copy(update={"spec": spec}))
+    return tuple(shown)
+
+
+def together(parts: Sequence[Part]) -> str:
+    """The verdict of all parts: one that fails fails all, one undecided leaves all undecided."""
+    verdicts = {part.verdict for part in parts}
+    return next((v for v in ("fails", "undecided") if v in verdicts), "holds")
+
+
+def signed(est: Estimate | None) -> str:
+    """A difference with its sign and interval."""
+    if est is None:
+        return "undefined"
+    return f"{est.mean:+.3f}" + (f" ± {est.half:.3f}" if est.half is not None else "")
+
+
+def tally(parts: Sequence[Part]) -> str:
+    """How many parts hold and fail."""
+    verdicts = [part.verdict for part in parts]
+    return f"of {len(parts)} parts {verdicts.count('holds')} hold, {verdicts.count('fails')} fail"
+
+
+def on_print(margins: Sequence[float], words: str) -> Finding:
+    """A finding from printed differences, each of which must be above zero."""
+    reached = sum(gap > 0 for gap in margins)
+    verdict = "holds" if reached == len(margins) else "holds in part" if reached else "fails"
+    return Finding(verdict, f"{reached} of {len(margins)}: {words}" if len(margins) > 1 else words)

@@ -1,0 +1,70 @@
+"""The printed numbers of the four works, one row each, from `book/published/published.csv`."""
+
+import pandas as pd
+
+from lt_lib.errors import LabError
+from lt_lib.lab.record.paths import published_dir
+
+# Cells that stand in each other's column in print (audit A01: the printed pair cannot be): (work, table, row) -> metric -> its cell.
+SWAPPED = {("spectrum", "Table 1", "T1.3"): {"balanced_acc": "icv", "icv": "balanced_acc"}}
+_COLUMNS = {"row": "row_id", "class_": "class"}  # arguments not named as their column
+
+
+def published(
+    work: str | None = None,
+    table: str | None = None,
+    row: str | None = None,
+    method: str | None = None,
+    metric: str | None = None,
+    class_: str | float | None = None,
+    facts: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Select printed numbers; a filter left out selects all.
+
+    Args:
+        work: short name: spectrum, sign, lectures or ee443; "ee443-slides" is the author's slide deck.
+        table: as printed, for example "Results" or "Fig 1".
+        row: row_id, for example "R.2".
+        method: for example "Stacking / WL".
+        metric: for example "test_accuracy".
+        class_: class, or for ee443 the ratio: "Full", 0.1, 0.02, 0.005.
+        facts: numbers to select from, as this function returns them; None reads the file.
+
+    Returns:
+        Columns work, table, row_id, model, method, metric, class, value, text, note; one row per number, none
+        if nothing matches. `text` is what is printed, with its decimals; `value` is that number or nan.
+    """
+    if facts is None:
+        facts = pd.read_csv(published_dir() / "published.csv", dtype=str, keep_default_na=False)
+        facts.insert(facts.columns.get_loc("value") + 1, "text", facts["value"])
+        facts["value"] = pd.to_numeric(facts["text"], errors="coerce")
+    wanted = {"work": work, "table": table, "row": row, "method": method, "metric": metric, "class_": class_}
+    for name, text in wanted.items():
+        if text is not None:
+            facts = facts[facts[_COLUMNS.get(name, name)] == str(text)]
+    return facts
+
+
+def printed(**filters) -> str:
+    """The one printed number that matches the filters, as text with its decimals.
+
+    Args:
+        filters: arguments of :func:`published`.
+
+    Raises:
+        LabError: none or several numbers match.
+    """
+    matches = published(**filters)
+    if len(matches) != 1:
+        asked = ", ".join(f"{name}={wanted!r}" for name, wanted in filters.items() if name != "facts")
+        raise LabError(f"{len(matches)} published numbers match [{asked}]; change the filters until one does")
+    return matches["text"].item()
+
+
+def value(**filters) -> float:
+    """The one printed number that matches the filters, as :func:`printed`; a LabError if it is no number."""
+    text = printed(**filters)
+    try:
+        return float(text)
+    except ValueError:
+        raise LabError(f"what is printed there is not a number: {text!r}") from None

@@ -1,0 +1,1 @@
+"""What is asked, and what is known: experiment files resolved into specs, records and their digests, where things lie."""

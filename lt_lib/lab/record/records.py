@@ -1,0 +1,214 @@
+"""Records: one small JSON a trained row and seed. Its presence means done; its id says from what.
+
+The id is the digest of three digests: spec, data, code. A record whose spec is still asked for but whose data or code has changed
+is *stale*: shown as such, never reused, never deleted.
+"""
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lt_lib.errors import LabError
+from lt_lib.lab.record.digests import digest
+from lt_lib.lab.record.spec import Data, Profile, Spec, Variant
+
+SELECTIONS = ("last", "best_on_val", "best_on_test")
+
+
+class Record(BaseModel):
+    """What one run left behind; see house.md, "A record"."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    experiment: str
+    row: str
+    key: str
+    variant: Variant
+    profile: Profile
+    data: Data
+    seed: int
+    spec: Spec
+    digests: dict[str, str]
+    env: dict[str, Any]
+    selection: str = "last"
+    metrics: dict[str, dict[str, Any]]
+    per_class: dict[str, list[float | None]]
+    confusion: list[list[int]]
+    history: dict[str, Any]
+    sizes: dict[str, Any]
+    wall_s: float
+    images_per_s: float | None = None
+
+    def metric(self, name: str = "accuracy", selection: str | None = None) -> float:
+        """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
+
+        "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A class that is never predicted
+        has no precision: nan.
+        """
+        kind, _, label = name.partition(".")
+        if label:
+            if (selection or self.selection) != "last":
+                raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
+            value = self.per_class[kind][int(label)]
+            return float("nan") if value is None else value
+        return self.metrics[selection or self.selection][name]
+
+
+def spec_digest(spec: Spec) -> str:
+    """Digest of a spec."""
+    return digest(spec.model_dump(mode="json"))
+
+
+def record_id(spec: str, data: str, code: str) -> str:
+    """The id of a record from the digests of its spec, data and code."""
+    return digest([spec, data, code])
+
+
+class Store:
+    """A folder of records, by profile and data, then experiment. Reading never writes."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+        self.damaged: list[str] = []
+        self._cache: dict[Path, tuple[tuple, Record | None]] = {}
+
+    def path(self, record: Record) -> Path:
+        """Where a record lies: <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json."""
+        name = f"{record.key}--{record.variant}--s{record.seed}--{short(record.id)}.json"
+        return self.root / f"{record.profile}-{record.data}" / record.experiment / name
+
+    def all(self) -> list[Record]:
+        """Every readable record; files that cannot be read are named in `damaged` and count as absent."""
+        self.damaged = []
+        return [record for path in sorted(self.root.glob("*-*/*/*.json")) if (record := self._read(path))]
+
+    def by_spec(self) -> dict[str, list[Record]]:
+        """Records by the digest of their spec."""
+        index: dict[str, list[Record]] = {}
+        for record in self.all():
+            index.setdefault(record.digests["spec"], []).append(record)
+        return index
+
+    def by_id(self) -> dict[str, Record]:
+        """Records by id."""
+        return {record.id: record for record in self.all()}
+
+    def write(self, record: Record) -> Path:
+        """Write atomically: a temporary file, then a rename.
+
+        Raises:
+            LabError: the folder cannot be written or the disk is full; nothing else is touched.
+        """
+        path = self.path(record)
+        atomic_write(path, _dump(record).encode())
+        return path
+
+    @contextmanager
+    def lock(self, identity: str, wait: bool):
+        """Hold the lock of one record; yields False at once when another process holds it and `wait` is false."""
+        folder = self.work / "locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{short(identity)}.lock")
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    @property
+    def work(self) -> Path:
+        """Locks, checkpoints and artifacts of this store: never committed."""
+        return self.root / ".work"
+
+    def artifact(self, identity: str) -> Path:
+        """Logits of a record (safetensors, float16): beside the store, rebuilt when asked for."""
+        return self.work / "artifacts" / f"{short(identity)}.safetensors"
+
+    def _read(self, path: Path) -> Record | None:
+        stat = path.stat()
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        if path in self._cache and self._cache[path][0] == stamp and self._cache[path][1]:
+            return self._cache[path][1]
+        try:
+            record = Record.model_validate_json(path.read_bytes())
+            problem = None if path == self.path(record) else "its name does not fit its content"
+        except (ValidationError, ValueError, OSError) as error:
+            record, problem = None, str(error).splitlines()[0]
+        if problem:
+            self.damaged.append(f"{path}: damaged record ({problem}); counted as missing, the next run replaces it")
+            return None
+        self._cache[path] = (stamp, record)
+        return record
+
+
+def short(identity: str) -> str:
+    """First 12 hex digits of a digest."""
+    return identity.split(":")[-1][:12]
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write a file so that it is either whole or absent.
+
+    Raises:
+        LabError: the folder cannot be written or the disk is full.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tmp-", delete=False) as file:
+            temporary = file.name
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise _cannot_write(path, error) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> LabError:
+    return LabError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder with --store "
+                    "(or LT_STORE). Everything recorded so far is kept.")
+
+
+def _dump(record: Record) -> str:
+    """Indented JSON with the inner lists on one line each, so that a diff of a record can be read."""
+    plain = record.model_dump(mode="json", by_alias=True)
+    lines = []
+    for name, value in plain.items():
+        if isinstance(value, dict) and value:
+            inner = ",\n".join(f"    {json.dumps(k)}: {_compact(v)}" for k, v in value.items())
+            lines.append(f"  {json.dumps(name)}: {{\n{inner}\n  }}")
+        else:
+            lines.append(f"  {json.dumps(name)}: {_compact(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _compact(value) -> str:
+    return json.dumps(_rounded(value), separators=(",", ":"))
+
+
+def _rounded(value):
+    """Floats to seven significant digits: enough for any number shown, stable, and half the size."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(v) for v in value]
+    return value

@@ -1,0 +1,556 @@
+"""Experiments and specs: a YAML file of published rows, resolved into what exactly is run.
+
+An experiment file stands for one published table or figure. Its rows carry the published row id; `profiles` say how much of the
+published setting fits (`smoke`, `laptop`, `paper`) and which backbone stands in for which. `resolve` merges
+
+    defaults <- row <- variant <- profile <- profile and data
+
+and returns one `Spec` a seed: plain values, nothing left to look up, the thing whose digest names a record.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
+
+from lt_lib.errors import LabError
+from lt_lib.lab.record.paths import experiments_dir
+
+PROFILES = ("smoke", "laptop", "overnight", "paper")
+DATA = ("embedded", "real")
+VARIANTS = ("as-released", "as-printed", "ours")
+Profile = Literal["smoke", "laptop", "overnight", "paper"]
+Data = Literal["embedded", "real"]
+Variant = Literal["as-released", "as-printed", "ours"]
+
+
+class _Strict(BaseModel):
+    """Refuses unknown keys. Fields that came `later` than the first records are left out of dumps, and so of digests, at their default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, dump):
+        plain = dump(self)
+        fields = type(self).model_fields
+        return {k: v for k, v in plain.items() if k not in self.later or getattr(self, k) != fields[k].get_default(call_default_factory=True)}
+
+
+class Subset(_Strict):
+    """Which training images: a long tail cut out of the balanced set.
+
+    `profile`: "even-of-100" keeps the even labels of the 100-class profile (as released), "50-class" is the 50-class profile.
+    `scale` shrinks n_max and with it every count given in images (targets, thresholds).
+    """
+
+    profile: Literal["even-of-100", "50-class"] = "even-of-100"
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
+    n_max: Annotated[int, Field(gt=0)] = 500
+    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Validation(_Strict):
+    """Share of the training list held out at random; split before or (as released, which leaks copies) after balancing."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    split: Literal["before-balancing", "after-balancing"] = "before-balancing"
+
+
+class Pretraining(_Strict):
+    """Recipe for a backbone trained here, on embedded data, where no pretrained weights ship."""
+
+    data: str
+    epochs: Annotated[int, Field(gt=0)] = 3
+    lr: Annotated[float, Field(gt=0)] = 6e-3
+    batch_size: Annotated[int, Field(gt=0)] = 128
+    n_per_class: Annotated[int, Field(gt=0)] | None = None
+    resolution: Annotated[int, Field(ge=8)] = 32
+    seed: int = 0
+
+
+class Backbone(_Strict):
+    """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a recipe.
+
+    `resolution` is the side that images are resized to; under a `recipe`, that of the centre crop. `options` go to timm, for example
+    narrower `channels`.
+    """
+
+    later = ("options",)
+    name: str
+    pretrained: bool | str | Pretraining = True
+    resolution: Annotated[int, Field(ge=8)] = 224
+    stands_in_for: str | None = None
+    options: dict[str, Any] = {}
+
+    @property
+    def called(self) -> str:
+        """Its name for people: a network with options is not the one that bears the name."""
+        return f"slim {self.name}" if self.options else self.name
+
+
+class Weights(_Strict):
+    """Class weights of the loss (`lt_lib.losses.class_weights`)."""
+
+    scheme: Literal["ens", "ins", "isns"] = "ens"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
+
+
+class Bags(_Strict):
+    """Balanced bags (`lt_lib.sampling.balanced_bags`); an integer `split` is a class index, as in the printed Fig 5."""
+
+    threshold: Annotated[int, Field(gt=0)]
+    split: Literal["nearest", "median"] | int = "nearest"
+
+
+class Optimizer(_Strict):
+    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network, with one-cycle its peak."""
+
+    name: Literal["adam"] = "adam"
+    lr: Annotated[float, Field(gt=0)] = 2e-3
+    batch_size: Annotated[int, Field(gt=0)] = 128
+    epochs: Annotated[int, Field(gt=0)] = 50
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "one-cycle"] = "constant"
+
+
+class Margins(_Strict):
+    """The LDAM loss (`lt_lib.losses.LDAMLoss`): on a linear head, as the drought code has it, or on a cosine head, as its authors do."""
+
+    head: Literal["linear", "cosine"] = "linear"
+    max_margin: Annotated[float, Field(gt=0)] = 0.5
+    scale: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Reweighting(_Strict):
+    """Deferred re-weighting (`lt_lib.schedules.drw_weights`): the second beta from epoch `switch_epoch` (counted from 0) on."""
+
+    switch_epoch: Annotated[int, Field(ge=0)] = 25
+    betas: tuple[float, float] = (0.0, 0.9999)
+
+
+class Cycle(_Strict):
+    """Triangular learning rate from `min_lr` to `max_lr` and back in 2 `step_size` epochs; unstepped, it never leaves `min_lr`."""
+
+    min_lr: Annotated[float, Field(gt=0)] = 1e-5
+    max_lr: Annotated[float, Field(gt=0)] = 1e-4
+    step_size: Annotated[float, Field(gt=0)] = 2
+    stepped: bool = True
+
+
+class Averaging(_Strict):
+    """Stochastic weight averaging: snapshots at the ends of epochs > `start` that `every` divides, counted from 1.
+
+    `snapshots: last` and `norms: test` are what the released code does: one snapshot, batch statistics from the test images.
+    """
+
+    start: Annotated[int, Field(ge=0)] = 10
+    every: Annotated[int, Field(gt=0)] = 5
+    snapshots: Literal["all", "last"] = "all"
+    norms: Literal["train", "test"] = "train"
+
+
+class Mixing(_Strict):
+    """AugMix (`lt_lib.augmix.AugMix`) with the consistency term, weighted by `consistency`."""
+
+    severity: Annotated[float, Field(gt=0, le=10)] = 3
+    width: Annotated[int, Field(gt=0)] = 3
+    depth: int = -1
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+    consistency: Annotated[float, Field(ge=0)] = 12.0
+
+
+class Counterfeits(_Strict):
+    """One DC-GAN a minority class (`lt_lib.gan.fit_dcgan`), on 64 x 64 centre crops of the training images."""
+
+    width: Annotated[int, Field(gt=0)] = 64
+    latent: Annotated[int, Field(gt=0)] = 100
+    epochs: Annotated[int, Field(gt=0)] = 25
+    batch_size: Annotated[int, Field(gt=1)] = 64
+    lr: Annotated[float, Field(gt=0)] = 2e-4
+
+
+class Recipe(_Strict):
+    """How a whole network is trained where the training list keeps its own long tail; see `lt_lib.lab.train.recipes`.
+
+    `bands` are numbered from 1, as satellites have them; none means all. `tiles` and `test_tiles` limit how many images are used.
+    `learn: false` is what the released AugMix scripts do: images pass through the network and no weight is changed.
+    """
+
+    bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    tiles: Annotated[int, Field(gt=0)] | None = None
+    test_tiles: Annotated[int, Field(gt=0)] | None = None
+    stem: Literal["native", "adapter"] = "native"
+    sampler: Literal["none", "balanced"] = "none"
+    ldam: Margins | None = None
+    drw: Reweighting | None = None
+    clr: Cycle | None = None
+    swa: Averaging | None = None
+    augmix: Mixing | None = None
+    gan: Counterfeits | None = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    learn: bool = True
+
+
+class _Topic(_Strict):
+    """What all lessons share: how many training images are used (none: all), drawn by the subset seed."""
+
+    images: Annotated[int, Field(gt=0)] | None = None
+
+
+class Smoothing(_Strict):
+    """Soft labels (`lt_lib.losses.smooth_labels`)."""
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    variant: Literal["standard", "slide", "off-class"] = "standard"
+
+
+class Mixup(_Strict):
+    """Mixup (`lt_lib.mixup`): shares from Beta(alpha, alpha), one a batch."""
+
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Distillation(_Strict):
+    """A teacher, `width` times as wide, trained first; the network then learns from its probabilities alone, at a temperature."""
+
+    smoothing: Smoothing | None = None    # of the teacher's labels
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    width: Annotated[int, Field(gt=0)] = 2
+
+
+class Targets(_Topic):
+    """Softer labels, mixed images (`lt_lib.works.lectures.targets`).
+
+    `corrupted`: share of the training labels replaced by a wrong class, drawn by the subset seed; validation and test keep theirs.
+    `drops`: shares of the epochs after which the rate falls to a tenth. `rule: sgd` has momentum 0.9.
+    """
+
+    topic: Literal["targets"] = "targets"
+    smoothing: Smoothing | None = None
+    mixup: Mixup | None = None
+    corrupted: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    distillation: Distillation | None = None
+    rule: Literal["adam", "sgd"] = "adam"
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    augment: Literal["none", "crop-flip"] = "none"
+
+
+class FewLabels(_Topic):
+    """Learning from the unlabelled (`lt_lib.works.lectures.few_labels`).
+
+    `labels` of the training images keep their label, as many of each class; the others are used without. `method`: supervised (they
+    are not used), ssgan (the game as on the slides), matching (its generator matches mean features, as Salimans et al. do) or entropy
+    (no generator: doubt about the unlabelled is minimised). `foreign` replaces that share of the unlabelled by images of noise.
+    """
+
+    topic: Literal["few-labels"] = "few-labels"
+    labels: Annotated[int, Field(gt=0)] = 100
+    method: Literal["supervised", "ssgan", "matching", "entropy"] = "supervised"
+    width: Annotated[int, Field(gt=0)] = 128
+    latent: Annotated[int, Field(gt=0)] = 32
+    noise: Annotated[float, Field(ge=0)] = 0.3
+    foreign: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Norms(_Topic):
+    """A network with and without batch normalisation (`lt_lib.works.lectures.norms`).
+
+    `noisy` disturbs the normalised values by a shift and scale drawn anew at every step. The landscape is looked at every `probe`
+    steps of the run at the rate `optimizer.lr`, which all rows share; `rates` are tried as well, to see what each row can do.
+    """
+
+    topic: Literal["norms"] = "norms"
+    norm: Literal["none", "batch", "noisy"] = "none"
+    depth: Annotated[int, Field(ge=2)] = 6
+    width: Annotated[int, Field(gt=0)] = 64
+    probe: Annotated[int, Field(gt=0)] = 8
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
+
+
+class Rules(_Topic):
+    """One optimizer, its rate tuned (`lt_lib.works.lectures.rules`).
+
+    `rates` learning rates are tried, half a decade apart, `optimizer.lr` in their middle; each falls to a tenth after the shares
+    `drops` of the epochs. The network has `hidden` units, behind convolutions of `filters` channels if there are any. Every `probe`
+    steps it is asked whether the training loss has reached `fitted`.
+    """
+
+    topic: Literal["rules"] = "rules"
+    rule: Literal["sgd", "heavy-ball", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
+    rates: Annotated[int, Field(gt=0)] = 6
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    filters: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    hidden: Annotated[int, Field(gt=0)] = 32
+    probe: Annotated[int, Field(gt=0)] = 5
+    fitted: Annotated[float, Field(gt=0)] = 0.1
+
+
+class Thaw(_Topic):
+    """How much of a pre-trained network is borrowed, and how much of it learns on (`lt_lib.works.lectures.thaw`).
+
+    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; the first `frozen` stay as
+    they are. Borrowed blocks that learn do so at `slower` times the rate of the new ones. Images are standardised each by itself or
+    over the training set; `bands` as in a recipe. `probes` asks for a linear classifier behind every block. `old`: images a class of
+    the lender's own data, for a look at what was forgotten; 0 for none.
+    """
+
+    topic: Literal["thaw"] = "thaw"
+    borrowed: Annotated[float, Field(ge=0, le=1)] = 1.0
+    frozen: Annotated[float, Field(ge=0, le=1)] = 0.0
+    slower: Annotated[float, Field(gt=0, le=1)] = 1.0
+    standardised: Literal["image", "set"] = "image"
+    bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    looks: Annotated[int, Field(gt=0)] = 5
+    probes: bool = False
+    old: Annotated[int, Field(ge=0)] = 0
+
+
+Lesson = Targets | FewLabels | Norms | Rules | Thaw
+
+
+class Seeds(_Strict):
+    """Three independent seeds: which images, which initial weights, which order."""
+
+    subset: int
+    init: int
+    order: int
+
+
+class Spec(_Strict):
+    """What exactly is run. Its digest, with those of the data and the code, is the id of a record."""
+
+    later = ("recipe", "target_class", "lesson")
+    data: str
+    subset: Subset | None = Subset()
+    validation: Validation = Validation()
+    mode: Literal["probe", "finetune", "recipe", "gan", "lesson"] = "probe"
+    backbones: tuple[Backbone, ...]
+    balance: Annotated[int, Field(gt=0)] | None = None
+    weights: Weights | None = None
+    bags: Bags | None = None
+    optimizer: Optimizer = Optimizer()
+    augment: Literal["none", "crop-flip"] = "none"
+    seeds: Seeds
+    recipe: Recipe | None = None
+    target_class: Annotated[int, Field(ge=0)] | None = None   # of the counterfeits, in mode "gan"
+    lesson: Annotated[Lesson, Field(discriminator="topic")] | None = None
+
+
+class PublishedRef(_Strict):
+    """Where the printed number stands in published.csv, beyond the experiment's table and the row id."""
+
+    method: str | None = None
+    metric: str | None = None
+    class_: Annotated[str | None, Field(alias="class")] = None
+
+
+class Row(_Strict):
+    """One published row: its id, a unique key, a label for people, and what it sets."""
+
+    row: str
+    key: str
+    label: str
+    published: PublishedRef | None = None
+    variants: tuple[Variant, ...] = ("as-released",)
+    set: dict[str, Any] = {}
+
+
+class ProfileSettings(_Strict):
+    """What a profile changes; `embedded` and `real` hold what it changes on that data only.
+
+    `adapt` changes remedies of the recipe, by their key in it, in those rows that use them.
+    """
+
+    seeds: Annotated[int, Field(gt=0)] | None = None
+    set: dict[str, Any] = {}
+    adapt: dict[str, dict[str, Any]] = {}
+    backbones: dict[str, dict[str, Any]] = {}
+    embedded: "ProfileSettings | None" = None
+    real: "ProfileSettings | None" = None
+
+
+class Experiment(_Strict):
+    """One experiment file."""
+
+    experiment: str
+    work: Literal["ee443", "spectrum", "sign", "lectures"]
+    title: str
+    table: str
+    metric: str = "test_accuracy"
+    data: dict[Data, str]
+    defaults: dict[str, Any]
+    variants: dict[Variant, dict[str, Any]] = {}
+    profiles: dict[Profile, ProfileSettings]
+    rows: tuple[Row, ...]
+
+    def settings(self, profile: str) -> ProfileSettings:
+        """What a profile changes here. Where nothing says what a night on two cores should add, `overnight` is `laptop`.
+
+        Raises:
+            LabError: the experiment lacks the profile.
+        """
+        name = "laptop" if profile == "overnight" and profile not in self.profiles else profile
+        if name not in self.profiles:
+            raise LabError(f"{self.experiment} has no profile {profile!r}{nearest(profile, self.profiles)}; it has: "
+                           + ", ".join(self.profiles))
+        return self.profiles[name]
+
+    def select(self, rows: list[str] | str | None) -> list[Row]:
+        """Rows by key or by published row id; all of them for None.
+
+        Raises:
+            LabError: a name matches no row.
+        """
+        if rows is None:
+            return list(self.rows)
+        wanted = [rows] if isinstance(rows, str) else list(rows)
+        known = {name for row in self.rows for name in (row.key, row.row)}
+        for name in wanted:
+            if name not in known:
+                raise LabError(f"experiment {self.experiment} has no row {name!r}{nearest(name, known)}; rows: "
+                               + ", ".join(row.key for row in self.rows))
+        return [row for row in self.rows if row.key in wanted or row.row in wanted]
+
+
+def nearest(name: str, known) -> str:
+    """'; did you mean X?' for the closest known name, or nothing."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def experiments() -> list[str]:
+    """Names of all experiment files, sorted."""
+    return sorted(path.stem for path in experiments_dir().glob("*.yaml"))
+
+
+def load(experiment: str | Path) -> Experiment:
+    """Read and check one experiment file, by name or path; every row is resolved once at every profile, so a typo shows here.
+
+    Raises:
+        LabError: no such file, not YAML, or a key or value that does not belong: names file, row, key and the nearest valid one.
+    """
+    path = Path(experiment)
+    if path.suffix not in (".yaml", ".yml"):
+        path = experiments_dir() / f"{experiment}.yaml"
+        if not path.is_file():
+            raise LabError(f"no experiment {str(experiment)!r}{nearest(str(experiment), experiments())}; there are: "
+                           + ", ".join(experiments()))
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise LabError(f"{path.name} cannot be read as YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise LabError(f"{path.name} must hold a mapping with the keys {', '.join(Experiment.model_fields)}")
+    parsed = _validate(Experiment, raw, path.name)
+    if parsed.experiment != path.stem:
+        raise LabError(f"{path.name}: experiment is {parsed.experiment!r}; it must be the file's name, {path.stem!r}")
+    keys = [row.key for row in parsed.rows]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise LabError(f"{path.name}: row key {key!r} stands {keys.count(key)} times; keys must be unique")
+    for row in parsed.rows:
+        for variant in row.variants:
+            for profile in parsed.profiles:
+                for data in parsed.data:
+                    resolve(parsed, row, variant, profile, data, 0)
+    return parsed
+
+
+def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: str, seed: int) -> Spec:
+    """The spec of one row, variant, profile, data and seed.
+
+    Raises:
+        LabError: the experiment lacks the profile or data, or the merged values do not make a valid spec.
+    """
+    settings = experiment.settings(profile)
+    if data not in experiment.data:
+        raise LabError(f"{experiment.experiment} has no data {data!r}{nearest(data, experiment.data)}; it has: "
+                       + ", ".join(experiment.data))
+    by_data = getattr(settings, data) or ProfileSettings()
+    merged: dict[str, Any] = {}
+    for layer in (experiment.defaults, row.set, experiment.variants.get(variant, {}), settings.set, by_data.set):
+        merged = _merge(merged, layer)
+    adapted = dict(merged.get("recipe") or {})
+    for remedy, layer in [*settings.adapt.items(), *by_data.adapt.items()]:
+        if adapted.get(remedy) is not None:
+            adapted[remedy] = _merge(adapted[remedy], layer)
+    if adapted:
+        merged["recipe"] = adapted
+    stand_ins = {**settings.backbones, **by_data.backbones}
+    merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones", [])]
+    merged.setdefault("data", experiment.data[data])
+    merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **merged.get("seeds", {})}
+    where = f"{experiment.experiment}.yaml, row {row.key}, variant {variant}, profile {profile}, data {data}"
+    return _validate(Spec, merged, where)
+
+
+def seeds_of(experiment: Experiment, profile: str, data: str) -> int:
+    """How many seeds the profile asks for on that data."""
+    settings = experiment.settings(profile)
+    by_data = getattr(settings, data)
+    return (by_data.seeds if by_data and by_data.seeds else settings.seeds) or 1
+
+
+def _backbone(name: Any, stand_ins: dict) -> Any:
+    if not isinstance(name, str):
+        return name
+    if name not in stand_ins:
+        return {"name": name}
+    actual = dict(stand_ins[name])
+    if actual.get("name", name) != name or actual.get("options"):
+        actual.setdefault("stands_in_for", name)
+    return {"name": name, **actual}
+
+
+def _merge(base: dict, over: dict) -> dict:
+    """`over` wins; mappings merge key by key, everything else is replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _merge(out[key], value) if both else value
+    return out
+
+
+def _validate(model: type[BaseModel], raw: dict, where: str):
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise LabError("\n".join(_explain(model, raw, problem, where) for problem in error.errors())) from None
+
+
+def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str) -> str:
+    """One line for one pydantic error: file, row, key, and the nearest valid key for a misspelt one."""
+    path = [part for part in problem["loc"] if not (isinstance(part, str) and part[:1].isupper())]
+    dotted = ".".join(str(part) for part in path)
+    if len(path) > 1 and path[0] == "rows" and isinstance(path[1], int):
+        row = raw["rows"][path[1]]
+        where += f", row {row.get('key', path[1]) if isinstance(row, dict) else path[1]}"
+        dotted = ".".join(str(part) for part in path[2:]) or "rows"
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key {dotted!r}{nearest(path[-1], _fields_at(model, path[:-1]))}"
+    return f"{where}: {dotted}: {problem['msg'].lower()} (got {problem['input']!r:.80})"
+
+
+def _fields_at(model: type[BaseModel], path: list) -> list[str]:
+    """Valid keys of the model that `path` leads to."""
+    for part in path:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        nested = [m for m in _models_in(model.model_fields[part].annotation)]
+        if not nested:
+            return []
+        model = nested[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in _models_in(arg)]

@@ -1,0 +1,1 @@
+"""What makes numbers: the training loop and the modes that use it."""

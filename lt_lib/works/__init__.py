@@ -1,0 +1,1 @@
+"""The works that the book re-runs, a folder each."""

@@ -1,0 +1,1 @@
+"""Wong, EE 443 final report: a long-tailed CIFAR."""

@@ -1,0 +1,273 @@
+"""The claims of ee443 on its accuracies, printed and recorded, and the last line of its results table."""
+
+import html
+import math
+from dataclasses import replace
+from itertools import combinations
+
+import pandas as pd
+
+from lt_lib.lab.read.findings import (
+    Finding,
+    NoRecord,
+    Part,
+    Samples,
+    behind,
+    committed,
+    difference,
+    given,
+    on_print,
+    shared_seeds,
+    signed,
+    tally,
+    together,
+)
+from lt_lib.lab.read.published import printed, published, value
+from lt_lib.lab.read.report import STRENGTH, Estimate, Table, badge_html
+from lt_lib.lab.read.rounding import agrees
+from lt_lib.lab.record.records import Record
+from lt_lib.works.ee443.audit import parameter_count
+
+EXPERIMENTS = ("ee443-results", "ee443-fig4")
+MEASURED = "Differences of accuracy"
+RATIOS = ("0.1", "0.02", "0.005")
+SCHEMES = ("ins", "isns", "ens")
+METHODS = {  # as the results table calls them, and as the row keys do
+    "Baseline": "baseline",
+    "Artificial Balancing": "balancing",
+    "Weighted Loss": "weighted",
+    "Bagging / WL": "bagging",
+    "Stacking": "stacking",
+    "Stacking / WL": "stacking-weighted",
+}
+TEST_IMAGES = 5000  # of the report: 50 classes of 100
+
+
+def average_row(records: list[Record]) -> Table:
+    """The last line of ee443's results table: average improvement over the baseline at the three ratios.
+
+    Args:
+        records: what `run` returned for ee443-results.
+
+    Returns:
+        A table, one line a method. Its frame: method, printed, recomputed (from the printed accuracies),
+        rounds (whether that rounds to the printed one), evidence, evidence_half, evidence_n, run, run_half,
+        run_n.
+
+    Source: ee443, "Results", row "Average Improvement"; audit D01 to D03.
+    """
+    facts = published(work="ee443")
+    here = given(records, EXPERIMENTS, records[0].profile, records[0].data) if records else {}
+    filed = [committed(EXPERIMENTS, *kind) for kind in STRENGTH]
+    lines, plain = [], []
+    for method in list(METHODS)[1:]:
+        text = printed(metric="average_improvement", method=method, facts=facts)
+        gain = _gain(facts, method)
+        run, own = _improvement(here, method)
+        there, known = next((found for s in filed if (found := _improvement(s, method))[0]), (None, ()))
+        lines.append(
+            {
+                "": html.escape(method),
+                "printed": text,
+                "recomputed from print": f"{gain:.4f}" + ("" if agrees(text, gain) else " (differs)"),
+                "committed evidence": f"{signed(there)}<br>{badge_html(list(known))}" if there else "–",
+                "this run": f"{signed(run)}<br>{badge_html(list(own))}" if run else "–",
+            }
+        )
+        line = {"method": method, "printed": float(text), "recomputed": gain, "rounds": agrees(text, gain)}
+        for name, est in (("evidence", there), ("run", run)):
+            mean, half, n = (est.mean, est.half, est.n) if est else (None, None, 0)
+            line |= {name: mean, f"{name}_half": half, f"{name}_n": n}
+        plain.append(line)
+    caption = "average improvement in accuracy over the baseline at ratios " + ", ".join(RATIOS)
+    return Table(pd.DataFrame(plain), lines, f"{caption}; mean ± 95 % interval over seeds")
+
+
+def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[Record, ...]]:
+    """Average improvement of a method and the records behind it; None where rows are missing."""
+    rows, base = _rows(method), _rows("Baseline")
+    try:
+        seeds = shared_seeds(samples, rows + base)
+    except NoRecord:
+        return None, ()
+    return difference(samples, seeds, rows, base), behind(samples, seeds, rows)
+
+
+def _accuracy(facts: pd.DataFrame, method: str, ratio: str) -> float:
+    return value(table="Results", method=method, metric="test_accuracy", class_=ratio, facts=facts)
+
+
+def _gain(facts: pd.DataFrame, method: str) -> float:
+    """Average improvement over the baseline, recomputed from the printed accuracies."""
+    return sum(_accuracy(facts, method, r) - _accuracy(facts, "Baseline", r) for r in RATIOS) / len(RATIOS)
+
+
+def _rows(method: str, ratios=RATIOS) -> list[str]:
+    return [f"{METHODS[method]}-{ratio.lower()}" for ratio in ratios]
+
+
+def _standard_error(accuracy: float, images: int) -> float:
+    """Of one test accuracy, from the number of test images alone."""
+    return math.sqrt(accuracy * (1 - accuracy) / images)
+
+
+# --- EE1: the choice of weights hardly matters
+
+
+def _weights_on_paper(facts: pd.DataFrame) -> Finding:
+    return Finding("not printed", "Fig 4 draws loss curves and gives no accuracy")
+
+
+def _weights_on_records(samples: Samples) -> Finding:
+    """Every pair of schemes differs by less than two standard errors of one test accuracy."""
+    rows = {ratio: [f"{scheme}-{ratio}" for scheme in SCHEMES] for ratio in RATIOS}
+    keys = [key for row in rows.values() for key in row]
+    seeds = shared_seeds(samples, keys)
+    parts, said = [], []
+    for ratio, row in rows.items():
+        runs = [samples[key][seed] for key in row for seed in seeds]
+        mean = sum(r.metric() for r in runs) / len(runs)
+        limit = 2 * _standard_error(mean, runs[0].sizes.get("test", TEST_IMAGES))
+        gaps = [difference(samples, seeds, [a], [b]) for a, b in combinations(row, 2)]
+        parts += [Part(gap, -limit, limit) for gap in gaps]
+        widest = max(gaps, key=lambda gap: abs(gap.mean))
+        over_seeds = "?" if widest.sd is None else f"{2 * widest.sd / math.sqrt(widest.n):.3f}"
+        both = f"2 SE: one test {limit:.3f}, over seeds {over_seeds}"
+        said.append(f"{abs(widest.mean):.3f} at {ratio} ({both})")
+    words = f"{tally(parts)}: range {'; '.join(said)}. Judged by the SE of one test accuracy"
+    return Finding(together(parts), words, behind(samples, seeds, keys))
+
+
+# --- EE2: balancing and weighting beat the baseline at every ratio
+
+
+def _remedies_on_paper(facts: pd.DataFrame) -> Finding:
+    gaps = {
+        method: [_accuracy(facts, method, r) - _accuracy(facts, "Baseline", r) for r in RATIOS]
+        for method in ("Artificial Balancing", "Weighted Loss")
+    }
+    words = "; ".join(f"{METHODS[m]} " + ", ".join(f"{gap:+.4f}" for gap in row) for m, row in gaps.items())
+    return on_print([gap for row in gaps.values() for gap in row], f"{words} at {', '.join(RATIOS)}")
+
+
+def _remedies_on_records(samples: Samples) -> Finding:
+    methods = ("Artificial Balancing", "Weighted Loss")
+    base, rows = _rows("Baseline"), {method: _rows(method) for method in methods}
+    keys = [*base, *(key for row in rows.values() for key in row)]
+    seeds = shared_seeds(samples, keys)
+    gaps = {
+        m: [difference(samples, seeds, [a], [b]) for a, b in zip(row, base, strict=True)]
+        for m, row in rows.items()
+    }
+    parts = [Part(gap) for row in gaps.values() for gap in row]
+    words = "; ".join(f"{METHODS[m]} " + ", ".join(map(signed, row)) for m, row in gaps.items())
+    words = f"{tally(parts)}: {words} at {', '.join(RATIOS)}"
+    return Finding(together(parts), words, behind(samples, seeds, keys))
+
+
+# --- EE3: stacking beats bagging
+
+
+def _stacking_on_paper(facts: pd.DataFrame) -> Finding:
+    stacking, bagging = _gain(facts, "Stacking"), _gain(facts, "Bagging / WL")
+    words = f"average improvement, recomputed: {stacking:.4f} against {bagging:.4f}"
+    return on_print([stacking - bagging], words)
+
+
+def _stacking_on_records(samples: Samples) -> Finding:
+    base, stacking, bagging = (_rows(m) for m in ("Baseline", "Stacking", "Bagging / WL"))
+    seeds = shared_seeds(samples, base + stacking + bagging)
+    gains = [difference(samples, seeds, row, base) for row in (stacking, bagging)]
+    gap = difference(samples, seeds, stacking, bagging)
+    words = f"average improvement {signed(gains[0])} against {signed(gains[1])}, difference {signed(gap)}"
+    return Finding(Part(gap).verdict, words, behind(samples, seeds, stacking))
+
+
+# --- EE4: stacking with weighted loss is best everywhere
+
+
+def _best_on_paper(facts: pd.DataFrame) -> Finding:
+    best, leads = "Stacking / WL", []
+    for ratio in RATIOS:
+        rivals = (_accuracy(facts, m, ratio) for m in METHODS if m != best)
+        leads.append(_accuracy(facts, best, ratio) - max(rivals))
+    gain = 100 * _gain(facts, best)
+    claimed = printed(table="prose", metric="average_improvement_pct", facts=facts)
+    said = ", ".join(f"{lead:+.4f} at {ratio}" for lead, ratio in zip(leads, RATIOS, strict=True))
+    words = f"lead over the next best {said}; average improvement {gain:.2f} points, printed {claimed}"
+    return on_print(leads, words)
+
+
+def _best_on_records(samples: Samples) -> Finding:
+    best, base = _rows("Stacking / WL"), _rows("Baseline")
+    rivals = {r: [_rows(m, [r])[0] for m in METHODS if m != "Stacking / WL"] for r in RATIOS}
+    seeds = shared_seeds(samples, best + [key for row in rivals.values() for key in row])
+    parts, said = [], []
+    for key, (ratio, row) in zip(best, rivals.items(), strict=True):
+        gaps = [difference(samples, seeds, [key], [rival]) for rival in row]
+        parts += [Part(gap) for gap in gaps]
+        least = min(range(len(row)), key=lambda i: gaps[i].mean)
+        said.append(f"{signed(gaps[least])} over {row[least].removesuffix(f'-{ratio}')} at {ratio}")
+    gain = signed(difference(samples, seeds, best, base))
+    words = f"{tally(parts)}: smallest lead {', '.join(said)}; average improvement {gain}"
+    return Finding(together(parts), words, behind(samples, seeds, best))
+
+
+# --- EE5: the staircase
+
+
+def _staircase_on_paper(facts: pd.DataFrame) -> Finding:
+    steps, said = [], []
+    for easier, ratio in zip(("Full", *RATIOS), RATIOS, strict=False):
+        reached = _accuracy(facts, "Stacking / WL", ratio)
+        steps.append(reached - _accuracy(facts, "Baseline", easier))
+        error = _standard_error(reached, TEST_IMAGES)
+        said.append(f"{ratio} to {easier.lower()} {steps[-1]:+.4f} (SE {error:.4f})")
+    return on_print(steps, ", ".join(said) + "; SE is that of one test accuracy")
+
+
+def _staircase_on_records(samples: Samples) -> Finding:
+    best, easier = _rows("Stacking / WL"), _rows("Baseline", ("Full", *RATIOS[:-1]))
+    seeds = shared_seeds(samples, best + easier)
+    gaps = [difference(samples, seeds, [a], [b]) for a, b in zip(best, easier, strict=True)]
+    names = (f"{r} to {e.removeprefix('baseline-')}" for r, e in zip(RATIOS, easier, strict=True))
+    said = [f"{name} {signed(gap)}" for name, gap in zip(names, gaps, strict=True)]
+    parts = [Part(gap) for gap in gaps]
+    return Finding(together(parts), f"{tally(parts)}: {', '.join(said)}", behind(samples, seeds, best))
+
+
+# --- EE6: half the parameters
+
+
+def _half(facts: pd.DataFrame, sizes: dict[str, float]) -> Finding:
+    """Whether the three EfficientNets together come to the claimed share of any ResNet of Fig 1."""
+    claim = printed(table="prose", metric="params_ratio_vs_resnet", facts=facts)
+    ours = sum(size for name, size in sizes.items() if name.startswith("efficientnet"))
+    shares = {name: ours / size for name, size in sizes.items() if name.startswith("resnet")}
+    said = ", ".join(f"{share:.2f} of {name}'s {sizes[name]:.3g} M" for name, share in shares.items())
+    verdict = "holds" if any(agrees(claim, share) for share in shares.values()) else "fails"
+    return Finding(verdict, f"b0 + b1 + b2 have {ours:.3g} M: {said}; claimed {claim}")
+
+
+def _half_on_paper(facts: pd.DataFrame) -> Finding:
+    rows = published(table="Fig 1", metric="params_M", facts=facts)
+    return _half(facts, dict(zip(rows["model"], rows["value"], strict=True)))
+
+
+def _half_on_records(samples: Samples) -> Finding:
+    import timm
+
+    facts = published(work="ee443")
+    names = published(table="Fig 1", metric="params_M", facts=facts)["model"]
+    found = _half(facts, {name: parameter_count(name) / 1e6 for name in names})
+    return replace(found, counted=f"timm {timm.__version__} · parameters counted, 1000-class heads")
+
+
+CLAIMS = {
+    "EE1": (_weights_on_paper, _weights_on_records),
+    "EE2": (_remedies_on_paper, _remedies_on_records),
+    "EE3": (_stacking_on_paper, _stacking_on_records),
+    "EE4": (_best_on_paper, _best_on_records),
+    "EE5": (_staircase_on_paper, _staircase_on_records),
+    "EE6": (_half_on_paper, _half_on_records),
+}

@@ -1,0 +1,1 @@
+"""Yen 2020: three lectures on image classification."""

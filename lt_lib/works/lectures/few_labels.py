@@ -1,0 +1,180 @@
+"""Learning from the unlabelled: a few images with labels, many without, and a forger who makes the classifier look closely.
+
+The classifier has K outputs; the log-sum-exp of them is the logit of *real* (Salimans et al., 2016; `lectures`, Lecture 2). All methods
+train the same classifier for the same number of steps with the same settings, whatever the number of labels. Validation images have
+labels of their own, many more than the training has: what is chosen by them (best_on_val) is out of reach in practice.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lt_lib import data as datasets
+from lt_lib.errors import BudgetEnded, LabError
+from lt_lib.gan import semi_supervised_losses
+from lt_lib.lab.record.spec import FewLabels
+from lt_lib.lab.train.features import device
+from lt_lib.lab.train.topics import Task
+from lt_lib.lab.train.training import Outcome, _outcome, _restore, _save, _select, generator
+from lt_lib.progress import Progress
+
+
+class Classifier(nn.Module):
+    """Two hidden layers on flat images (N, D): logits (N, K). In training every layer's input is disturbed by normal noise.
+
+    Source: Salimans et al. (2016), whose network for MNIST has five such layers, with weight normalisation.
+    """
+
+    def __init__(self, inputs: int, num_classes: int, width: int, noise: float):
+        super().__init__()
+        self.layers, self.noise = nn.ModuleList([nn.Linear(inputs, width), nn.Linear(width, width)]), noise
+        self.head = nn.Linear(width, num_classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last hidden layer, (N, width)."""
+        for layer in self.layers:
+            x = F.leaky_relu(layer(self._disturbed(x)), 0.2)
+        return x
+
+    def _disturbed(self, x: Tensor) -> Tensor:
+        return x + self.noise * torch.randn_like(x) if self.training and self.noise else x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self._disturbed(self.features(x)))
+
+
+def forger(latent: int, outputs: int, width: int) -> nn.Sequential:
+    """Latent vectors (N, latent) to flat images (N, D) in [-1, 1]."""
+    return nn.Sequential(nn.Linear(latent, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(),
+                         nn.Linear(width, outputs), nn.Tanh())
+
+
+def classifier_loss(net: Classifier, x: Tensor, y: Tensor, unlabelled: Tensor, made: Tensor | None, method: str) -> Tensor:
+    """What the classifier minimises: cross-entropy on the labelled, and what its method makes of the others.
+
+    Args:
+        net: the classifier.
+        x, y: labelled images (B, D) and their classes (B,).
+        unlabelled: (M, D).
+        made: the forger's images (M, D), detached; None for methods without one.
+        method: of :class:`lt_lib.lab.record.spec.FewLabels`.
+    """
+    loss = F.cross_entropy(net(x), y)
+    if method == "entropy":
+        log_p = net(unlabelled).log_softmax(1)
+        return loss - (log_p.exp() * log_p).sum(1).mean()
+    if made is not None:
+        real, fake = semi_supervised_losses(net(unlabelled), net(made))
+        return loss + real.mean() + fake.mean()
+    return loss
+
+
+def forger_loss(net: Classifier, made: Tensor, unlabelled: Tensor, method: str) -> Tensor:
+    """What the forger minimises. "ssgan": the classifier's loss on forgeries, negated, as the slides' game has it; "matching": the
+    squared distance of the mean features of forgeries and real images."""
+    if method == "matching":
+        return (net.features(made).mean(0) - net.features(unlabelled).mean(0).detach()).square().sum()
+    logits = net(made)
+    return -semi_supervised_losses(logits, logits)[1].mean()
+
+
+def few(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Positions of `count` images that keep their label, as many of each class, drawn by the subset seed.
+
+    Raises:
+        LabError: the classes cannot share that many evenly, or have not enough images.
+    """
+    classes = np.unique(labels)
+    each, rest = divmod(count, len(classes))
+    if rest or each > np.bincount(labels)[classes].min():
+        raise LabError(f"lesson.labels is {count}; it must be a multiple of {len(classes)} classes and at most "
+                       f"{len(classes) * int(np.bincount(labels)[classes].min())}")
+    order = torch.randperm(len(labels), generator=generator("few", seed)).numpy()
+    return np.concatenate([order[labels[order] == c][:each] for c in classes])
+
+
+def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None) -> Outcome:
+    """Train the classifier of a task, and its forger if its method has one.
+
+    Raises:
+        BudgetEnded: the deadline passed; the state is saved.
+        LabError: a number of labels that does not fit, or a loss that is no longer finite.
+    """
+    lesson, opt, where = task.lesson, task.optimizer, device()
+
+    def flat(split: str, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.asarray(dataset.images(split)[rows])).to(where).flatten(1).float().div_(127.5).sub_(1)
+
+    known = np.asarray(dataset.labels("train"))
+    keep = few(known[task.train[:, 0]], lesson.labels, task.seeds.subset)
+    pool, held, test = flat("train", task.train[:, 0]), flat("train", task.val[:, 0]), flat("test", np.arange(len(dataset.labels("test"))))
+    x, y = pool[torch.from_numpy(keep)], torch.as_tensor(known[task.train[keep, 0]]).to(where)
+    held_y, test_y = torch.as_tensor(known[task.val[:, 0]]).to(where), torch.as_tensor(np.asarray(dataset.labels("test"))).to(where)
+    pool = _diluted(pool, lesson, task.seeds.subset)
+
+    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
+    net = Classifier(x.shape[1], len(dataset.classes), lesson.width, lesson.noise).to(where)
+    maker = forger(lesson.latent, x.shape[1], lesson.width).to(where) if lesson.method in ("ssgan", "matching") else None
+    descent = torch.optim.Adam(net.parameters(), lr=opt.lr, betas=(0.5, 0.999))
+    making = torch.optim.Adam(maker.parameters(), lr=opt.lr, betas=(0.5, 0.999)) if maker else None
+    state = {"epoch": 0, "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy")}, "kept": {}}
+    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("drop", task.seeds.order))))
+    if checkpoint is not None:
+        _restore(checkpoint, state, [], descent, net)
+        if maker and "maker" in state:
+            maker.load_state_dict(state["maker"])
+            making.load_state_dict(state["making"])
+    started, size = time.monotonic(), opt.batch_size
+    with Progress(opt.epochs, f"{lesson.method} with {lesson.labels} labels", "epoch") as bar:
+        bar.update(state["epoch"])
+        for epoch in range(state["epoch"], opt.epochs):
+            gen, total = generator("order", task.seeds.order, epoch), 0.0
+            parts = torch.randperm(len(pool), generator=gen).to(where).split(size)
+            parts = [part for part in parts if len(part) == size]
+            net.train()
+            for part in parts:
+                some = torch.randint(len(x), (min(size, len(x)),), generator=gen).to(where)
+                made = maker(torch.randn(size, lesson.latent, generator=gen).to(where)) if maker else None
+                loss = classifier_loss(net, x[some], y[some], pool[part], None if made is None else made.detach(), lesson.method)
+                descent.zero_grad(set_to_none=True)
+                loss.backward()
+                descent.step()
+                if maker:
+                    making.zero_grad(set_to_none=True)
+                    forger_loss(net, made, pool[part], lesson.method).backward()
+                    making.step()
+                total += float(loss.detach())
+            if not np.isfinite(total):
+                raise LabError(f"{lesson.method} with {lesson.labels} labels: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr")
+            net.eval()
+            with torch.inference_mode():
+                logits, said = net(test), net(held)
+            history = state["history"]
+            history["train_loss"].append(total / max(len(parts), 1))
+            history["val_accuracy"].append(float((said.argmax(1) == held_y).float().mean()))
+            history["test_accuracy"].append(float((logits.argmax(1) == test_y).float().mean()))
+            _select(state["kept"], history, logits, net.state_dict())
+            state["epoch"] = epoch + 1
+            bar.update()
+            late = deadline is not None and time.monotonic() > deadline and epoch + 1 < opt.epochs
+            if checkpoint is not None and (late or (epoch + 1) % 10 == 0):
+                if maker:
+                    state |= {"maker": maker.state_dict(), "making": making.state_dict()}
+                _save(checkpoint, state, [], descent, {k: v.cpu() for k, v in net.state_dict().items()})
+            if late:
+                raise BudgetEnded
+    return _outcome(state["kept"], state["history"], opt.epochs * len(pool) / max(time.monotonic() - started, 1e-9))
+
+
+def _diluted(pool: Tensor, lesson: FewLabels, seed: int) -> Tensor:
+    """The unlabelled images, a share of them replaced by noise with the same pixels in another order."""
+    gen = generator("dilute", seed)
+    chosen = torch.randperm(len(pool), generator=gen)[:round(lesson.foreign * len(pool))].to(pool.device)
+    out = pool.clone()
+    for row in chosen.tolist():
+        out[row] = pool[row][torch.randperm(pool.shape[1], generator=gen).to(pool.device)]
+    return out

@@ -1,0 +1,1 @@
+"""Rawal & Pradhan 2020: generalising across the (in)visible spectrum."""

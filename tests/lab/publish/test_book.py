@@ -1,0 +1,378 @@
+"""The book's machinery on a small project: execution, incremental builds, errors, notebook pairs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from lt_lib.errors import LabError
+from lt_lib.lab.publish import book, notebooks
+
+ROOT = Path(__file__).resolve().parents[3]
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+"""
+CHAPTER = (
+    HEADER
+    + """\
+# %% [markdown]
+# # A first chapter
+#
+# - **Time.** 3 minutes to read,
+#   1 minute to run.
+#
+# $$ a = \\frac{1}{2} $$
+
+# %% tags=["parameters"]
+profile = "laptop"
+data = "embedded"
+seeds = None
+budget = None
+store = None
+
+# %% tags=["keep_output"]
+print("one half is", 1 / 2)
+
+# %%
+import sys
+print(profile, sys.executable)
+
+# %% [markdown]
+# ```{exercise} Twice?
+# :label: ex-twice
+# What is twice as much?
+# ```
+"""
+)
+PAGE = "# A small book\n\nSee [the chapter](../../notebooks/ee443/01-first.ipynb).\n"
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A project with one page and one chapter, everything else as in the real one."""
+    root = tmp_path / "project"
+    for name in ("book/experiments", "book/published", "book/records", "book/pages", "notebooks/ee443"):
+        (root / name).mkdir(parents=True)
+    for name in ("book/_static", "book/_ext"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("mathjax", "__pycache__"))
+    (root / "book/_static/mathjax").mkdir()
+    (root / "book/_static/mathjax/tex-svg-full.js").write_text("")
+    shutil.copy(ROOT / "_config.yml", root)
+    shutil.copy(ROOT / "book/references.bib", root / "book")
+    (root / "book/pages/intro.md").write_text(PAGE)
+    (root / "notebooks/ee443/01-first.py").write_text(CHAPTER)
+    toc = {
+        "format": "jb-book",
+        "root": "book/pages/intro",
+        "parts": [{"caption": "ee443", "chapters": [{"file": "notebooks/ee443/01-first"}]}],
+    }
+    (root / "_toc.yml").write_text(json.dumps(toc))
+    monkeypatch.setenv("LT_BOOK", str(root))
+    monkeypatch.delenv("LT_REPOSITORY_URL", raising=False)
+    return root
+
+
+def chapter(root: Path) -> Path:
+    return root / "notebooks/ee443/01-first.py"
+
+
+def add_chapter(root: Path, name: str, text: str = CHAPTER) -> Path:
+    source = root / f"notebooks/{name}.py"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(text)
+    toc = json.loads((root / "_toc.yml").read_text())
+    toc["parts"][0]["chapters"].append({"file": f"notebooks/{name}"})
+    (root / "_toc.yml").write_text(json.dumps(toc))
+    return source
+
+
+def outside_build(root: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in root.rglob("*") if p.is_file() and "_build" not in p.parts}
+
+
+class TestFinding:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "1",
+            "01",
+            "ee443/01",
+            "ee443/1",
+            "first",
+            "01-first",
+            "ee443/01-first",
+            "notebooks/ee443/01-first.ipynb",
+            "notebooks/ee443/01-first.py",
+        ],
+    )
+    def test_by_every_reasonable_name(self, tree, name):
+        assert book.find_chapter(name) == chapter(tree)
+
+    def test_by_path_from_elsewhere(self, tree, monkeypatch):
+        monkeypatch.chdir(tree / "notebooks")
+        assert book.find_chapter("ee443/01-first.ipynb") == chapter(tree)
+        assert book.find_chapter(chapter(tree)) == chapter(tree)
+
+    def test_unknown_name_lists_the_chapters(self, tree):
+        with pytest.raises(
+            LabError, match=r"no chapter ee443/furst; the nearest is ee443/01-first.*Chapters: ee443/01-first"
+        ):
+            book.find_chapter("ee443/furst")
+
+    def test_ambiguous_name_lists_the_hits(self, tree):
+        add_chapter(tree, "sign/01-second")
+        with pytest.raises(LabError, match="01 names 2 chapters: ee443/01-first, sign/01-second"):
+            book.find_chapter("01")
+        assert book.find_chapter("sign/01").stem == "01-second"
+
+    def test_listed_but_missing_file_is_an_error(self, tree):
+        chapter(tree).unlink()
+        with pytest.raises(LabError, match="_toc.yml lists notebooks/ee443/01-first, but there is no"):
+            book.entries()
+
+    def test_chapters_of_a_work(self, tree):
+        add_chapter(tree, "sign/01-second")
+        assert book.chapters_of(["sign"]) == ["notebooks/sign/01-second"]
+        assert len(book.chapters_of(["sign", "ee443"])) == 2
+        with pytest.raises(LabError, match="no chapters of 'sing'; did you mean 'sign'.*ee443, sign"):
+            book.chapters_of(["sing"])
+
+    def test_outline_reads_title_time_and_exercises(self, tree):
+        assert book.outline() == [
+            {
+                "chapter": "ee443/01-first",
+                "title": "A first chapter",
+                "time": "3 minutes to read, 1 minute to run.",
+                "exercises": 1,
+            }
+        ]
+
+
+class TestExecution:
+    def test_from_another_folder_with_parameters(self, tree, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        out = book.execute_chapter(
+            chapter(tree), Path("deep/er/out.ipynb"), {"profile": "smoke"}, progress=False
+        )
+        text = out.read_text()
+        assert out == tmp_path / "deep/er/out.ipynb" and "one half is 0.5" in text and "smoke" in text
+
+    def test_the_kernel_is_this_interpreter_whatever_is_installed(self, tree, tmp_path, monkeypatch):
+        other = tmp_path / "jupyter/kernels/python3"
+        other.mkdir(parents=True)
+        (other / "kernel.json").write_text(
+            json.dumps({"argv": ["false"], "display_name": "wrong", "language": "python"})
+        )
+        monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+        monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+        out = book.execute_chapter(chapter(tree), tmp_path / "out.ipynb", progress=False)
+        assert sys.executable in out.read_text()
+
+    def test_unknown_parameter_names_the_nearest(self, tree, tmp_path):
+        with pytest.raises(
+            LabError, match="ee443/01-first has no parameter 'profil'; the nearest is 'profile'"
+        ):
+            book.execute_chapter(chapter(tree), tmp_path / "out.ipynb", {"profil": "smoke"}, progress=False)
+        assert not (tmp_path / "out.ipynb").exists()
+
+    def test_failing_cell_is_one_clear_error(self, tree, tmp_path):
+        source = add_chapter(tree, "ee443/02-broken", CHAPTER + "\n# %%\nx = 1\ny = x / 0\n")
+        with pytest.raises(LabError) as caught:
+            book.execute_chapter(source, tmp_path / "out.ipynb", progress=False)
+        message = str(caught.value)
+        assert "ee443/02-broken, cell In [4], line 2: y = x / 0" in message
+        assert "ZeroDivisionError: division by zero" in message and "Traceback" not in message
+        assert caught.value.__cause__ is None and not (tmp_path / "out.ipynb").exists()
+
+    def test_executed_copy_does_not_change_without_reason(self, tree, tmp_path):
+        first = book.execute_chapter(chapter(tree), tmp_path / "a.ipynb", progress=False).read_bytes()
+        second = book.execute_chapter(chapter(tree), tmp_path / "b.ipynb", progress=False).read_bytes()
+        assert first == second and b"papermill" not in first
+
+
+class TestBuild:
+    def test_a_book_and_its_second_builds(self, tree, capfd):
+        before = outside_build(tree)
+        index = book.build("smoke")
+        assert index == tree / "_build/smoke-embedded/_build/html/index.html" and index.is_file()
+        assert "building 2 pages" in capfd.readouterr().err
+        html = index.parent
+        for suffix in ("html", "ipynb", "py"):
+            folder = html if suffix == "html" else html / "_sources"
+            assert (folder / f"notebooks/ee443/01-first.{suffix}").is_file()
+        assert outside_build(tree) == before, "a build writes nothing but _build/"
+
+        executed = tree / "_build/smoke-embedded/src/notebooks/ee443/01-first.ipynb"
+        stamps = executed.stat().st_mtime_ns, index.stat().st_mtime_ns
+        book.build("smoke")
+        assert (executed.stat().st_mtime_ns, index.stat().st_mtime_ns) == stamps, (
+            "nothing to do, nothing done"
+        )
+        assert "building" not in capfd.readouterr().err
+
+        chapter(tree).write_text(CHAPTER + "\n# %% [markdown]\n# See {ref}`nowhere`.\n")
+        for _ in range(2):  # a warning must not pass the second time either
+            with pytest.raises(LabError, match="Jupyter Book stopped with 1 warning"):
+                book.build("smoke")
+        assert "undefined label: 'nowhere'" in capfd.readouterr().err
+
+    def test_chapters_run_at_once_without_moving_this_process(self, tree):
+        where = "\n# %%\nimport os, time; time.sleep(1); print(os.getcwd())\n"
+        sources = [add_chapter(tree, f"ee443/0{i}-also", CHAPTER + where) for i in (2, 3)]
+        before = os.getcwd()
+        base = tree / "_build/smoke-embedded"
+        book._execute_outdated(tree, base, book.entries(), {"profile": "smoke", "data": "embedded"}, force=False)
+        assert os.getcwd() == before
+        for source in sources:
+            assert f"scratch/ee443/{source.stem}" in (base / f"src/notebooks/ee443/{source.stem}.ipynb").read_text()
+
+    def test_what_was_executed_is_kept_when_a_later_chapter_fails(self, tree, capfd):
+        add_chapter(tree, "ee443/02-broken", CHAPTER + "\n# %%\nraise RuntimeError('no')\n")
+        executed = tree / "_build/smoke-embedded/src/notebooks/ee443/01-first.ipynb"
+        with pytest.raises(LabError, match="ee443/02-broken, cell In"):
+            book.build("smoke")
+        stamp = executed.stat().st_mtime_ns
+        with pytest.raises(LabError):
+            book.build("smoke")
+        assert executed.stat().st_mtime_ns == stamp
+        assert capfd.readouterr().err.count("01-first") == 1
+
+    def test_what_makes_a_chapter_out_of_date(self, tree, monkeypatch):
+        executed = []
+
+        def pretend(notebook, label, *_args, **_named):
+            executed.append(label)
+            return notebook
+
+        monkeypatch.setattr(book, "execute", pretend)
+
+        def run(**given):
+            executed.clear()
+            base = tree / "_build/laptop-embedded"
+            book._execute_outdated(
+                tree, base, book.entries(), {"profile": "laptop", "data": "embedded", **given}, force=False
+            )
+            return executed
+
+        assert run() == ["ee443/01-first"] and run() == []
+        (tree / "book/records/r.json").write_text("{}")
+        assert run() == ["ee443/01-first"] and run() == []
+        (tree / "book/experiments/e.yaml").write_text("a: 1")
+        assert run() == ["ee443/01-first"] and run() == []
+        assert run(seeds=2) == ["ee443/01-first"] and run(seeds=2) == []
+        assert run(budget=1) and run(budget=1), "what a budget left unfinished is taken up again"
+        add_chapter(tree, "ee443/02-second")
+        assert "ee443/02-second" in run()
+
+    def test_launch_buttons_need_an_address(self, tree, monkeypatch):
+        given = {"profile": "laptop", "data": "embedded"}
+        assert "repository" not in book._config(tree, given)
+        monkeypatch.setenv("LT_REPOSITORY_URL", "https://github.com/someone/fork.git")
+        config = book._config(tree, given)
+        assert config["repository"]["url"] == "https://github.com/someone/fork"
+        assert config["launch_buttons"]["binderhub_url"]
+        monkeypatch.setenv("LT_REPOSITORY_URL", "somewhere")
+        with pytest.raises(LabError, match="LT_REPOSITORY_URL is 'somewhere', not of the form"):
+            book._config(tree, given)
+
+
+class TestPairs:
+    def test_a_pair_is_stripped_but_for_kept_outputs_and_does_not_churn(self, tree):
+        assert book.sync_notebooks(check=True) == ["ee443/01-first: no .ipynb; run `make notebooks`"]
+        assert book.sync_notebooks() == ["ee443/01-first: rewritten"]
+        path = chapter(tree).with_suffix(".ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+        assert [bool(o) for o in outputs] == [False, True, False]
+        assert outputs[1][0].text == "one half is 0.5\n"
+        assert "jupytext_version" not in path.read_text() and sys.executable not in path.read_text()
+        assert book.sync_notebooks(check=True) == [] and book.sync_notebooks() == []
+
+    @pytest.mark.parametrize(
+        "change, problem",
+        [
+            (lambda nb: nb.cells[0].update(source="# Other"), "differs from its .py"),
+            (lambda nb: nb.cells[2].update(outputs=[]), "a cell tagged keep_output has none"),
+            (
+                lambda nb: nb.cells[3].update(execution_count=7),
+                "holds outputs of cells not tagged keep_output",
+            ),
+        ],
+    )
+    def test_check_says_what_is_out_of_step(self, tree, change, problem):
+        book.sync_notebooks()
+        path = chapter(tree).with_suffix(".ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        change(notebook)
+        nbformat.write(notebook, path)
+        assert [problem in line for line in book.sync_notebooks(check=True)] == [True]
+
+    def test_copies_for_nbval_run_at_smoke_and_compare_what_is_kept(self, tree):
+        loud = 'import sys\nprint("noise", file=sys.stderr)\nprint("one half'
+        chapter(tree).write_text(CHAPTER.replace('print("one half', loud))
+        book.sync_notebooks()
+        folder = notebooks.nbval_copies()
+        copy = nbformat.read(folder / "notebooks/ee443/01-first.ipynb", as_version=4)
+        assert any('profile = "smoke"' in cell.source for cell in copy.cells)
+        command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", str(folder)]
+        assert subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode == 0
+        checked = next(cell for cell in copy.cells if "nbval-check-output" in cell.metadata.get("tags", []))
+        checked.outputs[0].text = "one half is 0.6\n"
+        nbformat.write(copy, folder / "notebooks/ee443/01-first.ipynb")
+        failed = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+        assert failed.returncode == 1 and "Cell outputs differ" in failed.stdout
+
+
+class TestTheRealNotebooks:
+    @pytest.fixture(autouse=True)
+    def real(self, monkeypatch):
+        monkeypatch.setenv("LT_BOOK", str(ROOT))
+
+    def test_pairs_are_in_step(self):
+        assert book.sync_notebooks(check=True) == []
+
+    @pytest.mark.parametrize("source", notebooks.pairs(ROOT), ids=lambda p: p.stem)
+    def test_source_survives_the_round_trip(self, source):
+        import jupytext
+
+        first = jupytext.reads(source.read_text(), fmt="py:percent")
+        again = jupytext.reads(jupytext.writes(first, fmt="py:percent"), fmt="py:percent")
+        assert [(c.cell_type, c.source, c.metadata) for c in first.cells] == [
+            (c.cell_type, c.source, c.metadata) for c in again.cells
+        ]
+
+    @pytest.mark.parametrize("entry", [e for e in book.entries(ROOT) if e.is_chapter], ids=lambda e: e.name)
+    def test_chapters_take_the_same_parameters_and_check_an_output(self, entry):
+        notebook = notebooks.read_notebook(entry.source)
+        assert {"profile", "data", "seeds", "budget", "store"} <= set(notebooks.notebook_parameters(notebook))
+        assert any(notebooks._keeps_output(cell) for cell in notebook.cells)
+
+
+def test_tidy_joins_the_pieces_of_a_stream():
+    from lt_lib.lab.publish.notebooks import tidy
+
+    def piece(name, text):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    cell = nbformat.v4.new_code_cell("print(1)", outputs=[piece("stdout", "1"), piece("stderr", "late"), piece("stdout", "\n"),
+                                                          nbformat.v4.new_output("display_data"), piece("stdout", "2\n")])
+    found = tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert [o.get("text") for o in found] == ["1\n", None, "2\n"]

@@ -1,0 +1,163 @@
+"""The built pages in a browser, with the network cut: what a reader would stumble over."""
+
+import contextlib
+from html.parser import HTMLParser
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from helpers import ENTRIES, UNSET
+
+CONTRAST = """[...document.querySelectorAll('.lt-badge, .lt-verdict, .lt-table *, figcaption *')]
+.filter(element => element.checkVisibility() && element.innerText.trim()).map(element => {
+    const rgba = text => [...text.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+    const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const luminance = text => {
+        const [r, g, b] = rgba(text).map(v => linear(v / 255));
+        return .2126 * r + .7152 * g + .0722 * b;
+    };
+    const seen = node => rgba(getComputedStyle(node).backgroundColor)[3] > 0;
+    const ground = node => seen(node) ? node : ground(node.parentElement);
+    const ink = luminance(getComputedStyle(element).color);
+    const paper = luminance(getComputedStyle(ground(element)).backgroundColor);
+    const what = `${element.tagName} ${element.className} ${element.innerText}`.slice(0, 80);
+    return [what, (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05)];
+})"""
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """A page opener that keeps everything the page complains of."""
+    with contextlib.ExitStack() as stack:
+
+        def open_(name: str, width: int = 1400, scheme: str = "light", site: str = site):
+            context = stack.enter_context(
+                browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            )
+            page, said = context.new_page(), []
+            page.on(
+                "console",
+                lambda m: said.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None,
+            )
+            page.on("pageerror", lambda e: said.append(f"exception: {e}"))
+            page.on("requestfailed", lambda r: said.append(f"failed: {r.url}"))
+            page.on("response", lambda r: said.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+            page.on(
+                "request",
+                lambda r: (
+                    None if r.url.startswith((site, "data:", "blob:")) else said.append(f"outside: {r.url}")
+                ),
+            )
+            page.goto(site + name, wait_until="networkidle")
+            if page.locator(".math").count():
+                page.wait_for_selector("mjx-container", state="attached")
+            return page, said
+
+        yield open_
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_page_on_a_desk(open_page, entry, scheme):
+    page, said = open_page(f"{entry.name}.html", scheme=scheme)
+    assert said == []
+    images = page.evaluate(
+        "[...document.images].map(i => [i.src, i.alt.trim(), i.complete && i.naturalWidth > 0])"
+    )
+    assert [src for src, _, fine in images if not fine] == [], "broken images"
+    assert [src for src, alt, _ in images if not alt] == [], "images without alternative text"
+    raw = page.evaluate(UNSET)
+    assert raw == [] and page.locator("[data-mjx-error]").count() == 0, "formulas not typeset"
+    faint = {name: ratio for name, ratio in page.evaluate(CONTRAST) if ratio < 4.5}
+    assert faint == {}, "badges, verdicts, tables and captions: WCAG AA asks for a contrast of 4.5"
+    assert page.locator("h1").count() >= 1 and page.title()
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_page_on_a_phone(open_page, entry):
+    page, said = open_page(f"{entry.name}.html", width=390)
+    assert said == []
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390, f"the page scrolls sideways: {wide} px"
+
+
+def test_front_door_leads_to_the_introduction(open_page):
+    page, said = open_page("index.html")
+    page.wait_for_url("**/book/pages/intro.html")
+    assert said == []
+
+
+def test_one_search_field_on_a_desk(open_page):
+    page, _ = open_page(f"{ENTRIES[0].name}.html")
+    fields = page.evaluate(
+        "[...document.querySelectorAll('.search-button__button, .search-button-field, form.bd-search')]"
+        ".filter(e => e.offsetParent !== null && e.getBoundingClientRect().width > 0).length"
+    )
+    assert fields == 1
+
+
+def test_search_finds_bagging_in_a_chapter(open_page):
+    page, said = open_page("search.html?q=bagging")
+    page.wait_for_selector("#search-results li a")
+    hits = page.evaluate("[...document.querySelectorAll('#search-results li a')].map(a => a.href)")
+    assert any("/notebooks/ee443/" in hit for hit in hits) and said == []
+
+
+def test_the_book_needs_no_server(open_page, html):
+    base = f"{html.as_uri()}/"
+    page, said = open_page("search.html?q=bagging", site=base)
+    page.wait_for_selector("#search-results li a")
+    assert said == []
+    chapter = next(entry for entry in ENTRIES if entry.is_chapter)
+    page, said = open_page(f"{chapter.name}.html", site=base)
+    assert said == [] and page.locator("mjx-container").count()
+
+
+def test_badges_are_explained(open_page):
+    page, _ = open_page("book/pages/how-to-read.html")
+    assert page.locator(".lt-badge").count() >= 4 and page.locator(".lt-verdict").count() >= 3
+
+
+class _Page(HTMLParser):
+    """Links and anchors of a page."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.links, self.ids, self.downloads = [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids.add(attrs.get("id"))
+        if tag == "a" and attrs.get("href"):
+            self.links.append(attrs["href"])
+            if "download" in attrs.get("class", ""):
+                self.downloads.append(attrs["href"])
+
+
+def test_links_inside_the_book_lead_somewhere(html):
+    pages = {
+        p.relative_to(html).as_posix(): _Page(p.read_text(encoding="utf-8"))
+        for p in html.rglob("*.html")
+        if "_static" not in p.parts
+    }
+    broken = []
+    for name, page in pages.items():
+        for link in page.links:
+            target, fragment = urldefrag(urljoin(f"http://book/{name}", link))
+            if not target.startswith("http://book/"):
+                continue
+            path = unquote(target.removeprefix("http://book/").partition("?")[0])
+            there = (html / path).is_file()
+            if not there or (fragment and path in pages and unquote(fragment) not in pages[path].ids):
+                broken.append(f"{name} -> {link}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_downloads_exist(html, entry):
+    page = html / f"{entry.name}.html"
+    downloads = _Page(page.read_text(encoding="utf-8")).downloads
+    files = [(page.parent / unquote(link)).resolve() for link in downloads]
+    assert all(f.is_file() and f.stat().st_size for f in files)
+    assert {f.suffix for f in files} >= ({".ipynb", ".py"} if entry.is_notebook else {".md"})
+    assert b'src="http' not in page.read_bytes(), "an asset from outside"

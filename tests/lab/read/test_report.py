@@ -1,0 +1,145 @@
+"""Digests, intervals, badges, verdicts, tables."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
+from lt_lib.lab.read.report import badge, provenance
+from lt_lib.lab.record import digests
+from lt_lib.lab.record.records import Record
+from lt_lib.lab.record.spec import resolve
+
+
+def record(seed, accuracy, profile="paper", data="real", key="ratio-0.1", experiment="ee443-fig2"):
+    loaded = load(experiment)
+    row = loaded.select(key)[0]
+    values = {"accuracy": accuracy, "member_accuracy": [accuracy], "epochs": [1]}
+    return Record(id=f"sha256:{seed:064d}", experiment=experiment, row=row.row, key=key, variant="as-released", profile=profile,
+                  data=data, seed=seed, spec=resolve(loaded, row, "as-released", profile, data, seed),
+                  digests={"spec": "sha256:0", "data": "sha256:0", "code": "ast:0"}, env={"device": "CPU"},
+                  metrics={s: values for s in ("last", "best_on_val", "best_on_test")}, per_class={"recall": [accuracy]},
+                  confusion=[[1]], history={"learners": []}, sizes={}, wall_s=1.0)
+
+
+def test_estimate_is_the_t_interval():
+    values = [0.70, 0.72, 0.71, 0.74, 0.69]
+    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
+    est = estimate(values)
+    assert (est.mean - est.half, est.mean + est.half) == pytest.approx((low, high))
+    assert estimate([0.5]).half is None and str(estimate([0.5])) == "0.500"
+
+
+def test_difference_is_paired_over_shared_seeds():
+    first = [record(s, a) for s, a in ((0, 0.7), (1, 0.8), (2, 0.9))]
+    second = [record(s, a) for s, a in ((2, 0.85), (0, 0.68))]
+    assert difference(first, second).n == 2
+    assert difference(first, second).mean == pytest.approx(0.035)
+
+
+@pytest.mark.parametrize(("value", "records", "expected"), [
+    (0.7296, [record(s, a) for s, a in enumerate((0.73, 0.72, 0.735, 0.74))], "agrees"),
+    (0.7296, [record(s, a) for s, a in enumerate((0.60, 0.61, 0.605, 0.602))], "differs"),
+    (0.7296, [record(0, 0.73)], "one run: no interval"),
+    (0.7296, [record(s, 0.73, data="embedded") for s in range(4)], "not comparable"),
+    (0.7296, [record(s, 0.73, profile="laptop") for s in range(4)], "not comparable"),
+    (0.7296, [], "not run"),
+    (None, [record(0, 0.5)], "nothing published"),
+])
+def test_only_paper_and_real_is_judged(value, records, expected):
+    assert verdict(value, records) == expected
+
+
+def test_prediction_interval_is_wider_than_the_interval_of_the_mean():
+    runs = [record(s, a) for s, a in enumerate((0.70, 0.72, 0.71, 0.73))]
+    est = estimate(r.metric() for r in runs)
+    just_outside_mean = est.mean + 1.5 * est.half
+    assert verdict(just_outside_mean, runs) == "agrees"
+    assert verdict(est.mean + 1.01 * est.half * math.sqrt(5), runs) == "differs"
+
+
+def test_badge_names_the_stand_ins():
+    text = badge([record(0, 0.5, "laptop", "embedded")])
+    assert "digits50 (stand-in)" in text and "test_efficientnet for b0" in text and "n = 1" in text and "stale" in text
+    assert "stand-in" not in badge([record(0, 0.5, "paper", "real")])
+
+
+def test_compare_shows_published_and_this_run(lab_env):
+    table = compare([record(s, a) for s, a in enumerate((0.60, 0.61))])
+    row = table.frame.iloc[0]
+    assert row["published"] == 0.7296 and row["run"] == pytest.approx(0.605) and row["verdict"] == "differs"
+    page = table._repr_html_()
+    assert "lt-table" in page and "0.7296" in page and "lt-differs" in page and "0.605&nbsp;±&nbsp;0." in page
+    stand_in = compare([record(0, 0.6, "laptop", "embedded")]).frame.iloc[0]
+    assert stand_in["verdict"] == "not comparable"
+    assert "last epoch" in selections([record(0, 0.6)])._repr_html_()
+    assert "CPU" in provenance([record(0, 0.6)])._repr_html_()
+
+
+def test_stale_committed_records_are_never_shown_as_fresh(lab_env, experiment_file):
+    fresh = run(load(experiment_file), rows="plain", profile="smoke", seeds=1)[0]
+    assert "stale" not in badge([fresh])
+    changed = fresh.model_copy(update={"digests": {**fresh.digests, "code": "ast:" + "0" * 64}})
+    assert badge([changed]).endswith("stale")
+
+
+def test_records_survive_a_round_trip(lab_env, experiment_file):
+    made = run(load(experiment_file), rows="bagged", profile="smoke", seeds=1)[0]
+    read = Store(lab_env).all()[0]
+    assert read.id == made.id and read.spec == made.spec
+    assert read.metrics == made.metrics
+
+
+SOURCE = '''
+"""Docs."""
+from lt_lib.losses import class_weights
+X = 3
+def used(a):
+    """Doc of used."""
+    # a comment
+    return class_weights(a) * X
+def unused():
+    return 1
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "losses.py").write_text("def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef other():\n    pass\n")
+
+    def digest_of(source):
+        (tmp_path / "m.py").write_text(source)
+        monkeypatch.setattr(digests, "ROOT", tmp_path)
+        for cached in (digests.code_digest, digests._module):
+            cached.cache_clear()
+        return digests.code_digest("lt_lib.m:used")
+    yield digest_of
+    monkeypatch.undo()
+    for cached in (digests.code_digest, digests._module):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(("old", "new", "changes"), [
+    ("# a comment", "# another", False),
+    ("Doc of used.", "Other words.", False),
+    ("return 1", "return 2", False),                     # not reachable
+    ("X = 3", "X = 4", True),
+    ("class_weights(a) * X", "X * class_weights(a)", True),
+])
+def test_code_digest_follows_what_is_reachable(module, old, new, changes):
+    assert (module(SOURCE) != module(SOURCE.replace(old, new))) == changes
+
+
+def test_code_digest_follows_imports_into_helpers(module, tmp_path):
+    before = module(SOURCE)
+    (tmp_path / "losses.py").write_text("def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c + 1\n")
+    assert module(SOURCE) != before
+    (tmp_path / "losses.py").write_text("def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef new_loss():\n    pass\n")
+    assert module(SOURCE) == before, "adding a loss must not make old records stale"
+
+
+def test_code_digest_is_the_same_on_every_python(module):
+    pinned = "ast:a5f43244acbb1c989cb1dddf5ffd9a877374a8bd040f682e7f3a478f01db71a5"
+    assert module(SOURCE) == pinned

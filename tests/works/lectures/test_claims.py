@@ -1,0 +1,97 @@
+"""Claims of the lectures: each holds and fails where it should, and the two that need no training are computed."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from lt_lib.lab.read.claims import claims_table
+from lt_lib.lab.read.findings import NoRecord
+from lt_lib.lab.read.published import published
+from lt_lib.lab.record.spec import load
+from lt_lib.works.lectures import claims as claims_lectures
+from lt_lib.works.lectures import recht
+from lt_lib.works.lectures.claims import ADAPTIVE, CLAIMS, EXPERIMENTS, LABELS
+
+SEEDS = range(4)
+# claim -> what makes it hold: (row, measure, value, the same of the row it is compared with)
+HOLDS = {
+    "LE2": [(rule, name, {"first_epoch": -1.0, "test_error": 0.2}[name]) for rule in ADAPTIVE for name in ("first_epoch", "test_error")]
+    + [("sgd", "first_epoch", 0.0), ("sgd", "test_error", 0.1)],
+    "LE3": [("smoothed", "ece", 0.01), ("hard", "ece", 0.05)],
+    "LE4": [("mixup-40", "accuracy", 0.8), ("hard-40", "accuracy", 0.7)],
+    "LE5": [(row, name, value) for row, values in {"plain": (2, 4, 20, 0.5), "bn": (0.2, 1, 10, 0.7), "bn-noisy": (0.3, 1, 10, 0.7)}.items()
+            for name, value in zip(("loss_range", "gradient_change_relative", "curvature", "shift"), values, strict=True)],
+    "LE7": [(f"{kind}-{n}", "accuracy", value) for n in LABELS for kind, value in (("ssgan", 0.8), ("supervised", 0.7))],
+}
+
+
+def samples(cells, noise=0.001, turned=False):
+    """Records that hold the given measures, a little different at each seed; `turned` swaps what is compared."""
+    found = {}
+    for row, name, value in cells:
+        for seed in SEEDS:
+            record = found.setdefault(row, {}).setdefault(seed, SimpleNamespace(numbers={}))
+            record.numbers[name] = (-value if turned else value) + noise * (hash((row, name, seed)) % 7)
+            record.metric = record.numbers.__getitem__
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_badges(monkeypatch):
+    monkeypatch.setattr(claims_lectures, "behind", lambda *_: ())
+
+
+@pytest.mark.parametrize("claim", HOLDS)
+def test_a_claim_holds_fails_and_stays_open(claim):
+    on_records = CLAIMS[claim][1]
+    assert on_records(samples(HOLDS[claim])).verdict == "holds"
+    assert on_records(samples(HOLDS[claim], turned=True)).verdict == "fails"
+    assert on_records(samples(HOLDS[claim], noise=100)).verdict != "holds"
+    with pytest.raises(NoRecord):
+        on_records(samples(HOLDS[claim][1:3]))
+
+
+def test_both_halves_of_le5_count():
+    cells = [(row, name, 0.4 if (row, name) == ("bn", "shift") else value) for row, name, value in HOLDS["LE5"]]
+    found = CLAIMS["LE5"][1](samples(cells))
+    assert found.verdict == "fails" and "of 5 parts 4 hold, 1 fail" in found.numbers
+
+
+def test_le1_is_computed():
+    found = CLAIMS["LE1"][1]({})
+    assert found.verdict == "holds" and found.counted
+    assert "0 of 4000 steps" in found.numbers and "best step is 1.00c" in found.numbers and "1.95c" in found.numbers
+
+
+def test_le6_is_counted_and_fails_by_the_friendly_test(monkeypatch):
+    found = CLAIMS["LE6"][1]({})
+    assert found.verdict == "fails" and found.counted and "-2.2 on TopImages: 4 of 5 from 3 to 15 points" in found.numbers
+    real = recht.accuracies
+
+    def harder(testbed, metric="top1", path=None):
+        table = real(testbed, metric, path)
+        return table.assign(**{name: table.iloc[:, 0] * 0.9 for name in table.columns[1:]})
+
+    monkeypatch.setattr(recht, "accuracies", harder)
+    assert CLAIMS["LE6"][1]({}).verdict == "holds"
+
+
+def test_le6_on_the_printed_drops():
+    facts = published(work="lectures")
+    assert CLAIMS["LE6"][0](facts).verdict == "holds"
+    more = facts.assign(text=facts["text"].where(facts["metric"] != "imagenet_best_top1_drop", "20"))
+    assert CLAIMS["LE6"][0](more).verdict == "holds in part"
+
+
+def test_rows_that_claims_rest_on_exist():
+    rows = {row.key for name in EXPERIMENTS for row in load(name).rows}
+    assert {row for cells in HOLDS.values() for row, _, _ in cells} <= rows
+
+
+def test_the_table_has_a_line_a_claim():
+    table = claims_table("overnight", "embedded", records=[], work="lectures").frame
+    assert list(table["id"]) == [f"LE{i}" for i in range(1, 8)] == list(CLAIMS)
+    verdicts = dict(zip(table["id"], table["verdict"], strict=True))
+    assert verdicts["LE1"] == "holds" and verdicts["LE3"] == "no record"
+    assert isinstance(table, pd.DataFrame) and set(table["printed_verdict"]) == {"not printed", "holds"}
