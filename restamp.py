@@ -1,8 +1,9 @@
-"""For one commit: give every committed record the code digest of the new scheme. `python restamp.py OLD_DIGESTS.py STORE`
+"""For one commit: give every committed record the code digest of the new scheme. `python restamp.py
+OLD_DIGESTS.py STORE`
 
-OLD_DIGESTS.py is lt_lib/lab/digests.py of the commit before. A record that is not fresh under the old scheme stops it before anything
-is written. Numbers are not touched: in each file only `id` and `digests.code` change, and with the id the file's name.
-"""
+OLD_DIGESTS.py is lt_lib/lab/digests.py of the commit before. A record that is not fresh under the old scheme
+stops it before anything is written. Numbers are not touched: in each file only `id` and `digests.code`
+change, and with the id the file's name."""
 
 import importlib.util
 import sys
@@ -37,13 +38,18 @@ def code_by(scheme, record):
 for record in records:
     code = code_by(old.code_digest, record)
     accepted = data.describe(record.spec.data).digests
-    fresh = (record.digests["code"] == code and record.digests["spec"] == spec_digest(record.spec)
-             and (not accepted or record.digests["data"] in accepted))
+    fresh = (
+        record.digests["code"] == code
+        and record.digests["spec"] == spec_digest(record.spec)
+        and (not accepted or record.digests["data"] in accepted)
+    )
     if not fresh or record.id != record_id(record.digests["spec"], record.digests["data"], code):
         sys.exit(f"{store.path(record)} is not fresh under the old scheme; nothing was changed")
     renewed = code_by(new_digest, record)
     identity = record_id(record.digests["spec"], record.digests["data"], renewed)
-    changes.append((record, record.model_copy(update={"id": identity, "digests": {**record.digests, "code": renewed}})))
+    changes.append(
+        (record, record.model_copy(update={"id": identity, "digests": {**record.digests, "code": renewed}}))
+    )
 for before, after in changes:
     path = store.path(before)
     text = path.read_text(encoding="utf-8")

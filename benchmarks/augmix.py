@@ -1,13 +1,13 @@
-"""AugMix on whole batches against the image-by-image transforms of torchvision and timm, in one run on one thread.
+"""AugMix on whole batches against the image-by-image transforms of torchvision and timm, in one run on one
+thread.
 
     python benchmarks/augmix.py [--rounds 9]
 
-Same severity, width and depths for all. torchvision is held to the same nine operators; timm runs as it comes, with
-thirteen operators and an interpolation drawn each time, and held to the nine and to bilinear interpolation. Each is fed
-what it takes, ready made: a float batch, a list of PIL images or of uint8 tensors. Ours depends on the size of the batch,
-the peers do not. Time is the thread's own, so that the other work of a shared machine weighs less. Rounds alternate;
-medians count.
-"""
+Same severity, width and depths for all. torchvision is held to the same nine operators; timm runs as it
+comes, with thirteen operators and an interpolation drawn each time, and held to the nine and to bilinear
+interpolation. Each is fed what it takes, ready made: a float batch, a list of PIL images or of uint8 tensors.
+Ours depends on the size of the batch, the peers do not. Time is the thread's own, so that the other work of a
+shared machine weighs less. Rounds alternate; medians count."""
 
 import argparse
 import random
@@ -27,7 +27,17 @@ from lt_lib.augmix import AugMix
 
 BATCHES = (32, 128, 512)
 PEERS = 128  # images a round
-NINE = ("AutoContrast", "Equalize", "PosterizeIncreasing", "Rotate", "SolarizeIncreasing", "ShearX", "ShearY", "TranslateXRel", "TranslateYRel")
+NINE = (
+    "AutoContrast",
+    "Equalize",
+    "PosterizeIncreasing",
+    "Rotate",
+    "SolarizeIncreasing",
+    "ShearX",
+    "ShearY",
+    "TranslateXRel",
+    "TranslateYRel",
+)
 
 
 def smooth(n: int, bands: int, size: int) -> torch.Tensor:
@@ -56,10 +66,17 @@ def main() -> None:
     torch.set_num_threads(1)
     for module in (torch.manual_seed, np.random.seed, random.seed):
         module(0)
-    torch.ones(31 * 2**18)  # as a training step does: the allocator has seen, and from then on keeps, blocks of this size
+    torch.ones(
+        31 * 2**18
+    )  # as a training step does: the allocator has seen, and from then on keeps, blocks of this size
     method, generator = AugMix(), torch.Generator().manual_seed(0)
     nine = {"severity": 3, "mixture_width": 3, "chain_depth": -1, "all_ops": False}
-    bilinear = {"translate_pct": 1 / 3, "img_mean": (0, 0, 0), "magnitude_std": float("inf"), "interpolation": Image.Resampling.BILINEAR}
+    bilinear = {
+        "translate_pct": 1 / 3,
+        "img_mean": (0, 0, 0),
+        "magnitude_std": float("inf"),
+        "interpolation": Image.Resampling.BILINEAR,
+    }
     for size in (32, 65):
         tensors = list((smooth(PEERS, 3, size) * 255).round().to(torch.uint8))
         pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in tensors]
@@ -70,11 +87,21 @@ def main() -> None:
             "timm, PIL": (augment_and_mix_transform("augmix-m3-w3"), pictures),
             "timm, PIL, the nine": (AugMixAugment(augmix_ops(3, bilinear, NINE)), pictures),
         }
-        batches = {f"ours, {n} a batch": smooth(n, 3, size) for n in BATCHES} | {"ours, 128, 11 bands": smooth(128, 11, size)}
+        batches = {f"ours, {n} a batch": smooth(n, 3, size) for n in BATCHES} | {
+            "ours, 128, 11 bands": smooth(128, 11, size)
+        }
         runs = {name: (len(x), lambda x=x: method(x, generator)) for name, x in batches.items()}
-        runs |= {name: (PEERS, lambda f=f, images=images: [f(image) for image in images]) for name, (f, images) in peers.items()}
+        runs |= {
+            name: (PEERS, lambda f=f, images=images: [f(image) for image in images])
+            for name, (f, images) in peers.items()
+        }
         found = rates(runs, options.rounds)
-        print(f"{size} px" + 41 * " " + "ours, by batch, is ... times as fast: " + " ".join(f"{n:>6}" for n in BATCHES))
+        print(
+            f"{size} px"
+            + 41 * " "
+            + "ours, by batch, is ... times as fast: "
+            + " ".join(f"{n:>6}" for n in BATCHES)
+        )
         for name, rate in found.items():
             ratios = " ".join(f"{found[f'ours, {n} a batch'] / rate:6.2f}" for n in BATCHES)
             print(f"  {name:22s} {rate:7.0f} images/s {46 * ' '} {ratios}")

@@ -23,7 +23,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     net = create(options.model, 0).eval().to(memory_format=torch.channels_last)
-    x = torch.randn(64, 3, options.resolution, options.resolution).contiguous(memory_format=torch.channels_last)
+    x = torch.randn(64, 3, options.resolution, options.resolution).contiguous(
+        memory_format=torch.channels_last
+    )
 
     def speed(module: torch.nn.Module) -> float:
         with torch.inference_mode():
@@ -37,8 +39,10 @@ def main() -> None:
     folded = speed(fold_batchnorm(net, x[:4]))
     keep_memory()
     both = speed(fold_batchnorm(net, x[:4]))
-    print(f"{options.model} at {options.resolution} px, {torch.get_num_threads()} threads: plain {plain:.0f} images/s, "
-          f"folded {folded / plain:.2f} times, folded with kept memory {both / plain:.2f} times")
+    print(
+        f"{options.model} at {options.resolution} px, {torch.get_num_threads()} threads: plain {plain:.0f} images/s, "
+        f"folded {folded / plain:.2f} times, folded with kept memory {both / plain:.2f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Heads of several seeds trained together against one after the other, in one run.
 
-    python benchmarks/heads.py [--heads 10] [--dim 256]
+python benchmarks/heads.py [--heads 10] [--dim 256]
 """
 
 import argparse
@@ -26,22 +26,44 @@ def main() -> None:
     features = torch.randn(n, options.dim, generator=gen).half()
     labels = torch.randint(0, classes, (n,), generator=gen)
     pairs = np.stack([np.arange(n), np.zeros(n, int)], 1)
-    group = [Learner("probe", Backbone(name="none"), Optimizer(epochs=5), "none", pairs[:4000], pairs[4000:], None, s, s)
-             for s in range(options.heads)]
+    group = [
+        Learner(
+            "probe",
+            Backbone(name="none"),
+            Optimizer(epochs=5),
+            "none",
+            pairs[:4000],
+            pairs[4000:],
+            None,
+            s,
+            s,
+        )
+        for s in range(options.heads)
+    ]
     rows = [(torch.arange(4000), torch.arange(4000, 5000))] * options.heads
 
     def timed(groups: list) -> float:
         start = time.perf_counter()
         for i, part in enumerate(groups):
             with tempfile.TemporaryDirectory() as folder:
-                train_heads(part, rows[:len(part)], features, labels, features[4000:], labels[4000:], classes,
-                            Path(folder) / f"{i}.pt")
+                train_heads(
+                    part,
+                    rows[: len(part)],
+                    features,
+                    labels,
+                    features[4000:],
+                    labels[4000:],
+                    classes,
+                    Path(folder) / f"{i}.pt",
+                )
         return time.perf_counter() - start
 
     timed([group[:1]])
     alone, together = timed([[member] for member in group]), timed([group])
-    print(f"{options.heads} heads, {options.dim} features, {torch.get_num_threads()} threads: "
-          f"alone {alone:.1f} s, together {together:.1f} s, ratio {alone / together:.2f}")
+    print(
+        f"{options.heads} heads, {options.dim} features, {torch.get_num_threads()} threads: "
+        f"alone {alone:.1f} s, together {together:.1f} s, ratio {alone / together:.2f}"
+    )
 
 
 if __name__ == "__main__":

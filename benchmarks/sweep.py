@@ -2,9 +2,9 @@
 
     python benchmarks/sweep.py [--size 10000] [--tile 512] [--layout tiled] [--kind pixel]
 
-Writes a scene of eight int16 bands to a temporary folder (a pattern that deflate makes small, a quarter of it nodata), sweeps the nearest
-of five spectra over it, and prints the peak memory of this process and the pixels a second.
-"""
+Writes a scene of eight int16 bands to a temporary folder (a pattern that deflate makes small, a quarter of it
+nodata), sweeps the nearest of five spectra over it, and prints the peak memory of this process and the pixels
+a second."""
 
 import argparse
 import multiprocessing
@@ -35,18 +35,34 @@ def peak_bytes() -> int:
 def write_scene(path: Path, size: int, layout: str) -> None:
     """A size x size scene of 8 bands, written 256 rows at a time."""
     blocks = {"tiled": True, "blockxsize": 256, "blockysize": 256} if layout == "tiled" else {"tiled": False}
-    with rasterio.open(path, "w", driver="GTiff", width=size, height=size, count=8, dtype="int16", nodata=-9999, crs="EPSG:32615",
-                       transform=from_origin(462405, 1741815, 30, 30), compress="deflate", zlevel=1, BIGTIFF="YES", **blocks) as file:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=size,
+        height=size,
+        count=8,
+        dtype="int16",
+        nodata=-9999,
+        crs="EPSG:32615",
+        transform=from_origin(462405, 1741815, 30, 30),
+        compress="deflate",
+        zlevel=1,
+        BIGTIFF="YES",
+        **blocks,
+    ) as file:
         rows = np.arange(256)[:, None] // 8 * 8 + np.arange(size)[None] // 64
         pattern = np.stack([500 + (rows * (band + 3)) % 3000 for band in range(8)]).astype(np.int16)
-        pattern[:, :, :size // 4] = -9999
+        pattern[:, :, : size // 4] = -9999
         for row in range(0, size, 256):
             height = min(256, size - row)
             file.write(pattern[:, :height], window=Window(0, row, size, height))
 
 
 def nearest(spectra: np.ndarray, whole: bool):
-    """A cheap classifier (N, C, ...) -> (N, K, ...), or of whole patches -> (N, K): closeness to each spectrum, normalised."""
+    """A cheap classifier (N, C, ...) -> (N, K, ...), or of whole patches -> (N, K): closeness to each
+    spectrum, normalised."""
+
     def predict(x: np.ndarray) -> np.ndarray:
         x = x.mean((2, 3)) if whole else x
         at = spectra.reshape(len(spectra), -1, *[1] * (x.ndim - 2))
@@ -58,7 +74,9 @@ def nearest(spectra: np.ndarray, whole: bool):
 
 def main() -> None:
     """Print peak memory and speed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--tile", type=int, default=512)
     parser.add_argument("--layout", choices=("tiled", "striped"), default="tiled")
@@ -69,19 +87,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
         start = time.perf_counter()
-        writer = multiprocessing.get_context("spawn").Process(target=write_scene, args=(path, options.size, options.layout))
+        writer = multiprocessing.get_context("spawn").Process(
+            target=write_scene, args=(path, options.size, options.layout)
+        )
         writer.start()  # a process of its own, so that its memory is not counted here
         writer.join()
         written, before = time.perf_counter() - start, peak_bytes()
         start = time.perf_counter()
-        found = landsat.sweep(path, predict, Path(folder) / "map", classes="abcde", tile=options.tile, kind=options.kind,
-                              **KINDS[options.kind])
+        found = landsat.sweep(
+            path,
+            predict,
+            Path(folder) / "map",
+            classes="abcde",
+            tile=options.tile,
+            kind=options.kind,
+            **KINDS[options.kind],
+        )
         seconds = time.perf_counter() - start
         assert sum(found.counts.values()) + found.missing == options.size**2
-        print(f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile {options.tile}: scene of "
-              f"{path.stat().st_size / 1e6:.0f} MB made in {written:.0f} s, swept in {seconds:.1f} s")
+        print(
+            f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile {options.tile}: scene of "
+            f"{path.stat().st_size / 1e6:.0f} MB made in {written:.0f} s, swept in {seconds:.1f} s"
+        )
         print(f"{options.size**2 / seconds / 1e6:.2f} million pixels/s")
-        print(f"peak memory {peak_bytes() / 2**20:.0f} MiB, of which {before / 2**20:.0f} MiB before the sweep")
+        print(
+            f"peak memory {peak_bytes() / 2**20:.0f} MiB, of which {before / 2**20:.0f} MiB before the sweep"
+        )
 
 
 if __name__ == "__main__":

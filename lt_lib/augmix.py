@@ -1,13 +1,15 @@
-"""AugMix: an image mixed with chains of random operators of itself, for any number of bands, a batch at a time.
+"""AugMix: an image mixed with chains of random operators of itself, for any number of bands, a batch at a
+time.
 
-Idea: every operator treats each band alone, so C bands are packed four to a 32-bit pixel, as in an RGBA image, and
-more than four bands are more such images with the same operators. The chains of the whole batch advance one operator
-at a time; the images that drew the same operator share one call. The draws are separate from their application
-(:meth:`AugMix.draw`, :meth:`AugMix.apply`), so that they can be replayed.
+Idea: every operator treats each band alone, so C bands are packed four to a 32-bit pixel, as in an RGBA
+image, and more than four bands are more such images with the same operators. The chains of the whole batch
+advance one operator at a time; the images that drew the same operator share one call. The draws are separate
+from their application (:meth:`AugMix.draw`, :meth:`AugMix.apply`), so that they can be replayed.
 
-A chain lives on the 8-bit grid, from the rounded input on. Autocontrast, equalize, posterize, solarize and translations
-equal Pillow's. Shears and rotations put a pixel's centre at one half as Pillow does, repeat the border, are truncated to
-whole levels and are 0 where the centre falls outside the image, but weigh neighbours in 256ths, so that 16 bits hold a
+A chain lives on the 8-bit grid, from the rounded input on. Autocontrast, equalize, posterize, solarize and
+translations equal Pillow's. Shears and rotations put a pixel's centre at one half as Pillow does, repeat the
+border, are truncated to whole levels and are 0 where the centre falls outside the image, but weigh neighbours
+in 256ths, so that 16 bits hold a
 sample: at most one level beside Pillow's double precision. The mixture itself is not rounded.
 """
 
@@ -19,12 +21,23 @@ from functools import lru_cache
 import torch
 from torch import Generator, Tensor
 
-OPERATORS = ("autocontrast", "equalize", "posterize", "rotate", "solarize",
-             "shear_x", "shear_y", "translate_x", "translate_y")
+OPERATORS = (
+    "autocontrast",
+    "equalize",
+    "posterize",
+    "rotate",
+    "solarize",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+)
 MAX_LEVEL = 10
 MIN_LEVEL = 0.1
 BLOCK = 2**20  # pixels of images taken through their chains at a time: bounds memory
-PART = 2**16  # pixels packed or mixed at a time, half of those an operator takes: fewer pay more calls, more miss the cache
+PART = (
+    2**16
+)  # pixels packed or mixed at a time, half of those an operator takes: fewer pay more calls, more miss the cache
 
 
 @dataclass(frozen=True)
@@ -71,8 +84,10 @@ def mix(x: Tensor, chains: Tensor, weights: Tensor, m: Tensor) -> Tensor:
     """
     n, width = weights.shape
     if chains.shape != (n, width, *x.shape[1:]) or m.shape != (n,) or len(x) != n:
-        raise ValueError(f"x (N, ...), chains (N, W, ...), weights (N, W) and m (N,) must agree, got {tuple(x.shape)}, "
-                         f"{tuple(chains.shape)}, {tuple(weights.shape)} and {tuple(m.shape)}")
+        raise ValueError(
+            f"x (N, ...), chains (N, W, ...), weights (N, W) and m (N,) must agree, got {tuple(x.shape)}, "
+            f"{tuple(chains.shape)}, {tuple(weights.shape)} and {tuple(m.shape)}"
+        )
     m, weights = m.to(x), weights.to(x)
     return _weighted(chains, m[:, None] * weights).addcmul_(x, _aligned(1 - m, x))
 
@@ -103,10 +118,10 @@ class AugMix:
     Raises:
         ValueError: an argument outside its range.
 
-    Source: Hendrycks et al. (2020), AugMix, and its released code: ranges, and truncation of degrees, bits, thresholds
-    and pixel shifts to integers. Colour, contrast, brightness and sharpness are left out, as there. Translations reach
-    a third of the side they run along, where the released code knows square images only.
-    """
+    Source: Hendrycks et al. (2020), AugMix, and its released code: ranges, and truncation of degrees, bits,
+    thresholds and pixel shifts to integers. Colour, contrast, brightness and sharpness are left out, as
+    there. Translations reach a third of the side they run along, where the released code knows square images
+    only."""
 
     def __init__(self, severity: float = 3, width: int = 3, depth: int = -1, alpha: float = 1.0) -> None:
         if not MIN_LEVEL <= severity <= MAX_LEVEL:
@@ -114,7 +129,9 @@ class AugMix:
         if width < 1 or width != int(width):
             raise ValueError(f"width must be a positive number of chains, got {width}")
         if depth != -1 and (depth < 1 or depth != int(depth)):
-            raise ValueError(f"depth must be a positive number of operators, or -1 to draw 1 to 3, got {depth}")
+            raise ValueError(
+                f"depth must be a positive number of operators, or -1 to draw 1 to 3, got {depth}"
+            )
         if not 0 < alpha < math.inf:
             raise ValueError(f"alpha must be positive and finite, got {alpha}")
         self.severity, self.width, self.depth, self.alpha = severity, int(width), int(depth), alpha
@@ -143,9 +160,15 @@ class AugMix:
         if generator.device.type != "cpu":
             raise ValueError(f"generator must be on the CPU, got {generator.device}; use torch.Generator()")
         shape = (n, self.width, 3 if self.depth == -1 else self.depth)
-        depths = torch.randint(1, 4, shape[:2], generator=generator) if self.depth == -1 else torch.full(shape[:2], self.depth)
+        depths = (
+            torch.randint(1, 4, shape[:2], generator=generator)
+            if self.depth == -1
+            else torch.full(shape[:2], self.depth)
+        )
         operators = torch.randint(len(OPERATORS), shape, generator=generator)
-        levels = MIN_LEVEL + (self.severity - MIN_LEVEL) * torch.rand(shape, generator=generator, dtype=torch.float64)
+        levels = MIN_LEVEL + (self.severity - MIN_LEVEL) * torch.rand(
+            shape, generator=generator, dtype=torch.float64
+        )
         signs = 2 * torch.randint(2, shape, generator=generator) - 1
         weights = torch._sample_dirichlet(torch.full(shape[:2], float(self.alpha)), generator)
         m = torch._sample_dirichlet(torch.full((n, 2), float(self.alpha)), generator)[:, 0]
@@ -166,17 +189,23 @@ class AugMix:
             Like x: shape, dtype and device.
 
         Raises:
-            ValueError: x is not (N, C, H, W) floating point in [0, 1], or the draws are for another number of images.
-        """
+            ValueError: x is not (N, C, H, W) floating point in [0, 1], or the draws are for another number of
+        images."""
         if x.ndim != 4 or not x.is_floating_point() or 0 in x.shape:
-            raise ValueError(f"x must be floating point (N, C, H, W) and not empty, got {x.dtype} {tuple(x.shape)}")
+            raise ValueError(
+                f"x must be floating point (N, C, H, W) and not empty, got {x.dtype} {tuple(x.shape)}"
+            )
         low, high = x.amin(), x.amax()
         if not (low >= 0 and high <= 1):
-            raise ValueError(f"x must lie in [0, 1], got {low} to {high}; divide 8-bit images by 255, normalise afterwards")
+            raise ValueError(
+                f"x must lie in [0, 1], got {low} to {high}; divide 8-bit images by 255, normalise afterwards"
+            )
         if len(draws.m) != len(x):
             raise ValueError(f"the draws are for {len(draws.m)} images, x holds {len(x)}")
         size = max(1, BLOCK // (x.shape[2] * x.shape[3]))
-        parts = zip(*(t.split(size) for t in (x, *(getattr(draws, f.name) for f in fields(draws)))), strict=True)
+        parts = zip(
+            *(t.split(size) for t in (x, *(getattr(draws, f.name) for f in fields(draws)))), strict=True
+        )
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         for done, (part, *drawn) in zip(out.split(size), parts, strict=True):
             _mixture(part, Draws(*drawn), done)
@@ -194,12 +223,19 @@ def _mixture(x: Tensor, draws: Draws, out: Tensor) -> None:
         levels = (image.to(dtype) * 255).round_().int()
         for group, (first, *others) in enumerate(part.unbind(1) for part in levels.split(4, 1)):
             for band, plane in enumerate(others, 1):
-                first.add_(plane, alpha=2**(8 * band))
+                first.add_(plane, alpha=2 ** (8 * band))
             some[:, :, group] = first[:, None]
     packed = chains.view(-1, h * w)
     for step in range(draws.operators.shape[2]):
-        operators, levels, signs, active = (t.flatten().repeat_interleave(groups) for t in (
-            draws.operators[:, :, step], draws.levels[:, :, step], draws.signs[:, :, step], draws.depths > step))
+        operators, levels, signs, active = (
+            t.flatten().repeat_interleave(groups)
+            for t in (
+                draws.operators[:, :, step],
+                draws.levels[:, :, step],
+                draws.signs[:, :, step],
+                draws.depths > step,
+            )
+        )
         rows = active.nonzero()[:, 0]
         rows = rows[operators[rows].argsort(stable=True)]
         counts = operators[rows].bincount(minlength=len(OPERATORS)).tolist()
@@ -208,14 +244,19 @@ def _mixture(x: Tensor, draws: Draws, out: Tensor) -> None:
             for where, *args in zip(*(t.split(2 * size) for t in members), strict=True):
                 if len(where):
                     images = packed.index_select(0, where).view(torch.uint8).view(-1, h, w, 4)
-                    packed.index_copy_(0, where, _operate(name, images, *args).view(torch.int32).view(-1, h * w))
+                    packed.index_copy_(
+                        0, where, _operate(name, images, *args).view(torch.int32).view(-1, h * w)
+                    )
     m = draws.m.to(x.device, dtype)
     weights = (draws.weights / 255).to(m) * m[:, None]
-    parts = (t.split(size) for t in (out, x, chains.view(torch.uint8).view(n, width, groups, h, w, 4), weights, 1 - m))
+    parts = (
+        t.split(size)
+        for t in (out, x, chains.view(torch.uint8).view(n, width, groups, h, w, 4), weights, 1 - m)
+    )
     for some, image, chain, weight, share in zip(*parts, strict=True):
         total = _weighted(chain, weight).permute(0, 1, 4, 2, 3)
         for group, (to, part) in enumerate(zip(some.split(4, 1), image.split(4, 1), strict=True)):
-            mixed = total[:, group, :part.shape[1]].contiguous()
+            mixed = total[:, group, : part.shape[1]].contiguous()
             to.copy_(mixed.addcmul_(part.to(dtype), _aligned(share, part)).clamp_(0, 1))
 
 
@@ -225,7 +266,8 @@ def _to_bytes(values: Tensor) -> Tensor:
 
 
 def _operate(name: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
-    """One operator on (B, H, W, 4) uint8 images; level (B,) float64 on the 0 to 10 scale, sign (B,), both on the CPU."""
+    """One operator on (B, H, W, 4) uint8 images; level (B,) float64 on the 0 to 10 scale, sign (B,), both on
+    the CPU."""
     _, h, w, _ = images.shape
 
     def reach(most: float) -> Tensor:
@@ -275,7 +317,9 @@ def _slide(images: Tensor, shift: Tensor, blend: bool = False, down: bool = Fals
             a, b = values[..., :-4], values[..., 4:]
         out = _high_bytes((b - a).mul_(share).add_(a, alpha=256)).view(torch.int32)
     at = at[:size]
-    inside = (at - size + centre).bitwise_and_(-1 - at - centre).bitwise_right_shift_(31)  # by sign: a mask of all bits
+    inside = (
+        (at - size + centre).bitwise_and_(-1 - at - centre).bitwise_right_shift_(31)
+    )  # by sign: a mask of all bits
     return out.bitwise_and_(inside).view(torch.uint8).view(images.shape)
 
 
@@ -286,19 +330,23 @@ def _high_bytes(values: Tensor) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _rotation(degrees: float, h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where a rotated image reads: (4, HW) corners, upper before lower and left before right; (4, 4HW) their weights.
+    """Where a rotated image reads: (4, HW) corners, upper before lower and left before right; (4, 4HW) their
+    weights.
 
-    Weights are once a band, in 256ths: rounded down, those of the largest remainders one more, so that they sum to one;
-    all are 0 where a pixel's centre came from outside.
-    """
+    Weights are once a band, in 256ths: rounded down, those of the largest remainders one more, so that they
+    sum to one; all are 0 where a pixel's centre came from outside."""
     cos, sin = (round(f(-math.radians(degrees % 360)), 15) for f in (math.cos, math.sin))
     y = torch.arange(h, dtype=torch.float64)[:, None] + 0.5
     x = torch.arange(w, dtype=torch.float64) + 0.5
-    x, y = (cos * x + sin * y + (cos * (-w / 2) + sin * (-h / 2) + w / 2),
-            -sin * x + cos * y + (-sin * (-w / 2) + cos * (-h / 2) + h / 2))
+    x, y = (
+        cos * x + sin * y + (cos * (-w / 2) + sin * (-h / 2) + w / 2),
+        -sin * x + cos * y + (-sin * (-w / 2) + cos * (-h / 2) + h / 2),
+    )
     inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
     left, top = (x - 0.5).floor(), (y - 0.5).floor()
-    corners = torch.stack([(top + i).clamp(0, h - 1) * w + (left + j).clamp(0, w - 1) for i in (0, 1) for j in (0, 1)])
+    corners = torch.stack(
+        [(top + i).clamp(0, h - 1) * w + (left + j).clamp(0, w - 1) for i in (0, 1) for j in (0, 1)]
+    )
     across, down = (((t - 0.5) % 1 * 2**16).round().long() for t in (x, y))
     shares = torch.stack([p * q for p in (2**16 - down, down) for q in (2**16 - across, across)])
     weights, rest = shares // 2**24, shares % 2**24
@@ -313,7 +361,14 @@ def _rotate(images: Tensor, degrees: Tensor) -> Tensor:
     corners, weights = zip(*(_rotation(d, h, w, images.device) for d in degrees.tolist()), strict=True)
     start = h * w * torch.arange(n, dtype=torch.int32, device=images.device)[:, None, None]
     index = torch.stack(corners).add_(start)
-    values = images.view(torch.int32).flatten().index_select(0, index.flatten()).view(n, 4, -1).view(torch.uint8).short()
+    values = (
+        images.view(torch.int32)
+        .flatten()
+        .index_select(0, index.flatten())
+        .view(n, 4, -1)
+        .view(torch.uint8)
+        .short()
+    )
     a, b, c, d = values.mul_(torch.stack(weights)).unbind(1)
     return _high_bytes(a.add_(b).add_(c).add_(d)).view(images.shape)
 

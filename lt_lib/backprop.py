@@ -1,10 +1,11 @@
-"""Backpropagation by hand, in numpy: a fully connected network, batch normalisation, and finite differences to check them with.
+"""Backpropagation by hand, in numpy: a fully connected network, batch normalisation, and finite differences
+to check them with.
 
-Idea: forward, every layer keeps what it will need; backward, the gradient of the loss with respect to a layer's output is passed on to
-its input, and each parameter takes its share on the way. Batches are rows, (N, m), as in PyTorch; the slides write one image as a
-column, so that their matrices stand transposed here. Gradients are those of the loss that is handed in: a mean over the batch, as
-:func:`cross_entropy` is, needs no further division.
-"""
+Idea: forward, every layer keeps what it will need; backward, the gradient of the loss with respect to a
+layer's output is passed on to its input, and each parameter takes its share on the way. Batches are rows, (N,
+m), as in PyTorch; the slides write one image as a column, so that their matrices stand transposed here.
+Gradients are those of the loss that is handed in: a mean over the batch, as :func:`cross_entropy` is, needs
+no further division."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Pass:
-    """A forward pass: the activations a^[0], ..., a^[L], (N, m_l) each, the weights it used, and the activation's name."""
+    """A forward pass: the activations a^[0], ..., a^[L], (N, m_l) each, the weights it used, and the
+    activation's name."""
 
     activations: tuple[ndarray, ...]
     weights: tuple[ndarray, ...]
@@ -33,7 +35,8 @@ class Pass:
 def forward(x: ndarray, weights: list[ndarray], biases: list[ndarray], activation: str = "relu") -> Pass:
     r"""The L-layer network; its last layer is linear.
 
-    .. math:: a^{[0]} = x, \quad z^{[l]} = \theta^{[l]} a^{[l-1]} + b^{[l]}, \quad a^{[l]} = \sigma(z^{[l]}), \quad a^{[L]} = z^{[L]}
+    .. math:: a^{[0]} = x, \quad z^{[l]} = \theta^{[l]} a^{[l-1]} + b^{[l]}, \quad a^{[l]} = \sigma(z^{[l]}),
+    \quad a^{[L]} = z^{[L]}
 
     Args:
         x: (N, m_0).
@@ -54,8 +57,10 @@ def forward(x: ndarray, weights: list[ndarray], biases: list[ndarray], activatio
     sizes = [x.shape[1] if x.ndim == 2 else None, *(len(w) for w in weights)]
     fits = [w.shape == (m, k) and b.shape == (m,) for w, b, k, m in zip(weights, biases, sizes, sizes[1:])]
     if not fits or len(weights) != len(biases) or not all(fits):
-        raise ValueError("x (N, m_0), weights (m_l, m_{l-1}) and biases (m_l,) must fit each other, got "
-                         f"{x.shape}, {[w.shape for w in weights]} and {[b.shape for b in biases]}")
+        raise ValueError(
+            "x (N, m_0), weights (m_l, m_{l-1}) and biases (m_l,) must fit each other, got "
+            f"{x.shape}, {[w.shape for w in weights]} and {[b.shape for b in biases]}"
+        )
     sigma = ACTIVATIONS[activation][0]
     seen = [x]
     for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
@@ -65,12 +70,15 @@ def forward(x: ndarray, weights: list[ndarray], biases: list[ndarray], activatio
 
 
 def backward(dz: ndarray, cache: Pass) -> tuple[list[ndarray], list[ndarray], ndarray]:
-    r"""Gradients of a loss with respect to all parameters and the input, from that with respect to the logits.
+    r"""Gradients of a loss with respect to all parameters and the input, from that with respect to the
+    logits.
 
     .. math:: \nabla_{z^{[l]}} h = D^{[l]} (\theta^{[l+1]})^\top \nabla_{z^{[l+1]}} h, \quad
-        \nabla_{\theta^{[l]}} h = \nabla_{z^{[l]}} h\, (a^{[l-1]})^\top, \quad \nabla_{b^{[l]}} h = \nabla_{z^{[l]}} h
+        \nabla_{\theta^{[l]}} h = \nabla_{z^{[l]}} h\, (a^{[l-1]})^\top, \quad \nabla_{b^{[l]}} h =
+        \nabla_{z^{[l]}} h
 
-    with :math:`D^{[l]}` the diagonal matrix of :math:`\sigma'(z^{[l]})`; over a batch, the last two are summed.
+    with :math:`D^{[l]}` the diagonal matrix of :math:`\sigma'(z^{[l]})`; over a batch, the last two are
+    summed.
 
     Args:
         dz: (N, m_L), gradient of the loss with respect to the logits.
@@ -85,7 +93,9 @@ def backward(dz: ndarray, cache: Pass) -> tuple[list[ndarray], list[ndarray], nd
     Source: `lectures`, Lecture 1, backpropagation for gradient computation.
     """
     if dz.shape != cache.activations[-1].shape:
-        raise ValueError(f"dz must have the shape of the logits, {cache.activations[-1].shape}, got {dz.shape}")
+        raise ValueError(
+            f"dz must have the shape of the logits, {cache.activations[-1].shape}, got {dz.shape}"
+        )
     slope = ACTIVATIONS[cache.activation][1]
     dweights, dbiases = [], []
     for layer in reversed(range(len(cache.weights))):
@@ -98,13 +108,16 @@ def backward(dz: ndarray, cache: Pass) -> tuple[list[ndarray], list[ndarray], nd
 
 
 def cross_entropy(z: ndarray, labels: ndarray) -> tuple[float, ndarray]:
-    """Mean softmax cross-entropy of logits (N, K) and labels (N,), and its gradient (N, K): (probabilities - one-hot) / N.
+    """Mean softmax cross-entropy of logits (N, K) and labels (N,), and its gradient (N, K): (probabilities -
+    one-hot) / N.
 
     Raises:
         ValueError: shapes that disagree, or a label that is no class.
     """
     if z.ndim != 2 or labels.shape != z.shape[:1] or not ((labels >= 0) & (labels < z.shape[1])).all():
-        raise ValueError(f"logits (N, K) and labels (N,) from 0 to K - 1 must agree, got {z.shape} and {labels.shape}")
+        raise ValueError(
+            f"logits (N, K) and labels (N,) from 0 to K - 1 must agree, got {z.shape} and {labels.shape}"
+        )
     rows = np.arange(len(z))
     log_p = z - z.max(1, keepdims=True)
     log_p = log_p - np.log(np.exp(log_p).sum(1, keepdims=True))
@@ -114,7 +127,8 @@ def cross_entropy(z: ndarray, labels: ndarray) -> tuple[float, ndarray]:
 
 
 def finite_differences(loss: Callable[[ndarray], float], at: ndarray, step: float = 1e-5) -> ndarray:
-    r"""Central differences of a scalar loss, :math:`(h(\theta + s e_j) - h(\theta - s e_j)) / 2s`, one coordinate at a time.
+    r"""Central differences of a scalar loss, :math:`(h(\theta + s e_j) - h(\theta - s e_j)) / 2s`, one
+    coordinate at a time.
 
     Args:
         loss: of an array like `at`.
@@ -140,17 +154,21 @@ def finite_differences(loss: Callable[[ndarray], float], at: ndarray, step: floa
 
 @dataclass(frozen=True)
 class NormCache:
-    """What the backward pass of a normalised batch needs: x less its mean (N, M), variance plus eps (M,), gamma (M,)."""
+    """What the backward pass of a normalised batch needs: x less its mean (N, M), variance plus eps (M,),
+    gamma (M,)."""
 
     centred: ndarray
     spread: ndarray
     gamma: ndarray
 
 
-def batchnorm_forward(x: ndarray, gamma: ndarray, beta: ndarray, eps: float = 1e-5) -> tuple[ndarray, NormCache]:
+def batchnorm_forward(
+    x: ndarray, gamma: ndarray, beta: ndarray, eps: float = 1e-5
+) -> tuple[ndarray, NormCache]:
     r"""Batch normalisation of each feature over the batch.
 
-    .. math:: \hat x_i = \frac{x_i - \mu_B}{\sqrt{\sigma_B^2 + \epsilon}}, \quad y_i = \gamma \circ \hat x_i + \beta
+    .. math:: \hat x_i = \frac{x_i - \mu_B}{\sqrt{\sigma_B^2 + \epsilon}}, \quad y_i = \gamma \circ \hat x_i +
+    \beta
 
     with the biased variance, the sum over the batch divided by N.
 
@@ -168,29 +186,36 @@ def batchnorm_forward(x: ndarray, gamma: ndarray, beta: ndarray, eps: float = 1e
     Source: Ioffe and Szegedy (2015); `lectures`, Lecture 2, forward propagation.
     """
     if x.ndim != 2 or len(x) < 2 or eps < 0:
-        raise ValueError(f"x must be (N, M) with at least two rows and eps not negative, got {x.shape} and {eps}")
+        raise ValueError(
+            f"x must be (N, M) with at least two rows and eps not negative, got {x.shape} and {eps}"
+        )
     if np.ndim(gamma) and np.shape(gamma) != x.shape[1:] or np.ndim(beta) and np.shape(beta) != x.shape[1:]:
-        raise ValueError(f"gamma and beta must be numbers or have one entry a feature, ({x.shape[1]},), "
-                         f"got {np.shape(gamma)} and {np.shape(beta)}")
+        raise ValueError(
+            f"gamma and beta must be numbers or have one entry a feature, ({x.shape[1]},), "
+            f"got {np.shape(gamma)} and {np.shape(beta)}"
+        )
     centred = x - x.mean(0)
     spread = (centred**2).mean(0) + eps
     gamma = np.broadcast_to(np.asarray(gamma, x.dtype), x.shape[1:])
     return gamma * centred / np.sqrt(spread) + beta, NormCache(centred, spread, gamma)
 
 
-def batchnorm_backward(dy: ndarray, cache: NormCache, variant: str = "corrected") -> tuple[ndarray, ndarray, ndarray]:
+def batchnorm_backward(
+    dy: ndarray, cache: NormCache, variant: str = "corrected"
+) -> tuple[ndarray, ndarray, ndarray]:
     r"""Gradients of a loss through batch normalisation.
 
-    .. math:: \partial_{\sigma^2} = -\tfrac12 \sum_i \partial_{\hat x_i} (x_i - \mu)(\sigma^2 + \epsilon)^{-3/2}, \quad
-        \partial_\mu = -\sum_i \partial_{\hat x_i} (\sigma^2 + \epsilon)^{-1/2}, \quad
-        \partial_{x_i} = \partial_{\hat x_i} (\sigma^2 + \epsilon)^{-1/2} + \partial_{\sigma^2} \frac{2 (x_i - \mu)}{N}
+    .. math:: \partial_{\sigma^2} = -\tfrac12 \sum_i \partial_{\hat x_i} (x_i - \mu)(\sigma^2 +
+        \epsilon)^{-3/2}, \quad \partial_\mu = -\sum_i \partial_{\hat x_i} (\sigma^2 + \epsilon)^{-1/2}, \quad
+        \partial_{x_i} = \partial_{\hat x_i} (\sigma^2 + \epsilon)^{-1/2} + \partial_{\sigma^2} \frac{2 (x_i -
+        \mu)}{N}
         + \frac{\partial_\mu}{N}
 
     Args:
         dy: (N, M), gradient of the loss of the whole batch with respect to y.
         cache: from :func:`batchnorm_forward`.
-        variant: "corrected", or "slide", the formulas as printed: the sums of all parameters divided by N, and in the gradient of x
-            the factors of the mean and of the variance swapped.
+        variant: "corrected", or "slide", the formulas as printed: the sums of all parameters divided by N,
+            and in the gradient of x the factors of the mean and of the variance swapped.
 
     Returns:
         dx (N, M), dgamma (M,), dbeta (M,).
@@ -198,8 +223,8 @@ def batchnorm_backward(dy: ndarray, cache: NormCache, variant: str = "corrected"
     Raises:
         ValueError: dy has another shape than the batch, or the variant is unknown.
 
-    Source: Ioffe and Szegedy (2015), section 3; "slide": `lectures`, Lecture 2, backpropagation (audit C04 and C05).
-    """
+    Source: Ioffe and Szegedy (2015), section 3; "slide": `lectures`, Lecture 2, backpropagation (audit C04
+    and C05)."""
     centred, spread = cache.centred, cache.spread
     if dy.shape != centred.shape:
         raise ValueError(f"dy must have the shape of the batch, {centred.shape}, got {dy.shape}")
@@ -216,8 +241,9 @@ def batchnorm_backward(dy: ndarray, cache: NormCache, variant: str = "corrected"
     return dhat * spread**-0.5 + dvariance * 2 / n * centred + dmean / n, dgamma, dbeta
 
 
-def batchnorm_inference(x: ndarray, means: ndarray, variances: ndarray, n: int, gamma: ndarray, beta: ndarray,
-                        eps: float = 1e-5) -> ndarray:
+def batchnorm_inference(
+    x: ndarray, means: ndarray, variances: ndarray, n: int, gamma: ndarray, beta: ndarray, eps: float = 1e-5
+) -> ndarray:
     r"""Batch normalisation of new rows with the statistics of B training batches of n rows each.
 
     .. math:: \bar\mu = \frac1B \sum_j \mu_j, \quad \bar\sigma^2 = \frac1B \sum_j \frac{n}{n-1} \sigma_j^2
@@ -234,10 +260,12 @@ def batchnorm_inference(x: ndarray, means: ndarray, variances: ndarray, n: int, 
     Raises:
         ValueError: shapes that disagree, or n below 2.
 
-    Source: Ioffe and Szegedy (2015), algorithm 2. The slides average n / (n - 1) times the standard deviation (audit C07).
-    """
+    Source: Ioffe and Szegedy (2015), algorithm 2. The slides average n / (n - 1) times the standard deviation
+    (audit C07)."""
     if means.ndim != 2 or means.shape != variances.shape or x.shape[1:] != means.shape[1:] or n < 2:
-        raise ValueError(f"x (N, M), means and variances (B, M) and n >= 2 must agree, got {x.shape}, {means.shape}, "
-                         f"{variances.shape} and {n}")
+        raise ValueError(
+            f"x (N, M), means and variances (B, M) and n >= 2 must agree, got {x.shape}, {means.shape}, "
+            f"{variances.shape} and {n}"
+        )
     spread = variances.mean(0) * n / (n - 1) + eps
     return gamma * (x - means.mean(0)) / np.sqrt(spread) + beta

@@ -9,10 +9,17 @@ import typer
 
 from lt_lib.errors import LtError
 
-app = typer.Typer(name="lt", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
-                  help="Run the experiments of the book, see what is recorded, build chapters and the book.\n\n"
-                       "Start with `lt status`, then `lt run ee443-fig2 --profile smoke`. Every command has --help.")
-data_app = typer.Typer(no_args_is_help=True, help="List, add, verify and download data sets and pretrained weights.")
+app = typer.Typer(
+    name="lt",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Run the experiments of the book, see what is recorded, build chapters and the book.\n\n"
+    "Start with `lt status`, then `lt run ee443-fig2 --profile smoke`. Every command has --help.",
+)
+data_app = typer.Typer(
+    no_args_is_help=True, help="List, add, verify and download data sets and pretrained weights."
+)
 app.add_typer(data_app, name="data")
 
 
@@ -32,12 +39,30 @@ class Data(str, Enum):
     real = "real"
 
 
-ProfileOption = Annotated[Profile, typer.Option(help="smoke: seconds, tests only; laptop: minutes; overnight: hours, on two cores; paper: "
-                                                    "published settings, GPU.")]
-DataOption = Annotated[Data, typer.Option(help="embedded: ships with the code, a stand-in; real: the public data set, see `lt data list`.")]
-SeedsOption = Annotated[int | None, typer.Option(min=1, help="How many seeds (0, 1, ...); default: as the profile says.")]
-BudgetOption = Annotated[float | None, typer.Option(min=0, help="Minutes; stops cleanly in time, the next call goes on from there.")]
-StoreOption = Annotated[Path | None, typer.Option(help="Folder of records; default: LT_STORE, else _build/records of the project.")]
+ProfileOption = Annotated[
+    Profile,
+    typer.Option(
+        help="smoke: seconds, tests only; laptop: minutes; overnight: hours, on two cores; paper: "
+        "published settings, GPU."
+    ),
+]
+DataOption = Annotated[
+    Data,
+    typer.Option(
+        help="embedded: ships with the code, a stand-in; real: the public data set, see `lt data list`."
+    ),
+]
+SeedsOption = Annotated[
+    int | None, typer.Option(min=1, help="How many seeds (0, 1, ...); default: as the profile says.")
+]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(min=0, help="Minutes; stops cleanly in time, the next call goes on from there."),
+]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of records; default: LT_STORE, else _build/records of the project."),
+]
 
 
 def _complete_experiment(incomplete: str) -> list[str]:
@@ -66,36 +91,65 @@ def _complete_work(incomplete: str) -> list[str]:
     return [name for name in WORKS if name.startswith(incomplete)]
 
 
-WorkArgument = Annotated[str | None, typer.Argument(metavar="WORK", autocompletion=_complete_work, show_default=False,
-                                                    help="Short name of a work, such as ee443 or spectrum; default: all.")]
-ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT[/ROW]", autocompletion=_complete_experiment,
-                                                   help="An experiment file's name, and a row key or published row id of it.")]
-NameArgument = Annotated[str, typer.Argument(autocompletion=_complete_data, help="Name of a data set or of weights.")]
+WorkArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="WORK",
+        autocompletion=_complete_work,
+        show_default=False,
+        help="Short name of a work, such as ee443 or spectrum; default: all.",
+    ),
+]
+ExperimentArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPERIMENT[/ROW]",
+        autocompletion=_complete_experiment,
+        help="An experiment file's name, and a row key or published row id of it.",
+    ),
+]
+NameArgument = Annotated[
+    str, typer.Argument(autocompletion=_complete_data, help="Name of a data set or of weights.")
+]
 
 
 @app.command()
-def run(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded,
-        seeds: SeedsOption = None, budget: BudgetOption = None, store: StoreOption = None) -> None:
+def run(
+    experiment: ExperimentArgument,
+    profile: ProfileOption = Profile.laptop,
+    data: DataOption = Data.embedded,
+    seeds: SeedsOption = None,
+    budget: BudgetOption = None,
+    store: StoreOption = None,
+) -> None:
     """Load or train the records of an experiment, or of one of its rows.
 
-    Interrupt it whenever you like: the same command goes on where it stopped. Exit code 3: the budget ended first.
-    """
+    Interrupt it whenever you like: the same command goes on where it stopped. Exit code 3: the budget ended
+    first."""
     from lt_lib import lab
 
     name, _, row = experiment.partition("/")
     options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
     records = lab.run(name, budget=budget, store=store, **options)
     for (_, key, variant), group in lab.group(records).items():
-        shown = [name for name in ("accuracy", "balanced_accuracy", "distance") if name in group[0].metrics["last"]]
-        said = ", ".join(f"{name.replace('_', ' ')} {lab.estimate(r.metric(name) for r in group)}" for name in shown)
+        shown = [
+            name for name in ("accuracy", "balanced_accuracy", "distance") if name in group[0].metrics["last"]
+        ]
+        said = ", ".join(
+            f"{name.replace('_', ' ')} {lab.estimate(r.metric(name) for r in group)}" for name in shown
+        )
         typer.echo(f"{key:28s} {variant:12s} {said}   {lab.badge(group)}")
     if len(records) < len(lab.plan(name, **options)):
         raise typer.Exit(3)
 
 
 @app.command()
-def plan(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded,
-         seeds: SeedsOption = None) -> None:
+def plan(
+    experiment: ExperimentArgument,
+    profile: ProfileOption = Profile.laptop,
+    data: DataOption = Data.embedded,
+    seeds: SeedsOption = None,
+) -> None:
     """Show what `lt run` would run, as JSON lines, without running it."""
     import json
 
@@ -103,12 +157,19 @@ def plan(experiment: ExperimentArgument, profile: ProfileOption = Profile.laptop
 
     name, _, row = experiment.partition("/")
     for item in lab.plan(name, row or None, profile.value, data.value, seeds):
-        line = {"key": item.key, "variant": item.variant, "seed": item.seed, "spec": item.spec.model_dump(mode="json")}
+        line = {
+            "key": item.key,
+            "variant": item.variant,
+            "seed": item.seed,
+            "spec": item.spec.model_dump(mode="json"),
+        }
         typer.echo(json.dumps(line))
 
 
 @app.command()
-def status(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, store: StoreOption = None) -> None:
+def status(
+    profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, store: StoreOption = None
+) -> None:
     """Records done, missing and stale, by experiment."""
     from lt_lib.lab.read.report import status_frame
     from lt_lib.lab.record.paths import work_store
@@ -123,24 +184,40 @@ def status(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embe
 
 
 @app.command()
-def chapter(name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its slug, or a path.")],
-            profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, seeds: SeedsOption = None,
-            budget: BudgetOption = None, store: StoreOption = None,
-            out: Annotated[Path | None, typer.Option(help="Executed notebook; default: in _build.")] = None) -> None:
+def chapter(
+    name: Annotated[str, typer.Argument(help="A chapter: ee443/05, its slug, or a path.")],
+    profile: ProfileOption = Profile.laptop,
+    data: DataOption = Data.embedded,
+    seeds: SeedsOption = None,
+    budget: BudgetOption = None,
+    store: StoreOption = None,
+    out: Annotated[Path | None, typer.Option(help="Executed notebook; default: in _build.")] = None,
+) -> None:
     """Execute one chapter with papermill and say where the executed notebook is."""
     from lt_lib.lab.publish import book
     from lt_lib.lab.record.paths import project_root
 
     source = book.find_chapter(name)
     out = out or project_root() / "_build" / "chapters" / f"{source.stem}-{profile.value}-{data.value}.ipynb"
-    given = {"profile": profile.value, "data": data.value, "seeds": seeds, "budget": budget, "store": store and str(store)}
+    given = {
+        "profile": profile.value,
+        "data": data.value,
+        "seeds": seeds,
+        "budget": budget,
+        "store": store and str(store),
+    }
     typer.echo(book.execute_chapter(source, out, {k: v for k, v in given.items() if v is not None}))
 
 
 @app.command()
-def exercises(name: Annotated[str | None, typer.Argument(help="A chapter: ee443/05, its slug, or a path; default: every chapter.")] = None,
-              out: Annotated[Path | None, typer.Option(help="Folder of the sheets; default: in _build.")] = None) -> None:
-    """Write exercise sheets: chapters whose solutions are blank, with the assertions that tell when an answer is right."""
+def exercises(
+    name: Annotated[
+        str | None, typer.Argument(help="A chapter: ee443/05, its slug, or a path; default: every chapter.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the sheets; default: in _build.")] = None,
+) -> None:
+    """Write exercise sheets: chapters whose solutions are blank, with the assertions that tell when an answer
+    is right."""
     from lt_lib.lab.publish import book
     from lt_lib.lab.publish.exercises import write_sheet
     from lt_lib.lab.record.paths import project_root
@@ -151,49 +228,88 @@ def exercises(name: Annotated[str | None, typer.Argument(help="A chapter: ee443/
 
 
 @app.command("book")
-def build_book(profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, seeds: SeedsOption = None,
-               budget: BudgetOption = None,
-               force: Annotated[bool, typer.Option(help="Execute every chapter again.")] = False,
-               work: Annotated[list[str] | None, typer.Option(help="Only the chapters of this work, e.g. ee443; repeatable. For example "
-                                                                   "where the real data of one work are at hand.")] = None) -> None:
+def build_book(
+    profile: ProfileOption = Profile.laptop,
+    data: DataOption = Data.embedded,
+    seeds: SeedsOption = None,
+    budget: BudgetOption = None,
+    force: Annotated[bool, typer.Option(help="Execute every chapter again.")] = False,
+    work: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only the chapters of this work, e.g. ee443; repeatable. For example "
+            "where the real data of one work are at hand."
+        ),
+    ] = None,
+) -> None:
     """Execute every chapter that is out of date and build the static book; prints where it is."""
     from lt_lib.lab.publish import book
 
     chapters = book.chapters_of(work) if work else None
-    typer.echo(book.build(profile=profile.value, data=data.value, chapters=chapters, seeds=seeds, budget=budget, force=force))
+    typer.echo(
+        book.build(
+            profile=profile.value, data=data.value, chapters=chapters, seeds=seeds, budget=budget, force=force
+        )
+    )
 
 
 @app.command("slides")
-def build_slides(chapters: Annotated[list[str] | None, typer.Argument(metavar="[CHAPTER]...", show_default=False,
-                                                                      help="Only these, e.g. lectures/04; default: every chapter.")] = None,
-                 work: Annotated[list[str] | None, typer.Option(help="Only decks of this work, e.g. lectures; repeatable.")] = None,
-                 profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded) -> None:
-    """Build the book where it is out of date, and with it a reveal.js deck of every chapter; prints where the decks are.
+def build_slides(
+    chapters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CHAPTER]...",
+            show_default=False,
+            help="Only these, e.g. lectures/04; default: every chapter.",
+        ),
+    ] = None,
+    work: Annotated[
+        list[str] | None, typer.Option(help="Only decks of this work, e.g. lectures; repeatable.")
+    ] = None,
+    profile: ProfileOption = Profile.laptop,
+    data: DataOption = Data.embedded,
+) -> None:
+    """Build the book where it is out of date, and with it a reveal.js deck of every chapter; prints where the
+    decks are.
 
-    A deck opens by a double click and needs no network. Keys: arrows, S for the speaker's notes, F for full screen, Esc for an overview.
-    Beside each lies NN-slug-live.ipynb, the few cells to run in class. With CHAPTER or --work the book holds only those chapters.
-    """
+    A deck opens by a double click and needs no network. Keys: arrows, S for the speaker's notes, F for full
+    screen, Esc for an overview. Beside each lies NN-slug-live.ipynb, the few cells to run in class. With
+    CHAPTER or --work the book holds only those chapters."""
     from lt_lib.lab.publish import book
 
-    named = [book.name_of(book.find_chapter(name)) for name in chapters or []] + (book.chapters_of(work) if work else [])
+    named = [book.name_of(book.find_chapter(name)) for name in chapters or []] + (
+        book.chapters_of(work) if work else []
+    )
     index = book.build(profile=profile.value, data=data.value, chapters=named or None)
     for deck in book.decks(index, named or None):
         typer.echo(deck)
 
 
 @app.command()
-def claims(work: WorkArgument = None,
-           profile: Annotated[Profile | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None,
-           data: Annotated[Data | None, typer.Option(help="Which committed records; default: the strongest there are.")] = None) -> None:
+def claims(
+    work: WorkArgument = None,
+    profile: Annotated[
+        Profile | None, typer.Option(help="Which committed records; default: the strongest there are.")
+    ] = None,
+    data: Annotated[
+        Data | None, typer.Option(help="Which committed records; default: the strongest there are.")
+    ] = None,
+) -> None:
     """Test the claims of a work, or of all, on printed numbers and on committed records."""
     from lt_lib.lab.read.claims import WORKS, claims_table, scope, strongest
 
     for name in [work] if work else WORKS:
-        kind = (profile.value, data.value) if profile and data else strongest(name, profile and profile.value, data and data.value)
+        kind = (
+            (profile.value, data.value)
+            if profile and data
+            else strongest(name, profile and profile.value, data and data.value)
+        )
         typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}")
         for row in claims_table(*kind, work=name).frame.itertuples():
-            typer.echo(f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
-                       f"     records: {row.verdict}. {row.numbers} [{row.behind}]")
+            typer.echo(
+                f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
+                f"     records: {row.verdict}. {row.numbers} [{row.behind}]"
+            )
 
 
 @app.command()
@@ -204,8 +320,10 @@ def audit(work: WorkArgument = None) -> None:
 
     for name in [work] if work else WORKS:
         for row in recompute(name).itertuples():
-            typer.echo(f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n"
-                       f"     published: {row.published}; {row.basis}: {row.recomputed}")
+            typer.echo(
+                f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n"
+                f"     published: {row.published}; {row.basis}: {row.recomputed}"
+            )
 
 
 @data_app.command("list")
@@ -222,15 +340,20 @@ def data_list() -> None:
 
 
 @data_app.command("add")
-def data_add(name: NameArgument,
-             source: Annotated[Path | None, typer.Option("--from", help="Archive, folder or file to take it from.")] = None,
-             size: Annotated[int, typer.Option(min=8, help="Side in pixels that images of your own are resized to.")] = 32) -> None:
+def data_add(
+    name: NameArgument,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Archive, folder or file to take it from.")
+    ] = None,
+    size: Annotated[
+        int, typer.Option(min=8, help="Side in pixels that images of your own are resized to.")
+    ] = 32,
+) -> None:
     """Check a copy you have and put it into the store.
 
-    Takes the official CIFAR and Drought Watch archives or their unpacked folders, folders of .npy arrays, a class-per-folder image
-    tree (train/CLASS/*.png, test/CLASS/*.png) or a folder of TFRecord parts under a new name, or a file of registered weights.
-    Embedded sets are made anew without --from.
-    """
+    Takes the official CIFAR and Drought Watch archives or their unpacked folders, folders of .npy arrays, a
+    class-per-folder image tree (train/CLASS/*.png, test/CLASS/*.png) or a folder of TFRecord parts under a
+    new name, or a file of registered weights. Embedded sets are made anew without --from."""
     from lt_lib import data
 
     _echo_added(name, data.add(name, source, size=size))

@@ -2,7 +2,8 @@
 
 
 class LtError(Exception):
-    """A mistake the user can mend. The command line prints the message and exits with 1; a notebook shows it without a traceback."""
+    """A mistake the user can mend. The command line prints the message and exits with 1; a notebook shows it
+    without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         """IPython calls this instead of formatting a traceback."""
@@ -14,7 +15,8 @@ class DataError(LtError):
 
 
 class LabError(LtError):
-    """A spec, record, run or chapter that cannot be used as it is; the message says what, where and how to mend it."""
+    """A spec, record, run or chapter that cannot be used as it is; the message says what, where and how to
+    mend it."""
 
 
 class BudgetEnded(Exception):

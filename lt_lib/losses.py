@@ -95,9 +95,8 @@ def ldam_margins(counts: Tensor, max_margin: float = 0.5) -> Tensor:
     Raises:
         ValueError: a class without images, or a margin that is negative or not finite.
 
-    Source: Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss; the constant set by the
-    largest margin, as in their released code.
-    """
+    Source: Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss; the
+    constant set by the largest margin, as in their released code."""
     counts = torch.as_tensor(counts, dtype=torch.float64)
     if counts.dim() != 1 or len(counts) == 0 or not (counts > 0).all():
         raise ValueError(f"counts must be (K,), all positive, got {counts.tolist()}; drop the empty classes")
@@ -109,30 +108,42 @@ def ldam_margins(counts: Tensor, max_margin: float = 0.5) -> Tensor:
 class LDAMLoss(nn.Module):
     r"""Cross-entropy after the true class's logit is lowered by the margin of that class.
 
-    .. math:: \ell(z, y) = -\log \frac{e^{s(z_y - \Delta_y)}}{e^{s(z_y - \Delta_y)} + \sum_{k \ne y} e^{s z_k}}
+    .. math:: \ell(z, y) = -\log \frac{e^{s(z_y - \Delta_y)}}{e^{s(z_y - \Delta_y)} + \sum_{k \ne y} e^{s
+    z_k}}
 
-    The margins were meant for a cosine head (:class:`lt_lib.models.CosineHead`), whose logits lie in [-1, 1]; the released code of
-    `spectrum` puts the same loss, scale 30 included, on the unbounded logits of a linear head. Both work here: the head decides.
+    The margins were meant for a cosine head (:class:`lt_lib.models.CosineHead`), whose logits lie in [-1, 1];
+    the released code of `spectrum` puts the same loss, scale 30 included, on the unbounded logits of a linear
+    head. Both work here: the head decides.
 
     Args:
         counts: (K,), images per class, all positive.
-        max_margin: the largest margin, that of the rarest class; 0 leaves a plain cross-entropy of scaled logits.
+        max_margin: the largest margin, that of the rarest class; 0 leaves a plain cross-entropy of scaled
+            logits.
         scale: s.
         weight: (K,) class weights, or None. May be set anew at any time, as deferred re-weighting does:
             ``loss.weight = drw_weights(counts, epoch)``.
-        reduction: "mean" is torch's weighted mean, sum w l / sum w; "sum" and "none" give w l summed or one by one.
+        reduction: "mean" is torch's weighted mean, sum w l / sum w; "sum" and "none" give w l summed or one
+            by one.
 
-    Shape: logits (N, K) of any float dtype, labels (N,) int64; returns a scalar, or (N,) for "none". Half-precision logits are
-    computed, and the loss returned, in float32. The state dict is empty: margins and weight follow from counts and epoch.
+    Shape: logits (N, K) of any float dtype, labels (N,) int64; returns a scalar, or (N,) for "none".
+    Half-precision logits are computed, and the loss returned, in float32. The state dict is empty: margins
+    and weight follow from counts and epoch.
 
     Raises:
-        ValueError: counts, margin, scale, weight or reduction that cannot be; later, logits, labels or a weight of another size.
+        ValueError: counts, margin, scale, weight or reduction that cannot be; later, logits, labels or a
+            weight of another size.
 
     Source: Cao et al. (2019) and their released code (scale 30, weighted mean); `spectrum`, released code.
     """
 
-    def __init__(self, counts: Tensor, max_margin: float = 0.5, scale: float = 30.0, weight: Tensor | None = None,
-                 reduction: str = "mean"):
+    def __init__(
+        self,
+        counts: Tensor,
+        max_margin: float = 0.5,
+        scale: float = 30.0,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+    ):
         super().__init__()
         if not 0 < scale < float("inf"):
             raise ValueError(f"scale must be positive and finite, got {scale}")
@@ -146,8 +157,12 @@ class LDAMLoss(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         num_classes = len(self.margins)
         if logits.dim() != 2 or logits.shape[1] != num_classes or labels.shape != logits.shape[:1]:
-            raise ValueError(f"logits must be (N, {num_classes}) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}")
-        if labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all():  # elsewhere a check would stall
+            raise ValueError(
+                f"logits must be (N, {num_classes}) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}"
+            )
+        if (
+            labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all()
+        ):  # elsewhere a check would stall
             raise ValueError(f"labels must lie in [0, {num_classes}), got {labels.min()} to {labels.max()}")
         self._check_weight()
         z = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -157,7 +172,9 @@ class LDAMLoss(nn.Module):
 
     def _check_weight(self) -> None:
         if self.weight is not None and self.weight.shape != self.margins.shape:
-            raise ValueError(f"weight must be ({len(self.margins)},), one number a class, got {tuple(self.weight.shape)}")
+            raise ValueError(
+                f"weight must be ({len(self.margins)},), one number a class, got {tuple(self.weight.shape)}"
+            )
 
     def extra_repr(self) -> str:
         return f"margins={[round(m, 4) for m in self.margins.tolist()]}, scale={self.scale}, reduction={self.reduction!r}"
@@ -174,7 +191,8 @@ def jsd_consistency(clean: Tensor, aug1: Tensor, aug2: Tensor) -> Tensor:
         clean, aug1, aug2: (N, K) logits of the three views; half precision is computed in float32.
 
     Returns:
-        Scalar in [0, ln 3], in nats (the clip can push it below 0, by at most K / 10^7); unweighted, the factor 12 is the caller's.
+        Scalar in [0, ln 3], in nats (the clip can push it below 0, by at most K / 10^7); unweighted, the
+        factor 12 is the caller's.
 
     Raises:
         ValueError: the three shapes differ, or are not (N, K).
@@ -184,7 +202,9 @@ def jsd_consistency(clean: Tensor, aug1: Tensor, aug2: Tensor) -> Tensor:
     if clean.dim() != 2 or not clean.shape == aug1.shape == aug2.shape:
         shapes = ", ".join(str(tuple(x.shape)) for x in (clean, aug1, aug2))
         raise ValueError(f"logits of the three views must all be (N, K), got {shapes}")
-    log_p = torch.stack([x.to(torch.promote_types(x.dtype, torch.float32)).log_softmax(1) for x in (clean, aug1, aug2)])
+    log_p = torch.stack(
+        [x.to(torch.promote_types(x.dtype, torch.float32)).log_softmax(1) for x in (clean, aug1, aug2)]
+    )
     log_mixture = log_p.exp().mean(0).clamp(1e-7, 1).log()
     return F.kl_div(log_mixture.expand_as(log_p), log_p, reduction="sum", log_target=True) / (3 * len(clean))
 
@@ -197,9 +217,9 @@ def smooth_labels(labels: Tensor, num_classes: int, alpha: float, variant: str =
         (1 - \alpha)\, y + \frac{\alpha}{K} (\mathbf{1} - y) \ (\text{slide}), \quad
         (1 - \alpha)\, y + \frac{\alpha}{K - 1} (\mathbf{1} - y) \ (\text{off-class})
 
-    "standard" and "off-class" are distributions: they sum to one. "slide" is the formula as printed; its rows sum to
-    1 - alpha / K, for the label's own share alpha / K is lost. Divided by that sum it is "off-class" with the smaller
-    alpha (K - 1) / (K - alpha).
+    "standard" and "off-class" are distributions: they sum to one. "slide" is the formula as printed; its rows
+    sum to 1 - alpha / K, for the label's own share alpha / K is lost. Divided by that sum it is "off-class"
+    with the smaller alpha (K - 1) / (K - alpha).
 
     Args:
         labels: (N,) int64, in [0, K).
@@ -211,7 +231,8 @@ def smooth_labels(labels: Tensor, num_classes: int, alpha: float, variant: str =
         (N, K) of torch's default dtype, on the device of the labels: targets for ``cross_entropy``.
 
     Raises:
-        ValueError: labels that are no class numbers, fewer than two classes, alpha outside [0, 1), an unknown variant.
+        ValueError: labels that are no class numbers, fewer than two classes, alpha outside [0, 1), an unknown
+            variant.
 
     Source: lectures, part 2, "Label Smoothing"; Szegedy et al. (2016) for the standard form.
     """
@@ -220,37 +241,47 @@ def smooth_labels(labels: Tensor, num_classes: int, alpha: float, variant: str =
         raise ValueError(f"labels must be (N,) int64, got {tuple(labels.shape)} of {labels.dtype}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}: no other class to share with")
-    if labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all():  # elsewhere a check would stall
+    if (
+        labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all()
+    ):  # elsewhere a check would stall
         raise ValueError(f"labels must lie in [0, {num_classes}), got {labels.min()} to {labels.max()}")
     if not 0 <= alpha < 1:
         raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
-    values = {"standard": (alpha / num_classes, 1 - alpha + alpha / num_classes), "slide": (alpha / num_classes, 1 - alpha),
-              "off-class": (alpha / (num_classes - 1), 1 - alpha)}
+    values = {
+        "standard": (alpha / num_classes, 1 - alpha + alpha / num_classes),
+        "slide": (alpha / num_classes, 1 - alpha),
+        "off-class": (alpha / (num_classes - 1), 1 - alpha),
+    }
     if variant not in values:
         raise ValueError(f"variant must be 'standard', 'slide' or 'off-class', got {variant!r}")
     others, own = values[variant]
-    soft = torch.full((len(labels), num_classes), others, dtype=torch.get_default_dtype(), device=labels.device)
+    soft = torch.full(
+        (len(labels), num_classes), others, dtype=torch.get_default_dtype(), device=labels.device
+    )
     return soft.scatter_(1, labels[:, None], own)
 
 
-def aleatoric_loss(logits: Tensor, sigma: Tensor, labels: Tensor, noise: Tensor, reduction: str = "mean") -> Tensor:
+def aleatoric_loss(
+    logits: Tensor, sigma: Tensor, labels: Tensor, noise: Tensor, reduction: str = "mean"
+) -> Tensor:
     r"""Negative log-likelihood of a softmax whose logits are noisy, the noise learned with them.
 
     .. math:: \ell_i = -\log \frac1T \sum_{t=1}^T \operatorname{softmax}(z_i + \sigma_i \epsilon_t)_{y_i}
 
-    The mean is over probabilities, not over losses: an image with large sigma is allowed to be unsure. Computed with
-    log-sum-exp over the draws, so that no probability underflows.
+    The mean is over probabilities, not over losses: an image with large sigma is allowed to be unsure.
+    Computed with log-sum-exp over the draws, so that no probability underflows.
 
     Args:
         logits: (N, K) z, without noise.
         sigma: (N, 1), one scale an image, or (N, K), one a logit; not negative.
         labels: (N,) int64.
-        noise: (T, N, K) standard normal draws. One number for all logits of an image would do nothing: softmax does not
-            see a common shift.
+        noise: (T, N, K) standard normal draws. One number for all logits of an image would do nothing:
+            softmax does not see a common shift.
         reduction: "mean", "sum" or "none".
 
     Returns:
-        Scalar, or (N,) for "none". With sigma = 0 it is the cross-entropy. Half precision is computed in float32.
+        Scalar, or (N,) for "none". With sigma = 0 it is the cross-entropy. Half precision is computed in
+        float32.
 
     Raises:
         ValueError: shapes that do not fit, a negative sigma, or an unknown reduction.
@@ -258,12 +289,16 @@ def aleatoric_loss(logits: Tensor, sigma: Tensor, labels: Tensor, noise: Tensor,
     Source: Kendall & Gal (2017); `sign`, eq. 10-11, with the minus sign that is missing there.
     """
     if logits.dim() != 2 or labels.shape != logits.shape[:1]:
-        raise ValueError(f"logits must be (N, K) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}")
+        raise ValueError(
+            f"logits must be (N, K) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}"
+        )
     n, k = logits.shape
     if sigma.shape not in ((n, 1), (n, k)):
         raise ValueError(f"sigma must be ({n}, 1) or ({n}, {k}), got {tuple(sigma.shape)}")
     if sigma.device.type == "cpu" and not (sigma >= 0).all():
-        raise ValueError(f"sigma must not be negative, got {float(sigma.min()):g}; take softplus of what the network gives")
+        raise ValueError(
+            f"sigma must not be negative, got {float(sigma.min()):g}; take softplus of what the network gives"
+        )
     if noise.dim() != 3 or len(noise) == 0 or noise.shape[1:] != logits.shape:
         raise ValueError(f"noise must be (T, {n}, {k}) with at least one draw, got {tuple(noise.shape)}")
     if reduction not in ("mean", "sum", "none"):

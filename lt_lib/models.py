@@ -11,8 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def create(name: str, num_classes: int, bands: int = 3, head: str = "linear", pretrained: bool | str | os.PathLike = False,
-           frozen: bool = False, stem: str = "native", **options) -> nn.Module:
+def create(
+    name: str,
+    num_classes: int,
+    bands: int = 3,
+    head: str = "linear",
+    pretrained: bool | str | os.PathLike = False,
+    frozen: bool = False,
+    stem: str = "native",
+    **options,
+) -> nn.Module:
     """A timm network with a fresh head of `num_classes` (0: no head, penultimate features).
 
     Args:
@@ -20,20 +28,24 @@ def create(name: str, num_classes: int, bands: int = 3, head: str = "linear", pr
         num_classes: classes K of the head, or 0.
         bands: input channels C.
         head: "linear", or "cosine" for a :class:`CosineHead`.
-        pretrained: False, True (timm's weights from the local hub cache or the network) or a safetensors file without head.
-        frozen: the backbone stays in eval mode without gradients; only the head learns (as in the released code of `ee443`).
+        pretrained: False, True (timm's weights from the local hub cache or the network) or a safetensors file
+            without head.
+        frozen: the backbone stays in eval mode without gradients; only the head learns (as in the released
+            code of `ee443`).
         stem: how C bands enter. "native": timm's first convolution with C inputs. With pretrained=True and C other than 3, timm
-            repeats its RGB filters over the bands, times 3 / C (for C = 1 it sums them); a file must have the C inputs itself.
-            "adapter": three convolutions in place of that layer, see :func:`_adapter`; the layers behind keep any pretrained weights.
+            repeats its RGB filters over the bands, times 3 / C (for C = 1 it sums them); a file must have the
+            C inputs itself. "adapter": three convolutions in place of that layer, see :func:`_adapter`; the
+            layers behind keep any pretrained weights.
         **options: passed to timm, e.g. pad_type="same", or channels=(16, 32, 64, 128) for a slim ResNet.
 
     Returns:
         Module from (N, C, H, W) to (N, K), or (N, D) features for K = 0.
 
     Raises:
-        ValueError: unknown model, head, stem or option; a weights file that does not fit; a network without the layer to replace.
-        OSError: pretrained weights are neither in the hub cache nor reachable; the message names the file option.
-    """
+        ValueError: unknown model, head, stem or option; a weights file that does not fit; a network without
+            the layer to replace.
+        OSError: pretrained weights are neither in the hub cache nor reachable; the message names the file
+    option."""
     import timm
 
     if not timm.is_model(name):
@@ -45,20 +57,28 @@ def create(name: str, num_classes: int, bands: int = 3, head: str = "linear", pr
     if stem not in ("native", "adapter"):
         raise ValueError(f"stem must be 'native' or 'adapter', got {stem!r}")
     if frozen and stem == "adapter":
-        raise ValueError("frozen=True would leave the adapter as random as it starts; take stem='native' or frozen=False")
+        raise ValueError(
+            "frozen=True would leave the adapter as random as it starts; take stem='native' or frozen=False"
+        )
     from_hub = pretrained is True
     in_chans = bands if stem == "native" else 3
     try:
-        net = timm.create_model(name, pretrained=from_hub, num_classes=num_classes, in_chans=in_chans, **options)
+        net = timm.create_model(
+            name, pretrained=from_hub, num_classes=num_classes, in_chans=in_chans, **options
+        )
     except TypeError as error:
         raise ValueError(f"{name} cannot be built with {options}: {error}") from None
     except Exception as error:
         if not from_hub:
             raise
         if "size mismatch" in str(error):
-            raise ValueError(f"the pretrained weights of {name} do not fit {options}; leave the options out, or pretrained") from None
-        raise OSError(f"pretrained weights of {name} are neither in the hub cache nor reachable ({type(error).__name__}); "
-                      "connect once, or pass pretrained=FILE with a safetensors file of timm's weights") from None
+            raise ValueError(
+                f"the pretrained weights of {name} do not fit {options}; leave the options out, or pretrained"
+            ) from None
+        raise OSError(
+            f"pretrained weights of {name} are neither in the hub cache nor reachable ({type(error).__name__}); "
+            "connect once, or pass pretrained=FILE with a safetensors file of timm's weights"
+        ) from None
     if not isinstance(pretrained, bool):
         _load_backbone(net, Path(pretrained))
     if stem == "adapter":
@@ -71,9 +91,11 @@ def create(name: str, num_classes: int, bands: int = 3, head: str = "linear", pr
 
 
 class CosineHead(nn.Module):
-    r"""Classifier that sees directions only: the cosine of the angle between the features and the weight of each class.
+    r"""Classifier that sees directions only: the cosine of the angle between the features and the weight of
+    each class.
 
-    .. math:: z_k = \Big\langle \frac{x}{\lVert x \rVert}, \frac{w_k}{\lVert w_k \rVert} \Big\rangle \in [-1, 1]
+    .. math:: z_k = \Big\langle \frac{x}{\lVert x \rVert}, \frac{w_k}{\lVert w_k \rVert} \Big\rangle \in [-1,
+    1]
 
     No bias. The logits are too flat for a softmax: scale them, as :class:`lt_lib.losses.LDAMLoss` does.
 
@@ -81,15 +103,18 @@ class CosineHead(nn.Module):
         in_features: D, at least 1.
         out_features: classes K, at least 1.
 
-    Shape: (N, D) to (N, K). Computed in at least single precision, also under autocast, as a scale of 30 magnifies rounding.
+    Shape: (N, D) to (N, K). Computed in at least single precision, also under autocast, as a scale of 30
+        magnifies rounding.
 
-    Source: the last layer of the released code of LDAM-DRW. Its directions start uniform on the sphere, as there.
-    """
+    Source: the last layer of the released code of LDAM-DRW. Its directions start uniform on the sphere, as
+    there."""
 
     def __init__(self, in_features: int, out_features: int):
         super().__init__()
         if in_features < 1 or out_features < 1:
-            raise ValueError(f"in_features and out_features must be at least 1, got {in_features} and {out_features}")
+            raise ValueError(
+                f"in_features and out_features must be at least 1, got {in_features} and {out_features}"
+            )
         self.in_features, self.out_features = in_features, out_features
         self.weight = nn.Parameter(F.normalize(torch.randn(out_features, in_features)))
 
@@ -105,23 +130,29 @@ class CosineHead(nn.Module):
 def _replace_head(name: str, net: nn.Module) -> None:
     """Put a cosine head in the place of the linear one, where `get_classifier` finds it."""
     old = net.get_classifier()
-    path = next((path for path, module in net.named_modules() if module is old and isinstance(old, nn.Linear)), None)
+    path = next(
+        (path for path, module in net.named_modules() if module is old and isinstance(old, nn.Linear)), None
+    )
     if path is None:
-        raise ValueError(f"head='cosine' replaces one linear layer, but {name} ends in {type(old).__name__}; take another network")
+        raise ValueError(
+            f"head='cosine' replaces one linear layer, but {name} ends in {type(old).__name__}; take another network"
+        )
     net.set_submodule(path, CosineHead(old.in_features, old.out_features))
 
 
 def _adapter(name: str, conv1: nn.Module | None, bands: int) -> nn.Sequential:
-    """C bands to what `conv1` gave, by way of three channels: the stem of the released code of `spectrum` for its ResNets.
+    """C bands to what `conv1` gave, by way of three channels: the stem of the released code of `spectrum` for
+    its ResNets.
 
-    A 2x2 transposed convolution to 32 channels trims the image by 3 pixels (stride 1, padding 2), a 1x1 convolution leaves 3, and a
-    convolution of the old one's geometry (7x7, stride 2, 3 to 64 in ResNets) follows a ReLU. No bias. As released, all is fresh, the
-    pretrained `conv1` is lost, and 3 bands go the same way.
-    """
+    A 2x2 transposed convolution to 32 channels trims the image by 3 pixels (stride 1, padding 2), a 1x1
+    convolution leaves 3, and a convolution of the old one's geometry (7x7, stride 2, 3 to 64 in ResNets)
+    follows a ReLU. No bias. As released, all is fresh, the pretrained `conv1` is lost, and 3 bands go the
+    same way."""
     if not isinstance(conv1, nn.Conv2d):
         found = "none" if conv1 is None else f"a {type(conv1).__name__}"
         raise ValueError(  # noqa: TRY004 (what is wrong is the name given)
-            f"stem='adapter' replaces one convolution named conv1, as ResNets have; {name} has {found}: take stem='native'")
+            f"stem='adapter' replaces one convolution named conv1, as ResNets have; {name} has {found}: take stem='native'"
+        )
     return nn.Sequential(
         nn.ConvTranspose2d(bands, 32, kernel_size=2, stride=1, padding=2, bias=False),
         nn.Conv2d(32, 3, kernel_size=1, bias=False),
@@ -144,6 +175,7 @@ def keep_norms_frozen(net: nn.Module, everything: bool = False) -> nn.Module:
 
     Needed where running statistics are placeholders, as in weights converted from a folded network.
     """
+
     def train(mode: bool = True) -> nn.Module:
         nn.Module.train(net, mode and not everything)
         for module in net.modules():
@@ -163,8 +195,8 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> nn.Module:
         example: (N, C, H, W) input on which the folded network is checked against the original.
 
     Returns:
-        A folded copy, or `net` itself when folding would change its output (a norm that does not follow its convolution).
-    """
+        A folded copy, or `net` itself when folding would change its output (a norm that does not follow its
+    convolution)."""
     import copy
     from itertools import pairwise
 
@@ -175,13 +207,20 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> nn.Module:
     for parent in list(folded.modules()):
         children = list(parent.named_children())
         for (conv_name, conv), (norm_name, norm) in pairwise(children):
-            if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats):
+            if not (
+                isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats
+            ):
                 continue
             if conv.out_channels != norm.num_features:
                 continue
             conv.weight, conv.bias = fuse_conv_bn_weights(
-                conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
-            after = [getattr(norm, part) for part in ("drop", "act") if isinstance(getattr(norm, part, None), nn.Module)]
+                conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
+            after = [
+                getattr(norm, part)
+                for part in ("drop", "act")
+                if isinstance(getattr(norm, part, None), nn.Module)
+            ]
             setattr(parent, norm_name, nn.Sequential(*[m for m in after if not isinstance(m, nn.Identity)]))
     with torch.inference_mode():
         same = torch.allclose(net(example), folded(example), rtol=1e-3, atol=1e-3)
@@ -192,12 +231,16 @@ def _load_backbone(net: nn.Module, file: Path) -> None:
     from safetensors.torch import load_file
 
     head = {f"{name}." for name, module in net.named_modules() if module is net.get_classifier()}
-    weights = {k: v for k, v in load_file(file).items() if not any(k.startswith(h) for h in head | {"classifier."})}
+    weights = {
+        k: v for k, v in load_file(file).items() if not any(k.startswith(h) for h in head | {"classifier."})
+    }
     try:
         outcome = net.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise ValueError(f"{file} does not fit: {str(error).splitlines()[1].strip()}") from None
     missing = [k for k in outcome.missing_keys if not any(k.startswith(h) for h in head)]
     if missing or outcome.unexpected_keys:
-        raise ValueError(f"{file} does not fit: {len(missing)} weights missing (first: {missing[:1]}), "
-                         f"{len(outcome.unexpected_keys)} not known (first: {outcome.unexpected_keys[:1]})")
+        raise ValueError(
+            f"{file} does not fit: {len(missing)} weights missing (first: {missing[:1]}), "
+            f"{len(outcome.unexpected_keys)} not known (first: {outcome.unexpected_keys[:1]})"
+        )

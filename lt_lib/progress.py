@@ -12,12 +12,15 @@ def _interactive() -> bool:
 
 
 class Progress:
-    """A bar of `total` units. Without a terminal it prints a line at the start of long work and every `every` seconds."""
+    """A bar of `total` units. Without a terminal it prints a line at the start of long work and every `every`
+    seconds."""
 
     def __init__(self, total: int, what: str, unit: str = "step", every: float = 15.0):
         self.total, self.what, self.unit, self.every = total, what, unit, every
         self.done, self.start, self.last = 0, time.monotonic(), time.monotonic()
-        self.bar = tqdm(total=total, desc=what, unit=unit, leave=False, file=sys.stderr) if _interactive() else None
+        self.bar = (
+            tqdm(total=total, desc=what, unit=unit, leave=False, file=sys.stderr) if _interactive() else None
+        )
 
     def update(self, n: int = 1) -> None:
         """Advance by n units."""

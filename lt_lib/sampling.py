@@ -204,13 +204,14 @@ def sampler_weights(labels: Tensor) -> Tensor:
         labels: (N,), non-negative integers; classes without an image are ignored.
 
     Returns:
-        (N,) float64, each class summing to one; for torch's WeightedRandomSampler, or :func:`balanced_sample` where N > 2^24.
+        (N,) float64, each class summing to one; for torch's WeightedRandomSampler, or :func:`balanced_sample`
+        where N > 2^24.
 
     Raises:
         ValueError: labels are empty, not integer or negative.
 
-    Source: `spectrum`, "sampler", and its released code; the common remedy of, e.g., LDAM-DRW (train rule "resample").
-    """
+    Source: `spectrum`, "sampler", and its released code; the common remedy of, e.g., LDAM-DRW (train rule
+    "resample")."""
     labels = _labels(labels)
     _, members, counts = labels.unique(return_inverse=True, return_counts=True)
     return 1 / counts.double()[members]
@@ -219,8 +220,9 @@ def sampler_weights(labels: Tensor) -> Tensor:
 def balanced_sample(labels: Tensor, num_samples: int, generator: torch.Generator | None = None) -> LongTensor:
     r"""Draw images with replacement so that each class comes with probability 1 / K.
 
-    The same law as ``torch.multinomial(sampler_weights(labels), num_samples, replacement=True)``, drawn in two steps: a class, then
-    one of its images. Neither step has a limit on N, where ``torch.multinomial`` stops at 2^24 weights.
+    The same law as ``torch.multinomial(sampler_weights(labels), num_samples, replacement=True)``, drawn in
+    two steps: a class, then one of its images. Neither step has a limit on N, where ``torch.multinomial``
+    stops at 2^24 weights.
 
     Args:
         labels: (N,), non-negative integers; K counts the classes that have an image.
@@ -241,7 +243,9 @@ def balanced_sample(labels: Tensor, num_samples: int, generator: torch.Generator
     _, counts = labels.unique(return_counts=True)
     drawn = torch.randint(len(counts), (num_samples,), generator=generator)
     place = torch.rand(num_samples, dtype=torch.float64, generator=generator)
-    within = (place * counts[drawn]).long()  # place < 1 by 2^-53, so within < n for every n that fits in memory
+    within = (
+        place * counts[drawn]
+    ).long()  # place < 1 by 2^-53, so within < n for every n that fits in memory
     return labels.argsort(stable=True)[(counts.cumsum(0) - counts)[drawn] + within]
 
 
@@ -249,7 +253,8 @@ def expected_multiplicity(counts: Tensor, num_samples: int) -> Tensor:
     r"""How often balanced sampling is expected to show one image of each class, :math:`N / (K n_j)`.
 
     Args:
-        counts: (K,), images per class; all positive, for a class without images is never drawn and does not count in K.
+        counts: (K,), images per class; all positive, for a class without images is never drawn and does not
+            count in K.
         num_samples: N, draws an epoch, at least 0.
 
     Returns:

@@ -1,6 +1,8 @@
-"""What changes while a network learns: a learning rate that goes up and down, and class weights that come late.
+"""What changes while a network learns: a learning rate that goes up and down, and class weights that come
+late.
 
-Idea: both are plain functions of the step or epoch, without state: an interrupted run continues by asking again. What torch has is
+Idea: both are plain functions of the step or epoch, without state: an interrupted run continues by asking
+    again. What torch has is
 not wrapped: weight averaging is ``torch.optim.swa_utils``.
 """
 
@@ -26,14 +28,15 @@ def triangular_lr(step: float, step_size: float, base_lr: float, max_lr: float) 
         max_lr: eta_max >= eta_min, the rate at t = S, 3S, ...
 
     Returns:
-        The learning rate; ``torch.optim.lr_scheduler.CyclicLR(..., cycle_momentum=False)`` sets the same ones, with a state to keep.
+        The learning rate; ``torch.optim.lr_scheduler.CyclicLR(..., cycle_momentum=False)`` sets the same
+        ones, with a state to keep.
 
     Raises:
         ValueError: a negative step, a step size that is not positive, or bounds in the wrong order.
 
-    Source: Smith (2017), Cyclical Learning Rates for Training Neural Networks, policy "triangular". `spectrum` (released code): S = 2
-    epochs, 1e-5 to 1e-4, one step an epoch. Its scheduler is stepped after the epoch loop only, so as released the rate stays at 1e-5.
-    """
+    Source: Smith (2017), Cyclical Learning Rates for Training Neural Networks, policy "triangular".
+    `spectrum` (released code): S = 2 epochs, 1e-5 to 1e-4, one step an epoch. Its scheduler is stepped after
+    the epoch loop only, so as released the rate stays at 1e-5."""
     if not 0 <= step < math.inf:
         raise ValueError(f"step must be finite and not negative, got {step}")
     if not 0 < step_size < math.inf:
@@ -45,17 +48,21 @@ def triangular_lr(step: float, step_size: float, base_lr: float, max_lr: float) 
     return base_lr + (max_lr - base_lr) * max(0.0, 1 - x)
 
 
-def drw_weights(counts: Tensor, epoch: int, switch_epoch: int = 160, betas: Sequence[float] = (0.0, 0.9999)) -> Tensor:
-    r"""Deferred re-weighting: class weights of the effective number, with one beta before an epoch and another from it on.
+def drw_weights(
+    counts: Tensor, epoch: int, switch_epoch: int = 160, betas: Sequence[float] = (0.0, 0.9999)
+) -> Tensor:
+    r"""Deferred re-weighting: class weights of the effective number, with one beta before an epoch and
+    another from it on.
 
-    .. math:: w_j \propto \frac{1 - \beta}{1 - \beta^{n_j}}, \quad \beta = \beta_0 \text{ if epoch} < \text{switch, else } \beta_1
+    .. math:: w_j \propto \frac{1 - \beta}{1 - \beta^{n_j}}, \quad \beta = \beta_0 \text{ if epoch} <
+    \text{switch, else } \beta_1
 
     Args:
         counts: (K,), images per class, all positive.
         epoch: counted from 0.
         switch_epoch: the first epoch under betas[1].
-        betas: (before, after), each in [0, 1). 0 weighs all classes alike; a beta well below 1 - 1/n does nearly the same, for every
-            class of n images is then worth 1 / (1 - beta).
+        betas: (before, after), each in [0, 1). 0 weighs all classes alike; a beta well below 1 - 1/n does
+            nearly the same, for every class of n images is then worth 1 / (1 - beta).
 
     Returns:
         (K,) of torch's default dtype; sums to K.
@@ -63,10 +70,11 @@ def drw_weights(counts: Tensor, epoch: int, switch_epoch: int = 160, betas: Sequ
     Raises:
         ValueError: a class without images, not two betas in [0, 1), or a negative epoch.
 
-    Source: Cao et al. (2019), released code: 200 epochs, 0 up to epoch 159, 0.9999 from epoch 160. `spectrum` (released code) switches
-    after 25 of 40 epochs from 0.99 to 0.99999; its text gives no numbers.
-    """
-    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):  # both now, not the second after days of training
+    Source: Cao et al. (2019), released code: 200 epochs, 0 up to epoch 159, 0.9999 from epoch 160. `spectrum`
+    (released code) switches after 25 of 40 epochs from 0.99 to 0.99999; its text gives no numbers."""
+    if len(betas) != 2 or not all(
+        0 <= beta < 1 for beta in betas
+    ):  # both now, not the second after days of training
         raise ValueError(f"betas must be two numbers in [0, 1), before and after the switch, got {betas}")
     if epoch < 0:
         raise ValueError(f"epoch must not be negative, got {epoch}; the first is 0")

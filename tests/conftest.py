@@ -1,4 +1,5 @@
-"""Fixtures of the lab's tests: a tiny data set of the user's kind and a small experiment on it, in folders of their own."""
+"""Fixtures of the lab's tests: a tiny data set of the user's kind and a small experiment on it, in folders of
+their own."""
 
 import http.server
 import os
@@ -26,8 +27,12 @@ CLASSES = ("disc", "bars", "frame", "cross")
 def draw(kind: str, rng: np.random.Generator) -> np.ndarray:
     """One 32x32 RGB image of a shape in noise."""
     x, y = np.meshgrid(np.arange(32) - rng.integers(10, 22), np.arange(32) - rng.integers(10, 22))
-    shape = {"disc": x**2 + y**2 < 60, "bars": (x // 3) % 2 == 0, "frame": np.maximum(abs(x), abs(y)) == 7,
-             "cross": np.minimum(abs(x), abs(y)) < 2}[kind]
+    shape = {
+        "disc": x**2 + y**2 < 60,
+        "bars": (x // 3) % 2 == 0,
+        "frame": np.maximum(abs(x), abs(y)) == 7,
+        "cross": np.minimum(abs(x), abs(y)) < 2,
+    }[kind]
     image = rng.integers(0, 90, (32, 32, 3)) + 120 * shape[..., None]
     return image.astype(np.uint8)
 

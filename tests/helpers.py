@@ -19,21 +19,37 @@ from lt_lib.lab.record.records import Record, spec_digest
 from lt_lib.lab.record.spec import load, resolve
 
 EXPERIMENT = {
-    "experiment": "shapes", "work": "ee443", "title": "Shapes", "table": "none",
+    "experiment": "shapes",
+    "work": "ee443",
+    "title": "Shapes",
+    "table": "none",
     "data": {"embedded": "shapes"},
     "defaults": {
         "subset": {"profile": "50-class", "ratio": 0.2, "n_max": 40},
         "backbones": ["net"],
         "optimizer": {"lr": 0.01, "batch_size": 16, "epochs": 6},
     },
-    "profiles": {"smoke": {"seeds": 3, "backbones": {"net": {"name": "test_efficientnet", "pretrained": False, "resolution": 32}}}},
+    "profiles": {
+        "smoke": {
+            "seeds": 3,
+            "backbones": {"net": {"name": "test_efficientnet", "pretrained": False, "resolution": 32}},
+        }
+    },
     "rows": [
         {"row": "S.1", "key": "plain", "label": "plain", "set": {}},
         {"row": "S.2", "key": "balanced", "label": "balanced", "set": {"balance": 20}},
-        {"row": "S.3", "key": "bagged", "label": "bagged",
-         "set": {"bags": {"threshold": 20}, "weights": {"scheme": "ens"}}},
-        {"row": "S.4", "key": "tuned", "label": "fine-tuned",
-         "set": {"mode": "finetune", "augment": "crop-flip", "optimizer": {"epochs": 4, "lr": 0.002}}},
+        {
+            "row": "S.3",
+            "key": "bagged",
+            "label": "bagged",
+            "set": {"bags": {"threshold": 20}, "weights": {"scheme": "ens"}},
+        },
+        {
+            "row": "S.4",
+            "key": "tuned",
+            "label": "fine-tuned",
+            "set": {"mode": "finetune", "augment": "crop-flip", "optimizer": {"epochs": 4, "lr": 0.002}},
+        },
     ],
 }
 
@@ -106,7 +122,8 @@ def record(
 
 
 def records(seeds=3, full=0.80, change=None, **kind):
-    """Records of all rows; `change` maps a key to a number, or to one number a seed, added to its accuracy."""
+    """Records of all rows; `change` maps a key to a number, or to one number a seed, added to its
+    accuracy."""
     change = change or {}
     found = [record("baseline-full", s, full + NOISE[s], **kind) for s in range(seeds)]
     for method, row in TRUE.items():

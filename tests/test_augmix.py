@@ -1,4 +1,5 @@
-"""AugMix against plain loops exactly and Pillow operator by operator, and properties of the draws and the mixture."""
+"""AugMix against plain loops exactly and Pillow operator by operator, and properties of the draws and the
+mixture."""
 
 import math
 from dataclasses import fields, replace
@@ -18,7 +19,9 @@ def seeded(seed=0):
 
 def pictures(n, bands, h, w, seed=0):
     """Smooth 8-bit images in [0, 1] with some full, some narrow ranges."""
-    coarse = torch.rand(n, bands, 5, 5, generator=seeded(seed)) * torch.linspace(0.2, 1, n)[:, None, None, None]
+    coarse = (
+        torch.rand(n, bands, 5, 5, generator=seeded(seed)) * torch.linspace(0.2, 1, n)[:, None, None, None]
+    )
     return torch.nn.functional.interpolate(coarse, size=(h, w), mode="bilinear").mul(255).round() / 255
 
 
@@ -51,8 +54,14 @@ def pillow(image, name, level, sign):
     if name == "rotate":
         return image.rotate(sign * reach(level, 30), resample=Image.Resampling.BILINEAR)
     slope, across, down = sign * (level * 0.3 / 10), sign * reach(level, w / 3), sign * reach(level, h / 3)
-    return affine(*{"shear_x": (1, slope, 0, 0, 1, 0), "shear_y": (1, 0, 0, slope, 1, 0),
-                    "translate_x": (1, 0, across, 0, 1, 0), "translate_y": (1, 0, 0, 0, 1, down)}[name])
+    return affine(
+        *{
+            "shear_x": (1, slope, 0, 0, 1, 0),
+            "shear_y": (1, 0, 0, slope, 1, 0),
+            "translate_x": (1, 0, across, 0, 1, 0),
+            "translate_y": (1, 0, 0, 0, 1, down),
+        }[name]
+    )
 
 
 def loops(band, name, level, sign):
@@ -69,9 +78,12 @@ def loops(band, name, level, sign):
         table = [v >> (4 + reach(level, 4)) << (4 + reach(level, 4)) for v in table]
     if name == "solarize":
         table = [v if v < 256 - reach(level, 256) else 255 - v for v in table]
-    matrix = {"shear_x": (1, sign * level * 0.03, 0, 0, 1, 0), "shear_y": (1, 0, 0, sign * level * 0.03, 1, 0),
-              "translate_x": (1, 0, sign * reach(level, w / 3), 0, 1, 0),
-              "translate_y": (1, 0, 0, 0, 1, sign * reach(level, h / 3))}.get(name)
+    matrix = {
+        "shear_x": (1, sign * level * 0.03, 0, 0, 1, 0),
+        "shear_y": (1, 0, 0, sign * level * 0.03, 1, 0),
+        "translate_x": (1, 0, sign * reach(level, w / 3), 0, 1, 0),
+        "translate_y": (1, 0, 0, 0, 1, sign * reach(level, h / 3)),
+    }.get(name)
     if name == "rotate":
         angle = -math.radians(sign * reach(level, 30))
         cos, sin = math.cos(angle), math.sin(angle)
@@ -87,12 +99,16 @@ def loops(band, name, level, sign):
                 continue
             left, top = math.floor(x - 0.5), math.floor(y - 0.5)
             p, q = x - 0.5 - left, y - 0.5 - top
-            taps = [band[min(max(top + s, 0), h - 1)][min(max(left + r, 0), w - 1)] for s in (0, 1) for r in (0, 1)]
+            taps = [
+                band[min(max(top + s, 0), h - 1)][min(max(left + r, 0), w - 1)]
+                for s in (0, 1)
+                for r in (0, 1)
+            ]
             if name == "rotate":
                 p, q = round(p * 65536), round(q * 65536)
                 exact = [s * r for s in (65536 - q, q) for r in (65536 - p, p)]
                 weights = [v // 2**24 for v in exact]
-                for k in sorted(range(4), key=lambda k, v=exact: -(v[k] % 2**24))[:256 - sum(weights)]:
+                for k in sorted(range(4), key=lambda k, v=exact: -(v[k] % 2**24))[: 256 - sum(weights)]:
                     weights[k] += 1
             else:
                 p, q = round(p * 256), round(q * 256)
@@ -127,7 +143,11 @@ def by_loops(image, name, level, sign):
 def test_operators_equal_pillow_but_for_a_level_of_interpolation(name, h, w, noise):
     n = 40
     level = 0.1 + 9.9 * torch.rand(n, generator=seeded(), dtype=torch.float64)
-    if name not in ("posterize", "shear_x", "shear_y"):  # no bit is left; at the slope 0.3 Pillow's rounding decides ties
+    if name not in (
+        "posterize",
+        "shear_x",
+        "shear_y",
+    ):  # no bit is left; at the slope 0.3 Pillow's rounding decides ties
         level[0] = 10.0
     sign = 2 * torch.randint(2, (n,), generator=seeded()) - 1
     images = (pictures(n, 4, h, w) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
@@ -135,7 +155,9 @@ def test_operators_equal_pillow_but_for_a_level_of_interpolation(name, h, w, noi
         images = torch.randint(2, images.shape, generator=seeded(4), dtype=torch.uint8) * 255
     ours = augmix._operate(name, images, level, sign)[..., :3].numpy().astype(int)
     allowed = int(name in ("rotate", "shear_x", "shear_y"))
-    for k, (image, out, a, s) in enumerate(zip(images[..., :3].numpy(), ours, level.tolist(), sign.tolist(), strict=True)):
+    for k, (image, out, a, s) in enumerate(
+        zip(images[..., :3].numpy(), ours, level.tolist(), sign.tolist(), strict=True)
+    ):
         beside = np.abs(out - np.asarray(pillow(Image.fromarray(image), name, a, s)))
         assert beside.max() <= allowed, (k, beside.max())
 
@@ -240,18 +262,37 @@ def test_a_gpu_gives_the_same_mixture():
 # --- bad input
 
 
-@pytest.mark.parametrize("arguments", [{"severity": 0}, {"severity": 11}, {"severity": math.nan}, {"width": 0}, {"width": 1.5},
-                                       {"depth": 0}, {"depth": -2}, {"depth": 1.5}, {"alpha": 0}, {"alpha": math.inf}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"severity": 0},
+        {"severity": 11},
+        {"severity": math.nan},
+        {"width": 0},
+        {"width": 1.5},
+        {"depth": 0},
+        {"depth": -2},
+        {"depth": 1.5},
+        {"alpha": 0},
+        {"alpha": math.inf},
+    ],
+)
 def test_bad_arguments_are_named(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         AugMix(**arguments)
 
 
-@pytest.mark.parametrize(("x", "message"), [
-    (torch.rand(3, 8, 8), r"\(N, C, H, W\)"), (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "floating point"),
-    (torch.zeros(0, 3, 8, 8), "not empty"), (torch.full((1, 3, 8, 8), 1.01), "divide"),
-    (torch.full((1, 3, 8, 8), -0.01), "divide"), (torch.full((1, 3, 8, 8), math.nan), "divide"),
-])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.rand(3, 8, 8), r"\(N, C, H, W\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "floating point"),
+        (torch.zeros(0, 3, 8, 8), "not empty"),
+        (torch.full((1, 3, 8, 8), 1.01), "divide"),
+        (torch.full((1, 3, 8, 8), -0.01), "divide"),
+        (torch.full((1, 3, 8, 8), math.nan), "divide"),
+    ],
+)
 def test_bad_images_are_refused(x, message):
     with pytest.raises(ValueError, match=message):
         AugMix()(x, seeded())

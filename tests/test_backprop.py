@@ -1,4 +1,5 @@
-"""Backpropagation by hand against autograd and finite differences; the slides' batch normalisation is off by what the audit says."""
+"""Backpropagation by hand against autograd and finite differences; the slides' batch normalisation is off by
+what the audit says."""
 
 from itertools import pairwise
 
@@ -25,7 +26,12 @@ DY = np.array([[0.3, -0.2], [-0.1, 0.4], [0.25, 0.1], [0.05, -0.6]])
 def network(sizes, seed=0):
     rng = np.random.default_rng(seed)
     weights = [rng.normal(size=(m, k)) for k, m in pairwise(sizes)]
-    return rng.normal(size=(6, sizes[0])), weights, [rng.normal(size=m) for m in sizes[1:]], rng.integers(sizes[-1], size=6)
+    return (
+        rng.normal(size=(6, sizes[0])),
+        weights,
+        [rng.normal(size=m) for m in sizes[1:]],
+        rng.integers(sizes[-1], size=6),
+    )
 
 
 def relative(ours, theirs):
@@ -40,7 +46,10 @@ def test_gradients_equal_autograd(activation, sizes):
     loss, dz = cross_entropy(cache.activations[-1], labels)
     dweights, dbiases, dx = backward(dz, cache)
     tensors = [torch.tensor(a, requires_grad=True) for a in (x, *weights, *biases)]
-    a, (first, *rest) = tensors[0], list(zip(tensors[1:1 + len(weights)], tensors[1 + len(weights):], strict=True))
+    a, (first, *rest) = (
+        tensors[0],
+        list(zip(tensors[1 : 1 + len(weights)], tensors[1 + len(weights) :], strict=True)),
+    )
     sigma = {"identity": lambda z: z}.get(activation) or getattr(torch, activation)
     z = a @ first[0].T + first[1]
     for w, b in rest:
@@ -60,19 +69,25 @@ def test_gradients_equal_finite_differences():
         return cross_entropy(forward(x, [w, weights[1]], biases, "tanh").activations[-1], labels)[0]
 
     assert relative(dweights[0], finite_differences(loss, weights[0])) < 1e-9
-    at_x = finite_differences(lambda v: cross_entropy(forward(v, weights, biases, "tanh").activations[-1], labels)[0], x)
+    at_x = finite_differences(
+        lambda v: cross_entropy(forward(v, weights, biases, "tanh").activations[-1], labels)[0], x
+    )
     assert relative(dx, at_x) < 1e-9
 
 
 def test_large_logits_stay_finite():
     loss, dz = cross_entropy(np.array([[1000.0, 0.0], [-1000.0, 0.0]]), np.array([0, 0]))
     assert loss == 500 and np.isfinite(dz).all()
-    assert np.isfinite(forward(np.array([[-2000.0]]), [np.ones((1, 1))] * 2, [np.zeros(1)] * 2, "sigmoid").activations[-1]).all()
+    assert np.isfinite(
+        forward(np.array([[-2000.0]]), [np.ones((1, 1))] * 2, [np.zeros(1)] * 2, "sigmoid").activations[-1]
+    ).all()
 
 
 def test_finite_differences_of_a_parabola_are_exact():
     at = np.array([[1.0, -2.0]])
-    assert np.allclose(finite_differences(lambda v: (v**2).sum(), at, 0.1), 2 * at) and at.tolist() == [[1.0, -2.0]]
+    assert np.allclose(finite_differences(lambda v: (v**2).sum(), at, 0.1), 2 * at) and at.tolist() == [
+        [1.0, -2.0]
+    ]
 
 
 # --- batch normalisation
@@ -95,7 +110,9 @@ def test_corrected_backward_equals_finite_differences(gamma):
     dx, dgamma, dbeta = batchnorm_backward(DY, cache)
     assert relative(dx, differences(gamma)) < 1e-8
     assert np.abs(dx.sum(0)).max() < 1e-12  # the batch moved as a whole changes nothing
-    by_gamma = finite_differences(lambda g: (batchnorm_forward(X, g, 0.0)[0] * DY).sum(), np.broadcast_to(gamma, 2).astype(float))
+    by_gamma = finite_differences(
+        lambda g: (batchnorm_forward(X, g, 0.0)[0] * DY).sum(), np.broadcast_to(gamma, 2).astype(float)
+    )
     assert np.allclose(dgamma, by_gamma) and np.allclose(dbeta, DY.sum(0))
 
 
@@ -125,23 +142,26 @@ def test_inference_uses_unbiased_variances():
     assert batchnorm_inference(np.zeros((1, 1)), means, variances, 5, 1.0, 0.0).shape == (1, 1)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: forward(X, [np.ones((3, 2))], [np.ones(3)], "swish"), "relu"),
-    (lambda: forward(X, [np.ones((3, 3))], [np.ones(3)]), "fit"),
-    (lambda: forward(X, [], []), "fit"),
-    (lambda: forward(X, [np.ones((3, 2))], []), "fit"),
-    (lambda: backward(DY, forward(X, [np.ones((3, 2))], [np.ones(3)])), "shape of the logits"),
-    (lambda: cross_entropy(X, np.array([0, 1, 2, 0])), "from 0 to K - 1"),
-    (lambda: finite_differences(lambda v: 0.0, X.astype(np.float32)), "float64"),
-    (lambda: finite_differences(lambda v: 0.0, X, 0.0), "positive step"),
-    (lambda: batchnorm_forward(X[:1], 1.0, 0.0), "two rows"),
-    (lambda: batchnorm_forward(X, np.ones(3), 0.0), "one entry a feature"),
-    (lambda: batchnorm_forward(X, 1.0, 0.0, -1.0), "not negative"),
-    (lambda: batchnorm_backward(DY[:2], batchnorm_forward(X, 1.0, 0.0)[1]), "shape of the batch"),
-    (lambda: batchnorm_backward(DY, batchnorm_forward(X, 1.0, 0.0)[1], "fixed"), "corrected"),
-    (lambda: batchnorm_inference(X, np.ones((3, 2)), np.ones((2, 2)), 5, 1.0, 0.0), "agree"),
-    (lambda: batchnorm_inference(X, np.ones((3, 2)), np.ones((3, 2)), 1, 1.0, 0.0), "agree"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: forward(X, [np.ones((3, 2))], [np.ones(3)], "swish"), "relu"),
+        (lambda: forward(X, [np.ones((3, 3))], [np.ones(3)]), "fit"),
+        (lambda: forward(X, [], []), "fit"),
+        (lambda: forward(X, [np.ones((3, 2))], []), "fit"),
+        (lambda: backward(DY, forward(X, [np.ones((3, 2))], [np.ones(3)])), "shape of the logits"),
+        (lambda: cross_entropy(X, np.array([0, 1, 2, 0])), "from 0 to K - 1"),
+        (lambda: finite_differences(lambda v: 0.0, X.astype(np.float32)), "float64"),
+        (lambda: finite_differences(lambda v: 0.0, X, 0.0), "positive step"),
+        (lambda: batchnorm_forward(X[:1], 1.0, 0.0), "two rows"),
+        (lambda: batchnorm_forward(X, np.ones(3), 0.0), "one entry a feature"),
+        (lambda: batchnorm_forward(X, 1.0, 0.0, -1.0), "not negative"),
+        (lambda: batchnorm_backward(DY[:2], batchnorm_forward(X, 1.0, 0.0)[1]), "shape of the batch"),
+        (lambda: batchnorm_backward(DY, batchnorm_forward(X, 1.0, 0.0)[1], "fixed"), "corrected"),
+        (lambda: batchnorm_inference(X, np.ones((3, 2)), np.ones((2, 2)), 5, 1.0, 0.0), "agree"),
+        (lambda: batchnorm_inference(X, np.ones((3, 2)), np.ones((3, 2)), 1, 1.0, 0.0), "agree"),
+    ],
+)
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -17,24 +17,44 @@ def run_main(monkeypatch, capsys, *words):
     return stop.value.code or 0, out.out, out.err
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["status"], ["plan"], ["chapter"], ["exercises"], ["book"], ["claims"], ["audit"], ["data"],
-                                   ["data", "add"], ["data", "list"], ["data", "verify"], ["data", "download"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["run"],
+        ["status"],
+        ["plan"],
+        ["chapter"],
+        ["exercises"],
+        ["book"],
+        ["claims"],
+        ["audit"],
+        ["data"],
+        ["data", "add"],
+        ["data", "list"],
+        ["data", "verify"],
+        ["data", "download"],
+    ],
+)
 def test_every_command_explains_itself(words):
     shown = runner.invoke(cli.app, [*words, "--help"])
     assert shown.exit_code == 0
     assert len(shown.output.splitlines()) > 5
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    (["run", "ee443-fig22"], "did you mean 'ee443-fig2'"),
-    (["run", "ee443-fig2/ratio-0.3"], "did you mean 'ratio-0.1'"),
-    (["plan", "ee443-results/R.9"], "has no row 'R.9'"),
-    (["data", "verify", "cifar100_even5"], "cifar100_even50"),
-    (["data", "add", "cifar100_even50", "--from", "/nowhere"], "/nowhere"),
-    (["run", "ee443-fig2", "--data", "real"], "lt data"),
-    (["chapter", "ee443/0"], "ee443/0"),
-    (["exercises", "ee443/0"], "ee443/0"),
-])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "ee443-fig22"], "did you mean 'ee443-fig2'"),
+        (["run", "ee443-fig2/ratio-0.3"], "did you mean 'ratio-0.1'"),
+        (["plan", "ee443-results/R.9"], "has no row 'R.9'"),
+        (["data", "verify", "cifar100_even5"], "cifar100_even50"),
+        (["data", "add", "cifar100_even50", "--from", "/nowhere"], "/nowhere"),
+        (["run", "ee443-fig2", "--data", "real"], "lt data"),
+        (["chapter", "ee443/0"], "ee443/0"),
+        (["exercises", "ee443/0"], "ee443/0"),
+    ],
+)
 def test_a_mistake_is_one_clear_line_and_exit_code_1(lab_env, monkeypatch, capsys, words, expected):
     code, _, err = run_main(monkeypatch, capsys, *words)
     assert code == 1
@@ -64,11 +84,15 @@ def test_status_counts_what_is_there(lab_env, monkeypatch, capsys):
 def test_completion_knows_experiments_rows_and_data(lab_env):
     assert cli._complete_experiment("ee443-fig2") == ["ee443-fig2"]
     assert "ee443-fig2/ratio-0.1" in cli._complete_experiment("ee443-fig2/")
-    assert "digits50" in cli._complete_data("dig") and "mobilenetv2_100_imagenet" in cli._complete_data("mobile")
+    assert "digits50" in cli._complete_data("dig") and "mobilenetv2_100_imagenet" in cli._complete_data(
+        "mobile"
+    )
 
 
 def test_budget_ended_is_exit_code_3(lab_env, monkeypatch, capsys):
-    code, _, err = run_main(monkeypatch, capsys, "run", "ee443-fig2/F2.4", "--profile", "smoke", "--budget", "0.0001")
+    code, _, err = run_main(
+        monkeypatch, capsys, "run", "ee443-fig2/F2.4", "--profile", "smoke", "--budget", "0.0001"
+    )
     assert code == 3 and "budget" in err
 
 

@@ -24,15 +24,25 @@ TINY = {"latent": 8, "width": 2, "batch_size": 8, "device": "cpu"}
 
 
 def textures(n, seed, bands=3):
-    """(n, bands, 64, 64) uint8: random fields with a falling spectrum, bands correlated, brightness and contrast varying."""
+    """(n, bands, 64, 64) uint8: random fields with a falling spectrum, bands correlated, brightness and
+    contrast varying."""
     gen = torch.Generator().manual_seed(seed)
-    frequency = (torch.fft.fftfreq(64)[:, None] ** 2 + torch.fft.rfftfreq(64)[None] ** 2).sqrt().clamp(min=1 / 64)
+    frequency = (
+        (torch.fft.fftfreq(64)[:, None] ** 2 + torch.fft.rfftfreq(64)[None] ** 2).sqrt().clamp(min=1 / 64)
+    )
     steepness = 1.2 + 0.8 * torch.rand(n, 1, 1, 1, generator=gen)
-    field = torch.fft.irfft2(torch.fft.rfft2(torch.randn(n, bands, 64, 64, generator=gen)) * frequency ** -steepness)
+    field = torch.fft.irfft2(
+        torch.fft.rfft2(torch.randn(n, bands, 64, 64, generator=gen)) * frequency**-steepness
+    )
     field = field / field.std((2, 3), keepdim=True)
     field = field + field[:, :1]
     level = 100 + 15 * torch.randn(n, bands, 1, 1, generator=gen)
-    return (level + (8 + 8 * torch.rand(n, 1, 1, 1, generator=gen)) * field).round().clamp(0, 255).to(torch.uint8)
+    return (
+        (level + (8 + 8 * torch.rand(n, 1, 1, 1, generator=gen)) * field)
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +75,9 @@ def stored(state):
     return torch.load(buffer, weights_only=True)
 
 
-# -------------------------------------------------------------------------------------------------------------------- networks
+# --------------------------------------------------------------------------------------------------------------------
+# networks
+
 
 def test_sizes_of_dcgan():
     generator, discriminator = Generator(), Discriminator()
@@ -103,7 +115,9 @@ def test_discriminator_gives_logits():
     assert logits.min() < 0
 
 
-# -------------------------------------------------------------------------------------------------------------------- training
+# --------------------------------------------------------------------------------------------------------------------
+# training
+
 
 def test_same_seed_same_result_and_global_random_state_untouched():
     images = textures(10, 1)
@@ -129,7 +143,9 @@ def test_resumed_training_is_the_uninterrupted_one():
     resumed = fit_dcgan(images, epochs=4, resume=states[-1], **TINY)
     assert same(resumed.state_dict(), whole.state_dict())
     assert whole.epoch == 4
-    assert same(fit_dcgan(images, epochs=4, resume=whole.state_dict(), **TINY).state_dict(), whole.state_dict())
+    assert same(
+        fit_dcgan(images, epochs=4, resume=whole.state_dict(), **TINY).state_dict(), whole.state_dict()
+    )
 
 
 def test_resuming_leaves_the_state_it_came_from():
@@ -148,10 +164,14 @@ def test_an_interrupted_training_goes_on_from_its_last_state():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_dcgan(images, epochs=3, on_epoch=stop, on_state=lambda state: states.append(stored(state)), **TINY)
+        fit_dcgan(
+            images, epochs=3, on_epoch=stop, on_state=lambda state: states.append(stored(state)), **TINY
+        )
     assert len(states[-1]["history"]["d_real"]) == 2
-    assert same(fit_dcgan(images, epochs=3, resume=states[-1], **TINY).state_dict(),
-                fit_dcgan(images, epochs=3, **TINY).state_dict())
+    assert same(
+        fit_dcgan(images, epochs=3, resume=states[-1], **TINY).state_dict(),
+        fit_dcgan(images, epochs=3, **TINY).state_dict(),
+    )
 
 
 def test_a_callback_that_draws_changes_nothing():
@@ -179,7 +199,8 @@ def test_batches_are_equal(n, sizes, monkeypatch):
 
 
 def test_first_step_by_hand(monkeypatch):
-    """Losses and probabilities of the first step, recomputed from the initial nets with binary cross-entropy."""
+    """Losses and probabilities of the first step, recomputed from the initial nets with binary
+    cross-entropy."""
     images, latents, real = textures(6, 1), [], []
     g_forward, d_forward = Generator.forward, Discriminator.forward
     monkeypatch.setattr(Generator, "forward", lambda self, z: latents.append(z) or g_forward(self, z))
@@ -220,7 +241,9 @@ def test_the_discriminator_sees_the_images_flipped_or_not(flips, monkeypatch):
     assert real.min() >= -1 and real.max() <= 1
     scaled = images / 127.5 - 1
     views = [scaled, scaled.flip(-1), scaled.flip(-2), scaled.flip(-1, -2)]
-    matches = torch.stack([(real[:, None] == view[None]).flatten(2).all(2) for view in views])  # (view, seen, image)
+    matches = torch.stack(
+        [(real[:, None] == view[None]).flatten(2).all(2) for view in views]
+    )  # (view, seen, image)
     assert (matches.sum(0).sum(0) == 4).all()  # each image once an epoch
     first, second = matches.any(0).int().argmax(1)[:32].chunk(2)
     assert not torch.equal(first, second)  # each epoch in an order of its own
@@ -233,7 +256,9 @@ def test_learns():
     settings = {"width": 4, "batch_size": 4, "lr": 2e-3, "device": "cpu"}
     before, fitted = fit_dcgan(images, epochs=0, **settings), fit_dcgan(images, epochs=16, **settings)
     drawn = sample(fitted.generator, 64, seed=0)
-    assert tile_distance(images, drawn)[0] < tile_distance(images, sample(before.generator, 64, seed=0))[0] / 2
+    assert (
+        tile_distance(images, drawn)[0] < tile_distance(images, sample(before.generator, 64, seed=0))[0] / 2
+    )
     dark, *others = drawn.float().mean((0, 2, 3)).tolist()
     assert dark < min(others) - 20
     assert all(len(values) == 16 and np.isfinite(values).all() for values in fitted.history.values())
@@ -244,10 +269,15 @@ def test_non_finite_loss_is_an_error():
         fit_dcgan(textures(16, 1), epochs=3, lr=1e30, **TINY)
 
 
-@pytest.mark.parametrize(("images", "say"), [
-    (torch.zeros(4, 3, 65, 65, dtype=torch.uint8), "crop"), (torch.zeros(4, 3, 64, 64), "uint8"),
-    (torch.zeros(4, 64, 64, 3, dtype=torch.uint8), "bands first"), (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), "at least 2"),
-])
+@pytest.mark.parametrize(
+    ("images", "say"),
+    [
+        (torch.zeros(4, 3, 65, 65, dtype=torch.uint8), "crop"),
+        (torch.zeros(4, 3, 64, 64), "uint8"),
+        (torch.zeros(4, 64, 64, 3, dtype=torch.uint8), "bands first"),
+        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), "at least 2"),
+    ],
+)
 def test_wrong_images(images, say):
     with pytest.raises(ValueError, match=say):
         fit_dcgan(images, epochs=1, **TINY)
@@ -264,7 +294,9 @@ def test_wrong_arguments_and_states():
         fit_dcgan(images, epochs=1, resume=state, **TINY)
 
 
-# -------------------------------------------------------------------------------------------------------------------- sampling
+# --------------------------------------------------------------------------------------------------------------------
+# sampling
+
 
 def test_sample():
     generator = Generator(bands=4, latent=7, width=2).train()
@@ -289,11 +321,16 @@ def test_sample_undoes_the_scaling():
     assert sample(Constant(width=1), 2, seed=0)[1, :, 5, 5].tolist() == [0, 128, 255]
 
 
-# -------------------------------------------------------------------------------------------------------------- semi-supervised
+# --------------------------------------------------------------------------------------------------------------
+# semi-supervised
+
 
 def test_semi_supervised_losses_are_those_of_a_class_more():
     gen = torch.Generator().manual_seed(0)
-    real, fake = torch.randn(5, 4, generator=gen, dtype=torch.float64), torch.randn(7, 4, generator=gen, dtype=torch.float64)
+    real, fake = (
+        torch.randn(5, 4, generator=gen, dtype=torch.float64),
+        torch.randn(7, 4, generator=gen, dtype=torch.float64),
+    )
     on_real, on_fake = semi_supervised_losses(real, fake)
     assert on_real.shape == (5,)
     for logits, loss, is_real in ((real, on_real, True), (fake, on_fake, False)):
@@ -313,7 +350,9 @@ def test_semi_supervised_losses_at_extremes():
         semi_supervised_losses(torch.zeros(2, 3), torch.zeros(2, 4))
 
 
-# ---------------------------------------------------------------------------------------------------------------- memorisation
+# ----------------------------------------------------------------------------------------------------------------
+# memorisation
+
 
 def test_nearest_neighbours_against_all_pairs():
     generated, training = textures(7, 1), textures(11, 2)
@@ -359,13 +398,17 @@ def test_copies_are_found_flipped_too(view):
 
 def test_near_copies_are_found_and_smooth_tiles_are_not():
     training, held_out = textures(100, 1), textures(100, 2)
-    noisy = changed(training, lambda x: x + 2 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
+    noisy = changed(
+        training, lambda x: x + 2 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    )
     assert memorisation(noisy, training, held_out)["share_copied"] > 0.95
     assert memorisation(noisy, training, held_out)["share_nearest_training"] > 0.95
     smooth = changed(textures(100, 3), lambda x: x.mean((2, 3), keepdim=True).expand_as(x))
     report = memorisation(smooth, training, held_out)
     assert report["median_generated"] < 0.9 * report["median_held_out"]  # near everything,
-    assert report["share_nearest_training"] == pytest.approx(0.5, abs=0.15)  # not near the training tiles in particular
+    assert report["share_nearest_training"] == pytest.approx(
+        0.5, abs=0.15
+    )  # not near the training tiles in particular
 
 
 def test_an_exact_copy_counts_where_real_tiles_repeat():
@@ -374,7 +417,9 @@ def test_an_exact_copy_counts_where_real_tiles_repeat():
     assert memorisation(training[10:], training, held_out)["share_copied"] == 1
 
 
-# -------------------------------------------------------------------------------------------------------------------- distance
+# --------------------------------------------------------------------------------------------------------------------
+# distance
+
 
 def test_distance_is_near_zero_between_halves(halves):
     values = []
@@ -383,15 +428,17 @@ def test_distance_is_near_zero_between_halves(halves):
         tiles = torch.cat(halves)[order]
         values.append(tile_distance(tiles[:120], tiles[120:]))
     distances, errors = np.array(values).T
-    assert abs(distances.mean()) < 2 * distances.std() / 20 ** 0.5 + 0.01  # unbiased
+    assert abs(distances.mean()) < 2 * distances.std() / 20**0.5 + 0.01  # unbiased
     assert (abs(distances) < 3 * errors).all()
     assert distances.std() < errors.mean() < 3 * distances.std()
 
 
 def test_distance_is_unbiased_at_small_n():
-    distances = [tile_distance(textures(6, 2 * seed), textures(6, 2 * seed + 1))[0] for seed in range(100, 160)]
+    distances = [
+        tile_distance(textures(6, 2 * seed), textures(6, 2 * seed + 1))[0] for seed in range(100, 160)
+    ]
     assert min(distances) < 0
-    assert abs(np.mean(distances)) < 3 * np.std(distances) / 60 ** 0.5
+    assert abs(np.mean(distances)) < 3 * np.std(distances) / 60**0.5
 
 
 def blur(tiles, sigma):
@@ -411,7 +458,9 @@ RUINS = {
     "noise": [lambda x, s=s: noise(x, s) for s in (2, 4, 8, 16, 32)],
     "blur": [lambda x, s=s: blur(x, s) for s in (0.6, 0.8, 1.2, 2, 4)],
     "mode collapse": [lambda x, k=k: x[:k].repeat(120 // k, 1, 1, 1) for k in (20, 8, 4, 2, 1)],
-    "one band too bright": [lambda x, s=s: x + torch.tensor([s, 0.0, 0.0]).view(3, 1, 1) for s in (10, 20, 40, 60)],
+    "one band too bright": [
+        lambda x, s=s: x + torch.tensor([s, 0.0, 0.0]).view(3, 1, 1) for s in (10, 20, 40, 60)
+    ],
     "contrast": [lambda x, s=s: 100 + s * (x - 100) for s in (0.8, 0.6, 0.4, 0.2)],
 }
 
@@ -419,7 +468,9 @@ RUINS = {
 @pytest.mark.parametrize("ruin", RUINS)
 def test_distance_grows_with_damage(ruin, halves):
     real, other = halves
-    values = [tile_distance(real, other)] + [tile_distance(real, changed(other, change)) for change in RUINS[ruin]]
+    values = [tile_distance(real, other)] + [
+        tile_distance(real, changed(other, change)) for change in RUINS[ruin]
+    ]
     distances = [d for d, _ in values]
     assert distances == sorted(distances)
     assert distances[1] > distances[0] + 0.02
@@ -447,20 +498,32 @@ def test_distance_knows_no_order_no_flip_no_side(halves):
 
 
 def test_distance_and_its_error_against_plain_loops(halves):
-    x, y = tile_features(halves[0][:5]).numpy(), tile_features(changed(halves[1][:7], lambda t: t + 15)).numpy()
+    x, y = (
+        tile_features(halves[0][:5]).numpy(),
+        tile_features(changed(halves[1][:7], lambda t: t + 15)).numpy(),
+    )
 
     def energy(x, y):
         def within(z):
             return np.mean([np.linalg.norm(a - b) for a, b in itertools.permutations(z, 2)])
+
         return 2 * np.mean([np.linalg.norm(a - b) for a in x for b in y]) - within(x) - within(y)
 
-    left_out = [[energy(np.delete(x, i, 0), y) for i in range(5)], [energy(x, np.delete(y, j, 0)) for j in range(7)]]
+    left_out = [
+        [energy(np.delete(x, i, 0), y) for i in range(5)],
+        [energy(x, np.delete(y, j, 0)) for j in range(7)],
+    ]
     error = sum((len(v) - 1) * np.var(v) for v in left_out) ** 0.5
-    assert tile_distance(halves[0][:5], changed(halves[1][:7], lambda t: t + 15)) == pytest.approx((energy(x, y), error), rel=1e-6)
+    assert tile_distance(halves[0][:5], changed(halves[1][:7], lambda t: t + 15)) == pytest.approx(
+        (energy(x, y), error), rel=1e-6
+    )
 
 
 def test_standard_error_matches_repetition():
-    pairs = [(textures(100, 2 * seed), changed(textures(100, 2 * seed + 1), lambda x: x + 25)) for seed in range(20)]
+    pairs = [
+        (textures(100, 2 * seed), changed(textures(100, 2 * seed + 1), lambda x: x + 25))
+        for seed in range(20)
+    ]
     distances, errors = np.array([tile_distance(*pair) for pair in pairs]).T
     assert errors.mean() == pytest.approx(distances.std(ddof=1), rel=0.4)
     assert distances.std() < 0.15 * distances.mean()  # stable at a hundred tiles

@@ -1,4 +1,5 @@
-"""Losses against their formulas written out a second time (exact fractions, plain Python sums), their limits and gradients."""
+"""Losses against their formulas written out a second time (exact fractions, plain Python sums), their limits
+and gradients."""
 
 import math
 from fractions import Fraction
@@ -178,7 +179,9 @@ def test_without_margin_and_scale_ldam_is_cross_entropy():
     weight = torch.tensor([1.0, 4, 4, 6])
     for reduction in ("mean", "sum", "none"):
         ours = LDAMLoss(DROUGHT, max_margin=0, scale=1, weight=weight, reduction=reduction)(logits, labels)
-        assert torch.equal(ours, torch.nn.functional.cross_entropy(logits, labels, weight, reduction=reduction))
+        assert torch.equal(
+            ours, torch.nn.functional.cross_entropy(logits, labels, weight, reduction=reduction)
+        )
 
 
 @given(st.integers(0, 1000), st.floats(-50, 50))
@@ -232,7 +235,9 @@ def test_the_weight_can_be_set_anew_and_moves_with_the_loss():
     assert loss.to("meta").weight.device.type == loss.margins.device.type == "meta"
     loss.weight = weight
     on_meta = loss(logits.to("meta"), labels.to("meta"))
-    assert on_meta.device.type == "meta", "a weight set on the CPU follows, and nothing on the way asks a device for a value"
+    assert on_meta.device.type == "meta", (
+        "a weight set on the CPU follows, and nothing on the way asks a device for a value"
+    )
     loss = LDAMLoss(DROUGHT, weight=weight)
     assert loss.state_dict() == {}
     loss.weight = None
@@ -312,7 +317,9 @@ def test_jsd_is_symmetric_and_nothing_for_equal_views_and_ln_3_for_certain_disag
     assert torch.allclose(jsd_consistency(a, b, c), jsd_consistency(c, a, b))
     assert jsd_consistency(a, a + 3, a - 1).item() == pytest.approx(0, abs=1e-12)
     certain = 1e4 * torch.eye(3, dtype=torch.float64)
-    assert jsd_consistency(certain, certain.roll(1, 0), certain.roll(2, 0)).item() == pytest.approx(math.log(3))
+    assert jsd_consistency(certain, certain.roll(1, 0), certain.roll(2, 0)).item() == pytest.approx(
+        math.log(3)
+    )
 
 
 def test_the_mixture_is_clipped():
@@ -322,7 +329,9 @@ def test_the_mixture_is_clipped():
     p = math.exp(-18) / (1 + math.exp(-18))
     unlikely = torch.tensor([[0.0, -18.0]], dtype=torch.float64)
     assert p / 3 < 1e-7 < math.exp(-14) / 3
-    expected = (2 * math.log(3 / (3 - p)) + (1 - p) * math.log((1 - p) / (1 - p / 3)) + p * math.log(p / 1e-7)) / 3
+    expected = (
+        2 * math.log(3 / (3 - p)) + (1 - p) * math.log((1 - p) / (1 - p / 3)) + p * math.log(p / 1e-7)
+    ) / 3
     found = jsd_consistency(unlikely, never, never).item()
     assert found == pytest.approx(expected, rel=1e-6)
     assert found < 0 < jsd_consistency(view, never, never).item()

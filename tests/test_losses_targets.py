@@ -40,14 +40,27 @@ def test_the_standard_form_is_that_of_torch():
 @pytest.mark.parametrize(("alpha", "k"), [(0.1, 10), (0.005, 3), (0.8, 2)])
 def test_the_slides_formula_is_off_class_smoothing_in_disguise(alpha, k):
     label = torch.tensor([1])
-    slide, twin = smooth_labels(label, k, alpha, "slide"), smooth_labels(label, k, alpha * (k - 1) / (k - alpha), "off-class")
+    slide, twin = (
+        smooth_labels(label, k, alpha, "slide"),
+        smooth_labels(label, k, alpha * (k - 1) / (k - alpha), "off-class"),
+    )
     assert torch.allclose(slide / slide.sum(), twin, atol=1e-6)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"alpha": 1.0}, "alpha"), ({"alpha": -0.1}, "alpha"), ({"alpha": float("nan")}, "alpha"), ({"num_classes": 1}, "num_classes"),
-    ({"variant": "slides"}, "variant"), ({"labels": torch.tensor([3])}, "labels must lie"), ({"labels": torch.tensor([-1])}, "labels must lie"),
-    ({"labels": torch.eye(3)}, "int64"), ({"labels": torch.tensor([0.0])}, "int64")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"alpha": 1.0}, "alpha"),
+        ({"alpha": -0.1}, "alpha"),
+        ({"alpha": float("nan")}, "alpha"),
+        ({"num_classes": 1}, "num_classes"),
+        ({"variant": "slides"}, "variant"),
+        ({"labels": torch.tensor([3])}, "labels must lie"),
+        ({"labels": torch.tensor([-1])}, "labels must lie"),
+        ({"labels": torch.eye(3)}, "int64"),
+        ({"labels": torch.tensor([0.0])}, "int64"),
+    ],
+)
 def test_smoothing_that_cannot_be_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
         smooth_labels(**({"labels": LABELS, "num_classes": 3, "alpha": 0.1} | change))
@@ -55,7 +68,11 @@ def test_smoothing_that_cannot_be_is_refused(change, words):
 
 def noisy(t=7, n=4, k=3, seed=0):
     gen = torch.Generator().manual_seed(seed)
-    return torch.randn(n, k, generator=gen), torch.rand(n, 1, generator=gen), torch.randn(t, n, k, generator=gen)
+    return (
+        torch.randn(n, k, generator=gen),
+        torch.rand(n, 1, generator=gen),
+        torch.randn(t, n, k, generator=gen),
+    )
 
 
 def test_without_noise_it_is_the_cross_entropy():
@@ -70,12 +87,17 @@ def test_the_mean_is_over_probabilities():
     p = torch.stack([(logits + sigma * e).softmax(1)[range(4), LABELS] for e in noise]).mean(0)
     assert torch.allclose(aleatoric_loss(logits, sigma, LABELS, noise, "none"), -p.log(), atol=1e-6)
     each = torch.stack([F.cross_entropy(logits + sigma * e, LABELS, reduction="none") for e in noise]).mean(0)
-    assert (aleatoric_loss(logits, sigma, LABELS, noise, "none") < each).all()   # Jensen: a mean of losses would be larger
+    assert (
+        aleatoric_loss(logits, sigma, LABELS, noise, "none") < each
+    ).all()  # Jensen: a mean of losses would be larger
 
 
 def test_one_sigma_an_image_is_that_sigma_for_each_logit():
     logits, sigma, noise = noisy()
-    assert torch.equal(aleatoric_loss(logits, sigma, LABELS, noise), aleatoric_loss(logits, sigma.expand(4, 3), LABELS, noise))
+    assert torch.equal(
+        aleatoric_loss(logits, sigma, LABELS, noise),
+        aleatoric_loss(logits, sigma.expand(4, 3), LABELS, noise),
+    )
 
 
 def test_doubt_pays_where_the_answer_is_wrong_and_costs_where_it_is_right():
@@ -89,19 +111,31 @@ def test_probabilities_that_underflow_keep_a_loss_and_a_gradient():
     logits = torch.tensor([[0.0, 400.0]], requires_grad=True)
     loss = aleatoric_loss(logits, torch.zeros(1, 1), torch.tensor([0]), torch.zeros(3, 1, 2))
     loss.backward()
-    assert float(loss.detach()) == pytest.approx(400) and logits.grad[0].tolist() == pytest.approx([-1, 1], abs=1e-4)
+    assert float(loss.detach()) == pytest.approx(400) and logits.grad[0].tolist() == pytest.approx(
+        [-1, 1], abs=1e-4
+    )
 
 
 def test_half_precision_is_computed_in_single():
     logits, sigma, noise = noisy()
     ours = aleatoric_loss(logits.half(), sigma.half(), LABELS, noise.half())
-    assert ours.dtype == torch.float32 and math.isclose(ours, aleatoric_loss(logits, sigma, LABELS, noise), rel_tol=2e-3)
+    assert ours.dtype == torch.float32 and math.isclose(
+        ours, aleatoric_loss(logits, sigma, LABELS, noise), rel_tol=2e-3
+    )
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"sigma": torch.ones(4)}, "sigma must be"), ({"sigma": -torch.ones(4, 1)}, "negative"), ({"noise": torch.zeros(4, 3)}, "noise must be"),
-    ({"noise": torch.zeros(5, 4, 1)}, "noise must be"), ({"noise": torch.zeros(0, 4, 3)}, "at least one"),
-    ({"labels": torch.zeros(3, dtype=torch.int64)}, "labels"), ({"reduction": "max"}, "reduction")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sigma": torch.ones(4)}, "sigma must be"),
+        ({"sigma": -torch.ones(4, 1)}, "negative"),
+        ({"noise": torch.zeros(4, 3)}, "noise must be"),
+        ({"noise": torch.zeros(5, 4, 1)}, "noise must be"),
+        ({"noise": torch.zeros(0, 4, 3)}, "at least one"),
+        ({"labels": torch.zeros(3, dtype=torch.int64)}, "labels"),
+        ({"reduction": "max"}, "reduction"),
+    ],
+)
 def test_noise_that_cannot_be_is_refused(change, words):
     logits, sigma, noise = noisy()
     with pytest.raises(ValueError, match=words):

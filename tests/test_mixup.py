@@ -47,19 +47,24 @@ def test_exchanging_partners_and_shares_changes_nothing():
 
 def test_mixing_commutes_with_standardising():
     x, y, perm = batch()
-    assert torch.allclose(mixup((x - 0.4) / 0.2, y, 0.6, perm)[0], (mixup(x, y, 0.6, perm)[0] - 0.4) / 0.2, atol=1e-5)
+    assert torch.allclose(
+        mixup((x - 0.4) / 0.2, y, 0.6, perm)[0], (mixup(x, y, 0.6, perm)[0] - 0.4) / 0.2, atol=1e-5
+    )
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"targets": torch.arange(6)}, "class numbers"),
-    ({"targets": torch.eye(6).long()}, "class numbers"),
-    ({"targets": torch.rand(5, 3)}, "targets must be"),
-    ({"x": torch.zeros(6, 3, dtype=torch.uint8)}, "x must be float"),
-    ({"lam": 1.2}, "lam must be"),
-    ({"lam": torch.tensor([0.5, 0.5])}, "lam must be"),
-    ({"lam": float("nan")}, "lam must be"),
-    ({"perm": torch.arange(5)}, "perm must be"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"targets": torch.arange(6)}, "class numbers"),
+        ({"targets": torch.eye(6).long()}, "class numbers"),
+        ({"targets": torch.rand(5, 3)}, "targets must be"),
+        ({"x": torch.zeros(6, 3, dtype=torch.uint8)}, "x must be float"),
+        ({"lam": 1.2}, "lam must be"),
+        ({"lam": torch.tensor([0.5, 0.5])}, "lam must be"),
+        ({"lam": float("nan")}, "lam must be"),
+        ({"perm": torch.arange(5)}, "perm must be"),
+    ],
+)
 def test_what_cannot_be_mixed_is_refused(change, words):
     x, y, perm = batch()
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,5 @@
-"""Networks with a cosine head or a stem for many bands: the layers they are said to have, and bad requests said clearly."""
+"""Networks with a cosine head or a stem for many bands: the layers they are said to have, and bad requests
+said clearly."""
 
 import pytest
 import safetensors.torch
@@ -24,7 +25,10 @@ def test_cosine_head_by_hand():
     head.weight.data = torch.tensor([[2.0, 0], [0, 0.5], [-3, -3]])
     x = torch.tensor([[10.0, 0], [-0.1, 0.1]])
     half = 2**-0.5
-    assert head(x).tolist() == [pytest.approx([1, 0, -half], abs=1e-6), pytest.approx([-half, half, 0], abs=1e-6)]
+    assert head(x).tolist() == [
+        pytest.approx([1, 0, -half], abs=1e-6),
+        pytest.approx([-half, half, 0], abs=1e-6),
+    ]
 
 
 def test_cosine_logits_ignore_the_length_of_features_and_weights():
@@ -44,7 +48,9 @@ def test_cosine_gradients():
     head = CosineHead(6, 4).double()
     assert torch.autograd.gradcheck(lambda x, _: head(x), (x, head.weight))
     head(x).square().sum().backward()
-    assert torch.allclose((x.grad * x).sum(1), torch.zeros(3, dtype=torch.float64), atol=1e-12), "no pull along the feature"
+    assert torch.allclose((x.grad * x).sum(1), torch.zeros(3, dtype=torch.float64), atol=1e-12), (
+        "no pull along the feature"
+    )
 
 
 def test_cosine_directions_start_uniform_on_the_sphere():
@@ -84,8 +90,16 @@ def test_a_cosine_head_sits_where_the_linear_one_sat(name, options, bands):
     head = net.get_classifier()
     assert isinstance(head, CosineHead) and not any(isinstance(m, nn.Linear) for m in net.modules())
     assert (head.in_features, head.out_features) == (linear.get_classifier().in_features, 4)
-    shared = {k: v for k, v in net.state_dict().items() if k in linear.state_dict() and v.shape == linear.state_dict()[k].shape}
-    assert all(torch.equal(v, linear.state_dict()[k]) for k, v in shared.items() if "classifier" not in k and "fc" not in k)
+    shared = {
+        k: v
+        for k, v in net.state_dict().items()
+        if k in linear.state_dict() and v.shape == linear.state_dict()[k].shape
+    }
+    assert all(
+        torch.equal(v, linear.state_dict()[k])
+        for k, v in shared.items()
+        if "classifier" not in k and "fc" not in k
+    )
     with torch.inference_mode():
         x = tiles(bands)
         logits = net(x)
@@ -147,9 +161,21 @@ def test_the_adapter_is_the_released_one(name, options, bands):
     net = create(name, 4, bands=bands, stem="adapter", **options).eval()
     up, mix, relu, conv = net.conv1
     assert isinstance(up, nn.ConvTranspose2d) and isinstance(relu, nn.ReLU)
-    assert (up.in_channels, up.out_channels, up.kernel_size, up.stride, up.padding) == (bands, 32, (2, 2), (1, 1), (2, 2))
+    assert (up.in_channels, up.out_channels, up.kernel_size, up.stride, up.padding) == (
+        bands,
+        32,
+        (2, 2),
+        (1, 1),
+        (2, 2),
+    )
     assert (mix.in_channels, mix.out_channels, mix.kernel_size) == (32, 3, (1, 1))
-    assert (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding) == (3, 64, (7, 7), (2, 2), (3, 3))
+    assert (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding) == (
+        3,
+        64,
+        (7, 7),
+        (2, 2),
+        (3, 3),
+    )
     assert up.bias is mix.bias is conv.bias is None
     with torch.inference_mode():
         x = tiles(bands)
@@ -167,11 +193,15 @@ def test_the_adapter_keeps_pretrained_weights_behind_it(tmp_path):
     source = create("resnet18", 10, **SLIM)
     safetensors.torch.save_file(source.state_dict(), tmp_path / "w.safetensors")
     torch.manual_seed(2)
-    net = create("resnet18", 4, bands=11, stem="adapter", head="cosine", pretrained=tmp_path / "w.safetensors", **SLIM)
+    net = create(
+        "resnet18", 4, bands=11, stem="adapter", head="cosine", pretrained=tmp_path / "w.safetensors", **SLIM
+    )
     theirs, ours = source.state_dict(), net.state_dict()
     kept = [k for k in theirs if not k.startswith(("conv1.", "fc."))]
     assert kept and all(torch.equal(theirs[k], ours[k]) for k in kept)
-    assert net.conv1[3].weight.shape == theirs["conv1.weight"].shape and not torch.equal(net.conv1[3].weight, theirs["conv1.weight"])
+    assert net.conv1[3].weight.shape == theirs["conv1.weight"].shape and not torch.equal(
+        net.conv1[3].weight, theirs["conv1.weight"]
+    )
 
 
 def test_a_file_needs_the_bands_of_the_native_stem(tmp_path):
@@ -187,7 +217,13 @@ def test_timm_spreads_pretrained_rgb_filters_over_the_bands(tmp_path, bands):
     """What the docstring says of pretrained=True, with timm's own loader on a local file."""
     source = create("test_efficientnet", 1000)
     torch.save(source.state_dict(), tmp_path / "w.pth")
-    net = create("test_efficientnet", 4, bands=bands, pretrained=True, pretrained_cfg_overlay={"file": str(tmp_path / "w.pth")})
+    net = create(
+        "test_efficientnet",
+        4,
+        bands=bands,
+        pretrained=True,
+        pretrained_cfg_overlay={"file": str(tmp_path / "w.pth")},
+    )
     rgb = source.conv_stem.weight
     if bands == 1:
         expected = rgb.sum(1, keepdim=True)
@@ -206,12 +242,28 @@ def test_timm_spreads_pretrained_rgb_filters_over_the_bands(tmp_path, bands):
         ("resnet18", {"head": "cosin"}, "head must be 'linear' or 'cosine', got 'cosin'"),
         ("resnet18", {"stem": "deep"}, "stem must be 'native' or 'adapter', got 'deep'"),
         ("resnet18", {"bands": 0}, "bands must be at least 1, got 0"),
-        ("resnet18", {"bands": 11, "stem": "adapter", "frozen": True}, "as random as it starts; take stem='native' or frozen=False"),
-        ("test_efficientnet", {"bands": 11, "stem": "adapter"}, "test_efficientnet has none: take stem='native'"),
+        (
+            "resnet18",
+            {"bands": 11, "stem": "adapter", "frozen": True},
+            "as random as it starts; take stem='native' or frozen=False",
+        ),
+        (
+            "test_efficientnet",
+            {"bands": 11, "stem": "adapter"},
+            "test_efficientnet has none: take stem='native'",
+        ),
         ("resnet18d", {"bands": 11, "stem": "adapter"}, "resnet18d has a Sequential: take stem='native'"),
         ("deit_tiny_distilled_patch16_224", {"head": "cosine"}, "ends in tuple; take another network"),
-        ("efficientnet_b0", {"channel_multiplier": 0.5}, "efficientnet_b0 cannot be built with {'channel_multiplier': 0.5}"),
-        ("resnet18", {"chanels": (8, 8, 8, 8)}, "resnet18 cannot be built with .*unexpected keyword argument 'chanels'"),
+        (
+            "efficientnet_b0",
+            {"channel_multiplier": 0.5},
+            "efficientnet_b0 cannot be built with {'channel_multiplier': 0.5}",
+        ),
+        (
+            "resnet18",
+            {"chanels": (8, 8, 8, 8)},
+            "resnet18 cannot be built with .*unexpected keyword argument 'chanels'",
+        ),
         ("efficientnet_b00", {}, "timm has no model 'efficientnet_b00'"),
     ],
 )

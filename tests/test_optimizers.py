@@ -1,4 +1,5 @@
-"""Each rule against torch.optim where the rule is the same, against plain loops of the slides, and where the two must part."""
+"""Each rule against torch.optim where the rule is the same, against plain loops of the slides, and where the
+two must part."""
 
 import math
 
@@ -18,9 +19,12 @@ START = [-1.2, 1.0, 0.3, -0.7]
 
 
 def noisy_gradient(theta, step):
-    """Of a curved valley, with noise that depends on the step only; no quadratic, and no two coordinates alike."""
+    """Of a curved valley, with noise that depends on the step only; no quadratic, and no two coordinates
+    alike."""
     noise = torch.randn(4, generator=torch.Generator().manual_seed(step), dtype=torch.float64)
-    bent = torch.stack([4 * theta[0] ** 3 - 2 * theta[1], 20 * (theta[1] - theta[0]), theta[2].sin(), 1e-3 * theta[3]])
+    bent = torch.stack(
+        [4 * theta[0] ** 3 - 2 * theta[1], 20 * (theta[1] - theta[0]), theta[2].sin(), 1e-3 * theta[3]]
+    )
     return bent + 0.1 * noise.to(theta.dtype) * torch.tensor([1, 1, 1, 1e-3], dtype=theta.dtype)
 
 
@@ -45,12 +49,23 @@ def torch_path(make, steps=400, dtype=torch.float64):
 SAME = {
     "gd": (gd, {"lr": 0.02}, lambda p: torch.optim.SGD(p, lr=0.02)),
     "adagrad": (adagrad, {"lr": 0.3}, lambda p: torch.optim.Adagrad(p, lr=0.3)),
-    "adagrad, large eps": (adagrad, {"lr": 0.3, "eps": 0.1}, lambda p: torch.optim.Adagrad(p, lr=0.3, eps=0.1)),
+    "adagrad, large eps": (
+        adagrad,
+        {"lr": 0.3, "eps": 0.1},
+        lambda p: torch.optim.Adagrad(p, lr=0.3, eps=0.1),
+    ),
     "rmsprop": (rmsprop, {"lr": 0.01}, lambda p: torch.optim.RMSprop(p, lr=0.01)),
-    "rmsprop, large eps": (rmsprop, {"lr": 0.01, "gamma": 0.9, "eps": 0.1}, lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=0.1)),
+    "rmsprop, large eps": (
+        rmsprop,
+        {"lr": 0.01, "gamma": 0.9, "eps": 0.1},
+        lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=0.1),
+    ),
     "adam": (adam, {"lr": 0.01}, lambda p: torch.optim.Adam(p, lr=0.01)),
-    "adam, other decays": (adam, {"lr": 0.01, "beta": 0.5, "gamma": 0.99, "eps": 0.1},
-                           lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.5, 0.99), eps=0.1)),
+    "adam, other decays": (
+        adam,
+        {"lr": 0.01, "beta": 0.5, "gamma": 0.99, "eps": 0.1},
+        lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.5, 0.99), eps=0.1),
+    ),
 }
 
 
@@ -62,7 +77,7 @@ def test_standard_rules_are_those_of_torch(name, dtype, tolerance):
     ours, theirs = path(rule, dtype=dtype, **options), torch_path(make, dtype=dtype)
     assert ours.dtype == dtype
     assert (ours - theirs).abs().max() < tolerance
-    assert (ours[-1] - ours[0]).abs().max() > 0.05   # the walk went somewhere
+    assert (ours[-1] - ours[0]).abs().max() > 0.05  # the walk went somewhere
 
 
 def slide_loops(gradients, theta, lr, beta, gamma, eps):
@@ -80,20 +95,30 @@ def slide_loops(gradients, theta, lr, beta, gamma, eps):
     return seen
 
 
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=40), st.floats(-3, 3), st.floats(1e-3, 1), st.floats(0, 0.99), st.floats(0, 0.999),
-       st.floats(1e-8, 1))
+@given(
+    st.lists(st.floats(-10, 10), min_size=1, max_size=40),
+    st.floats(-3, 3),
+    st.floats(1e-3, 1),
+    st.floats(0, 0.99),
+    st.floats(0, 0.999),
+    st.floats(1e-8, 1),
+)
 def test_slide_rules_are_those_of_the_slides(gradients, start, lr, beta, gamma, eps):
     thetas, states = [torch.tensor([start], dtype=torch.float64)] * 3, [{}, {}, {}]
     for g, expected in zip(gradients, slide_loops(gradients, start, lr, beta, gamma, eps)):
         grad = torch.tensor([g], dtype=torch.float64)
-        steps = (adagrad(thetas[0], grad, states[0], lr, eps), rmsprop(thetas[1], grad, states[1], lr, gamma, eps, variant="slide"),
-                 adam(thetas[2], grad, states[2], lr, beta, gamma, eps, variant="slide"))
+        steps = (
+            adagrad(thetas[0], grad, states[0], lr, eps),
+            rmsprop(thetas[1], grad, states[1], lr, gamma, eps, variant="slide"),
+            adam(thetas[2], grad, states[2], lr, beta, gamma, eps, variant="slide"),
+        )
         thetas, states = zip(*steps)
         assert [theta.item() for theta in thetas] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_torch_has_rmsprop_eps_outside_the_root_and_the_slide_inside():
-    """A gradient of 1e-6: outside, eps 1e-8 is ten times smaller than the root of u; inside, it is what decides."""
+    """A gradient of 1e-6: outside, eps 1e-8 is ten times smaller than the root of u; inside, it is what
+    decides."""
     theta, grad = torch.zeros(1, dtype=torch.float64), torch.full((1,), 1e-6, dtype=torch.float64)
     outside, inside = (rmsprop(theta, grad, None, 1.0, variant=v)[0].item() for v in ("standard", "slide"))
     assert outside == pytest.approx(-1e-6 / (1e-7 + 1e-8))
@@ -120,12 +145,16 @@ def test_adam_of_the_slide_begins_with_one_minus_beta_of_the_step(beta):
         standard, standard_state = adam(standard, gradients, standard_state, 0.1, beta=beta, eps=0.0)
         slide, slide_state = adam(slide, gradients, slide_state, 0.1, beta=beta, eps=0.0, variant="slide")
         step = standard - before
-        assert torch.allclose(step, -0.1 * gradients.sign())     # the same gradient again and again: always lr, whatever its size
+        assert torch.allclose(
+            step, -0.1 * gradients.sign()
+        )  # the same gradient again and again: always lr, whatever its size
         assert torch.allclose(slide - slide_before, (1 - beta**r) * step)
 
 
-@pytest.mark.parametrize(("rule", "options"), [(adagrad, {}), (rmsprop, {}), (rmsprop, {"variant": "slide"}), (adam, {}),
-                                               (adam, {"variant": "slide"})])
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [(adagrad, {}), (rmsprop, {}), (rmsprop, {"variant": "slide"}), (adam, {}), (adam, {"variant": "slide"})],
+)
 def test_without_eps_adaptive_steps_do_not_see_the_scale_of_a_coordinate(rule, options):
     scale = torch.tensor([1e-3, 1.0, 1e2, 1e4], dtype=torch.float64)
     theta = plain = torch.zeros(4, dtype=torch.float64)
@@ -139,7 +168,8 @@ def test_without_eps_adaptive_steps_do_not_see_the_scale_of_a_coordinate(rule, o
 
 @given(st.floats(0.1, 10), st.floats(0.01, 2.5), st.lists(st.floats(-3, 3), min_size=2, max_size=2))
 def test_descent_on_a_quadratic_is_what_the_lecture_says(smoothness, share, start):
-    """Along the steepest direction the bound is exact: s - s^2 / 2 times c |g|^2; off it the loss falls by at least that."""
+    """Along the steepest direction the bound is exact: s - s^2 / 2 times c |g|^2; off it the loss falls by at
+    least that."""
     theta = torch.tensor(start, dtype=torch.float64)
     curvature = torch.tensor([smoothness, smoothness / 7], dtype=torch.float64)
     grad = curvature * theta
@@ -154,7 +184,9 @@ def test_descent_on_a_quadratic_is_what_the_lecture_says(smoothness, share, star
 def test_rules_are_pure_and_can_be_resumed(rule):
     theta, grad = torch.tensor(START), torch.tensor([1.0, -1.0, 0.0, 2.0])
     middle, state = rule(theta, grad)
-    kept = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in state.items()}
+    kept = {
+        name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in state.items()
+    }
     first, second = rule(middle, grad, state)[0], rule(middle, grad, state)[0]
     assert torch.equal(first, second)
     assert torch.equal(theta, torch.tensor(START)) and torch.equal(grad, torch.tensor([1.0, -1.0, 0.0, 2.0]))
@@ -164,7 +196,10 @@ def test_rules_are_pure_and_can_be_resumed(rule):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_stack_of_runs_is_the_runs_one_by_one(rule):
-    rates, starts = torch.tensor([[0.01], [0.1], [1.0]]), torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    rates, starts = (
+        torch.tensor([[0.01], [0.1], [1.0]]),
+        torch.randn(3, 4, generator=torch.Generator().manual_seed(0)),
+    )
     stack, state = starts, None
     alone, states = list(starts), [None] * 3
     for _ in range(20):
@@ -188,7 +223,10 @@ T, G = torch.zeros(2), torch.ones(2)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda rule: rule(T, torch.ones(3)), r"one shape and dtype, got torch.float32 \(2,\) and torch.float32 \(3,\)"),
+        (
+            lambda rule: rule(T, torch.ones(3)),
+            r"one shape and dtype, got torch.float32 \(2,\) and torch.float32 \(3,\)",
+        ),
         (lambda rule: rule(T, G.double()), "one shape and dtype"),
         (lambda rule: rule(T.long(), G.long()), "floating point"),
         (lambda rule: rule(T, G, None, 0.0), "lr must be positive and finite, got 0.0"),
@@ -216,7 +254,10 @@ def test_what_every_rule_refuses(rule, call, message):
         (lambda: rmsprop(T, G, variant="slides"), "variant must be 'slide' or 'standard', got 'slides'"),
         (lambda: adam(T, G, variant="torch"), "variant must be 'slide' or 'standard'"),
         (lambda: rmsprop(T, G, adagrad(T, G)[1]), r"it has \['squares'\], expected \['u'\]"),
-        (lambda: adam(torch.zeros(3), torch.ones(3), adam(T, G)[1]), r"expected \['g', 'r', 'u'\] of shape \(3,\)"),
+        (
+            lambda: adam(torch.zeros(3), torch.ones(3), adam(T, G)[1]),
+            r"expected \['g', 'r', 'u'\] of shape \(3,\)",
+        ),
     ],
 )
 def test_what_single_rules_refuse(call, message):

@@ -322,14 +322,18 @@ def test_balanced_sample_draws_classes_and_their_images_evenly(counts):
     per_class = labels[drawn].bincount(minlength=len(counts))
     assert stats.chisquare([c for c in per_class.tolist() if c], [n / k] * k).pvalue > 1e-3
     per_image = drawn.bincount(minlength=len(labels))
-    expected = n / k * sampler_weights(labels).numpy()  # every image at its rate: the law of torch.multinomial
+    expected = (
+        n / k * sampler_weights(labels).numpy()
+    )  # every image at its rate: the law of torch.multinomial
     assert stats.chisquare(per_image.numpy(), expected).pvalue > 1e-3
 
 
 def test_balanced_sample_has_the_law_of_torch_multinomial():
     labels = labels_of([30, 8, 2])
     ours = balanced_sample(labels, 60_000, seeded(1)).bincount(minlength=40)
-    theirs = torch.multinomial(sampler_weights(labels), 60_000, replacement=True, generator=seeded(2)).bincount(minlength=40)
+    theirs = torch.multinomial(
+        sampler_weights(labels), 60_000, replacement=True, generator=seeded(2)
+    ).bincount(minlength=40)
     assert stats.chi2_contingency(torch.stack([ours, theirs]).numpy()).pvalue > 1e-3
 
 
@@ -380,7 +384,9 @@ def test_expected_multiplicity_by_hand_and_by_drawing():
     assert times.tolist() == pytest.approx([10778 / (4 * n) for n in counts])
     assert (times * torch.tensor(counts)).sum().item() == pytest.approx(10778)
     labels = labels_of([60, 16, 15, 9])
-    drawn = torch.stack([labels[balanced_sample(labels, 100, seeded(s))].bincount(minlength=4) for s in range(400)]).double()
+    drawn = torch.stack(
+        [labels[balanced_sample(labels, 100, seeded(s))].bincount(minlength=4) for s in range(400)]
+    ).double()
     error = drawn.mean(0) / torch.tensor([60, 16, 15, 9]) - expected_multiplicity([60, 16, 15, 9], 100)
     assert (error.abs() * torch.tensor([60, 16, 15, 9]) < 5 * (100 * 0.25 * 0.75 / 400) ** 0.5).all()
 

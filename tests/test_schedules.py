@@ -1,4 +1,5 @@
-"""Schedules against torch's own cyclic schedule, the sequences of the released code, and the weights they are made of."""
+"""Schedules against torch's own cyclic schedule, the sequences of the released code, and the weights they are
+made of."""
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from lt_lib.schedules import drw_weights, triangular_lr
 settings.register_profile("lt", deadline=None, max_examples=60)
 settings.load_profile("lt")
 
-# Training images of Drought Watch by class. Nowhere published: the 86,317 of the training set in the proportions of the validation
-# set, whose counts 6443, 1710, 1673, 952 follow from Table 2 of `spectrum` (methods, B1).
+# Training images of Drought Watch by class. Nowhere published: the 86,317 of the training set in the
+# proportions of the validation set, whose counts 6443, 1710, 1673, 952 follow from Table 2 of `spectrum`
+# (methods, B1).
 DROUGHT = [round(n * 86317 / 10778) for n in (6443, 1710, 1673, 952)]
 
 
@@ -21,12 +23,18 @@ def test_triangle_of_the_released_drought_code():
     assert rates == pytest.approx([1e-5, 5.5e-5, 1e-4, 5.5e-5] * 2 + [1e-5], rel=1e-12)
 
 
-@pytest.mark.parametrize(("step_size", "base_lr", "max_lr"), [(2, 1e-5, 1e-4), (2000, 0.001, 0.006), (7, 0.1, 0.1), (1, 0, 1)])
+@pytest.mark.parametrize(
+    ("step_size", "base_lr", "max_lr"), [(2, 1e-5, 1e-4), (2000, 0.001, 0.006), (7, 0.1, 0.1), (1, 0, 1)]
+)
 def test_triangle_against_torch(step_size, base_lr, max_lr):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    schedule = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr, max_lr, step_size_up=step_size, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.CyclicLR(
+        optimizer, base_lr, max_lr, step_size_up=step_size, cycle_momentum=False
+    )
     for step in range(min(5 * step_size, 300)):
-        assert triangular_lr(step, step_size, base_lr, max_lr) == pytest.approx(schedule.get_last_lr()[0], rel=1e-6, abs=1e-9)
+        assert triangular_lr(step, step_size, base_lr, max_lr) == pytest.approx(
+            schedule.get_last_lr()[0], rel=1e-6, abs=1e-9
+        )
         optimizer.step()
         schedule.step()
 
@@ -74,7 +82,8 @@ def test_weights_are_uniform_before_the_switch_and_always_sum_to_k(counts, epoch
 
 
 def test_the_drought_betas_are_uniform_then_nearly_inverse_frequency():
-    """Beta .99 counts every class as 100 images; the numbers are those of methods, A3, at the proportional training counts."""
+    """Beta .99 counts every class as 100 images; the numbers are those of methods, A3, at the proportional
+    training counts."""
     before, after = (drw_weights(DROUGHT, epoch, 25, betas=(0.99, 0.99999)) for epoch in (24, 25))
     assert before.tolist() == pytest.approx([1] * 4, abs=1e-4)
     assert [round(w, 2) for w in after.tolist()] == [0.31, 0.98, 1.00, 1.71]

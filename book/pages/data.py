@@ -14,11 +14,12 @@
 # %% [markdown]
 # # Data, weights and their terms
 #
-# Two kinds of data run through every chapter. *Embedded* sets are made by the code, from digits that scikit-learn ships or from a
-# simulation of ground, light, air and sensor: they work offline, on any machine, and only **stand in** for the published data.
-# *Real* sets are the public ones; they are never part of this project. `lt data add` takes a copy you have, `lt data download`
-# fetches one, and both check it first: against known digests, or, where none was ever published (`droughtwatch`), against the
-# checksum of every record, the number of records, and the number of each class.
+# Two kinds of data run through every chapter. *Embedded* sets are made by the code, from digits that
+# scikit-learn ships or from a simulation of ground, light, air and sensor: they work offline, on any machine,
+# and only **stand in** for the published data. *Real* sets are the public ones; they are never part of this
+# project. `lt data add` takes a copy you have, `lt data download` fetches one, and both check it first:
+# against known digests, or, where none was ever published (`droughtwatch`), against the checksum of every
+# record, the number of records, and the number of each class.
 #
 # The tables are the library's own registry.
 
@@ -58,5 +59,6 @@ Table(pd.DataFrame(weights), weights)
 # %% [markdown]
 # ## What else comes with the book
 #
-# MathJax, which typesets the formulas, is served from the book itself (Apache-2.0, licence beside it). The book's own text and
-# code are under the MIT licence. The four works remain their authors': only their numbers are kept here, as facts.
+# MathJax, which typesets the formulas, is served from the book itself (Apache-2.0, licence beside it). The
+# book's own text and code are under the MIT licence. The four works remain their authors': only their numbers
+# are kept here, as facts.

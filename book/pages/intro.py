@@ -14,9 +14,9 @@
 # %% [markdown]
 # # Long tails, re-run
 #
-# Some classes have thousands of examples, others a handful. Four works on that trouble, and on what else makes an image
-# classifier unreliable, are taught here, written again from their definitions, run again, and checked against their own
-# printed numbers. Each table and figure is made by the notebook that shows it.
+# Some classes have thousands of examples, others a handful. Four works on that trouble, and on what else
+# makes an image classifier unreliable, are taught here, written again from their definitions, run again, and
+# checked against their own printed numbers. Each table and figure is made by the notebook that shows it.
 #
 # ## Four works
 #
@@ -45,8 +45,9 @@ for name in ("ee443", "spectrum", "sign", "lectures"):
 # %% [markdown]
 # ## The scoreboard
 #
-# Counted from the records on file, nothing by hand. Only a run at the published settings on the published data can agree or
-# disagree with a printed number; anything smaller is shown, but *not comparable*. [How to read](how-to-read) explains the words.
+# Counted from the records on file, nothing by hand. Only a run at the published settings on the published
+# data can agree or disagree with a printed number; anything smaller is shown, but *not comparable*. [How to
+# read](how-to-read) explains the words.
 
 # %% tags=["remove-input"]
 lab.scoreboard()
@@ -54,9 +55,10 @@ lab.scoreboard()
 # %% [markdown]
 # ## What holds so far
 #
-# Beyond single numbers the works make claims: this helps, that is best. A claim has a direction, and a direction can be tested on
-# a stand-in too, as long as nobody takes it for the original. Below, each claim of `ee443` is held against the report's own printed
-# numbers and against the committed records on the real images, where one small network stands in for the printed ones.
+# Beyond single numbers the works make claims: this helps, that is best. A claim has a direction, and a
+# direction can be tested on a stand-in too, as long as nobody takes it for the original. Below, each claim of
+# `ee443` is held against the report's own printed numbers and against the committed records on the real
+# images, where one small network stands in for the printed ones.
 
 # %% tags=["remove-input"]
 from lt_lib.lab.read.claims import claims_table
@@ -64,8 +66,9 @@ from lt_lib.lab.read.claims import claims_table
 claims_table(profile="laptop", data="real")
 
 # %% [markdown]
-# The claims of `spectrum` are tested on simulated ground, by narrow networks at a size that two cores manage in a night. What they say
-# of satellites is a direction at best; what they say of the methods can be read off exactly.
+# The claims of `spectrum` are tested on simulated ground, by narrow networks at a size that two cores manage
+# in a night. What they say of satellites is a direction at best; what they say of the methods can be read off
+# exactly.
 
 # %% tags=["remove-input"]
 claims_table(profile="overnight", data="embedded", work="spectrum")
@@ -73,12 +76,14 @@ claims_table(profile="overnight", data="embedded", work="spectrum")
 # %% [markdown]
 # ## Whom it serves
 #
-# **Reading.** Start with the first chapter of a work. Claim, method, number and doubt are on the page; you need no Python.
+# **Reading.** Start with the first chapter of a work. Claim, method, number and doubt are on the page; you
+# need no Python.
 #
-# **Running it again.** Two commands set up and build everything; a GPU and the real data raise the same notebooks to the
-# published scale: [how to run it again](how-to-rerun).
+# **Running it again.** Two commands set up and build everything; a GPU and the real data raise the same
+# notebooks to the published scale: [how to run it again](how-to-rerun).
 #
-# **Teaching.** Every chapter says how long it takes and ends with exercises whose solutions stay folded until asked for:
-# [how to teach with it](how-to-teach).
+# **Teaching.** Every chapter says how long it takes and ends with exercises whose solutions stay folded until
+# asked for: [how to teach with it](how-to-teach).
 #
-# **Using a method.** `lt_lib` is a small library; each method is one short function with its formula and its source.
+# **Using a method.** `lt_lib` is a small library; each method is one short function with its formula and its
+# source.

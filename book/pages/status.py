@@ -42,7 +42,8 @@ Table(pd.DataFrame(here), here)
 # %% [markdown]
 # ## Data the numbers may stand on
 #
-# Accepted digests of the registered sets: of all images and labels, in order. A copy with another digest is refused.
+# Accepted digests of the registered sets: of all images and labels, in order. A copy with another digest is
+# refused.
 
 # %% tags=["keep_output", "remove-input"]
 entries = [*REGISTRY.values(), *WEIGHTS.values()]

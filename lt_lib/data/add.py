@@ -36,8 +36,8 @@ def add(
         source: what to read; none for an embedded set, which is made anew. An official CIFAR archive
             (.tar.gz) or its unpacked folder; a folder with x_train.npy, y_train.npy, x_test.npy and
             y_test.npy, or one that holds such a folder called `name`; a folder with train/CLASS/ and
-            test/CLASS/ images; the .zip archive of Drought Watch or its unpacked folder, under another name any
-            folder of such TFRecord parts; the .safetensors file of registered weights.
+            test/CLASS/ images; the .zip archive of Drought Watch or its unpacked folder, under another name
+            any folder of such TFRecord parts; the .safetensors file of registered weights.
         root: another store than ``store_root()``.
         progress: show a bar where it takes long.
         size: side of the stored images, in pixels, if the source holds image files.
@@ -127,8 +127,11 @@ def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> 
         return put(base, entry, arrays, digest, checked="your own", source=str(source.resolve()))
 
 
-def _add_tiles(base: Path, name: str, source: Path, progress: bool, entry: DataEntry | None = None) -> ImageSet:
-    """Drought Watch, or without an entry a set of the user's own in its format. What is left half done is kept."""
+def _add_tiles(
+    base: Path, name: str, source: Path, progress: bool, entry: DataEntry | None = None
+) -> ImageSet:
+    """Drought Watch, or without an entry a set of the user's own in its format. What is left half done is
+    kept."""
     unfinished = base / f".{name}.import"
     with locked(base, name), refusals(base, name):
         arrays = droughtwatch.collect(source, unfinished, progress, entry)

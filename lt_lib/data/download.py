@@ -23,8 +23,8 @@ def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
     """Fetch the official archive of a data set, check it, and put the data set into the store.
 
     The archive stays in ``<store>/.downloads``, for other data sets made from it; it may be deleted. A broken
-    transfer leaves a .part file there, with which the next call goes on. Where no checksum is published, the file
-    is checked by what it holds when the data set is added.
+    transfer leaves a .part file there, with which the next call goes on. Where no checksum is published, the
+    file is checked by what it holds when the data set is added.
 
     Args:
         name: a registered name; an embedded set is made instead.

@@ -1,11 +1,13 @@
 """Landsat scenes as rasterio reads them, and a classifier swept over one into a map that opens in a GIS.
 
-Idea: a scene is never held in memory. It is read in windows, in physical units, with what was not measured set to nan; a classifier
-turns each window into a class and a confidence, and these go to disk before the next window is read. The answer of a pixel depends on
-the pixels around it alone, never on where the windows fall, as long as the halo is at least as wide as the classifier looks.
+Idea: a scene is never held in memory. It is read in windows, in physical units, with what was not measured
+set to nan; a classifier turns each window into a class and a confidence, and these go to disk before the next
+window is read. The answer of a pixel depends on the pixels around it alone, never on where the windows fall,
+as long as the halo is at least as wide as the classifier looks.
 
-A map is two files of one band each, because a colour table belongs to a file of one band: `NAME_class.tif` (uint8, palette, names of
-the classes) and `NAME_confidence.tif` (uint8, per cent). Both have coordinate system and transform of the scene.
+A map is two files of one band each, because a colour table belongs to a file of one band: `NAME_class.tif`
+(uint8, palette, names of the classes) and `NAME_confidence.tif` (uint8, per cent). Both have coordinate
+system and transform of the scene.
 
 Embedded stand-in: :func:`make_scene`. The real example: :func:`find_scene`.
 """
@@ -37,7 +39,19 @@ from lt_lib.errors import DataError
 
 SENSORS = {
     "landsat-7": ("blue", "green", "red", "nir", "swir1", "swir2", "thermal", "fmask"),
-    "landsat-8": ("coastal", "blue", "green", "red", "nir", "swir1", "swir2", "pan", "cirrus", "thermal1", "thermal2"),
+    "landsat-8": (
+        "coastal",
+        "blue",
+        "green",
+        "red",
+        "nir",
+        "swir1",
+        "swir2",
+        "pan",
+        "cirrus",
+        "thermal1",
+        "thermal2",
+    ),
 }
 REFLECTIVE = ("blue", "green", "red", "nir", "swir1", "swir2")
 COMPOSITES = {  # red, green and blue of the picture
@@ -46,7 +60,16 @@ COMPOSITES = {  # red, green and blue of the picture
     "false-colour": ("nir", "red", "green"),
 }
 CLASSES = ("forest", "water", "herbaceous", "barren", "urban")
-COLOURS = ("#009E73", "#0072B2", "#F0E442", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00", "#000000")  # Okabe and Ito: colour-blind safe
+COLOURS = (
+    "#009E73",
+    "#0072B2",
+    "#F0E442",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#E69F00",
+    "#000000",
+)  # Okabe and Ito: colour-blind safe
 MISSING = 255
 _DTYPES = ("int16", "uint16", "int32", "float32", "float64")
 _NOT_REFLECTANCE = {"thermal": 0.01, "thermal1": 0.01, "thermal2": 0.01, "fmask": 1.0}  # name -> factor
@@ -62,21 +85,36 @@ class Scene:
     Args:
         path: a raster that GDAL reads, one band a band of the sensor.
         sensor: "landsat-7" or "landsat-8": the names of the bands, in file order.
-        bands: names in file order, for a stack of another make; overrules `sensor`. Composites need the usual names.
-        scale, offset: reflectance is scale * stored + offset. The defaults are reflectance x 10000; Collection 2 has 0.0000275 and
-            -0.2. Bands named thermal are degrees Celsius x 100 and fmask is a code, whatever these are.
-        valid: smallest and largest stored reflectance that is a measurement. 16000 is where saturated pixels stand.
+        bands: names in file order, for a stack of another make; overrules `sensor`. Composites need the usual
+            names.
+        scale, offset: reflectance is scale * stored + offset. The defaults are reflectance x 10000;
+            Collection 2 has 0.0000275 and -0.2. Bands named thermal are degrees Celsius x 100 and fmask is a
+            code, whatever these are.
+        valid: smallest and largest stored reflectance that is a measurement. 16000 is where saturated pixels
+            stand.
         nodata: stored value of what is missing; by default what the file declares.
 
     Raises:
-        DataError: no such file, not a raster or cut short, another number of bands, a type that cannot hold reflectance, floats
-            without a nodata value, no coordinate system, a rotated or sheared grid; later, a window that cannot be read.
+        DataError: no such file, not a raster or cut short, another number of bands, a type that cannot hold
+            reflectance, floats without a nodata value, no coordinate system, a rotated or sheared grid;
+            later, a window that cannot be read.
     """
 
-    def __init__(self, path: str | os.PathLike, sensor: str = "landsat-7", *, bands: Sequence[str] | None = None, scale: float = 1e-4,
-                 offset: float = 0.0, valid: tuple[float, float] = (-2000, 15999), nodata: float | None = None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sensor: str = "landsat-7",
+        *,
+        bands: Sequence[str] | None = None,
+        scale: float = 1e-4,
+        offset: float = 0.0,
+        valid: tuple[float, float] = (-2000, 15999),
+        nodata: float | None = None,
+    ):
         if bands is None and sensor not in SENSORS:
-            raise DataError(f"no sensor {sensor!r}; there are {', '.join(SENSORS)}, or name the bands of the file with bands=")
+            raise DataError(
+                f"no sensor {sensor!r}; there are {', '.join(SENSORS)}, or name the bands of the file with bands="
+            )
         self.path, self.bands = Path(path), tuple(bands or SENSORS[sensor])
         self.scale, self.offset, self.valid = scale, offset, valid
         self._file = _open(self.path)
@@ -91,15 +129,21 @@ class Scene:
     def _check(self) -> None:
         file = self._file
         if file.count != len(self.bands):
-            raise DataError(f"{self.path} has {file.count} bands, expected {len(self.bands)}: {', '.join(self.bands)}. Name another "
-                            "sensor, or the bands in file order with bands=.")
+            raise DataError(
+                f"{self.path} has {file.count} bands, expected {len(self.bands)}: {', '.join(self.bands)}. Name another "
+                "sensor, or the bands in file order with bands=."
+            )
         for band, dtype in zip(self.bands, file.dtypes):
             if dtype not in _DTYPES:
-                raise DataError(f"{self.path}, band {band}: type {dtype} holds no reflectance; expected {', '.join(_DTYPES)}. "
-                                "Convert it, e.g. with gdal_translate -ot Int16.")
+                raise DataError(
+                    f"{self.path}, band {band}: type {dtype} holds no reflectance; expected {', '.join(_DTYPES)}. "
+                    "Convert it, e.g. with gdal_translate -ot Int16."
+                )
             if dtype.startswith("float") and self.nodata is None:
-                raise DataError(f"{self.path}, band {band}: {dtype} without a nodata value, so what is missing cannot be told. Declare "
-                                "it (gdal_edit.py -a_nodata nan) or pass nodata=.")
+                raise DataError(
+                    f"{self.path}, band {band}: {dtype} without a nodata value, so what is missing cannot be told. Declare "
+                    "it (gdal_edit.py -a_nodata nan) or pass nodata=."
+                )
         _check_grid(file, self.path)
 
     def __enter__(self) -> Self:
@@ -146,8 +190,12 @@ class Scene:
             raise DataError(f"{self.path} has no band {name!r}; it has {', '.join(self.bands)}")
         return self.bands.index(name) + 1
 
-    def read(self, bands: Sequence[str] = REFLECTIVE, window: Window | None = None,
-             shape: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def read(
+        self,
+        bands: Sequence[str] = REFLECTIVE,
+        window: Window | None = None,
+        shape: tuple[int, int] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Bands of a window in physical units.
 
         Args:
@@ -156,27 +204,39 @@ class Scene:
             shape: (h, w) to thin a window inside the scene to, nearest neighbours; by default its own.
 
         Returns:
-            values (C, h, w) float32: reflectance, degrees Celsius or code; and valid (h, w) bool. A pixel is valid if all of the bands
-            were measured; elsewhere all its values are nan.
+            values (C, h, w) float32: reflectance, degrees Celsius or code; and valid (h, w) bool. A pixel is
+            valid if all of the bands were measured; elsewhere all its values are nan.
 
         Raises:
             DataError: no such band, or the window cannot be read: the file is truncated or damaged.
         """
         whole = Window(0, 0, self.width, self.height)
         window = window or whole
-        row, col, height, width = (int(v) for v in (window.row_off, window.col_off, window.height, window.width))
-        top, left, bottom, right = max(row, 0), max(col, 0), min(row + height, self.height), min(col + width, self.width)
+        row, col, height, width = (
+            int(v) for v in (window.row_off, window.col_off, window.height, window.width)
+        )
+        top, left, bottom, right = (
+            max(row, 0),
+            max(col, 0),
+            min(row + height, self.height),
+            min(col + width, self.width),
+        )
         if shape is not None and (bottom - top, right - left) != (height, width):
             raise DataError(f"{self.path}: only a window inside the scene can be thinned, got {window}")
         indexes = [self.band(name) for name in bands]
         if top >= bottom or left >= right:
             return np.full((len(bands), height, width), np.nan, np.float32), np.zeros((height, width), bool)
         try:
-            stored = self._file.read(indexes, window=Window(left, top, right - left, bottom - top),
-                                     out_shape=shape and (len(indexes), *shape))
+            stored = self._file.read(
+                indexes,
+                window=Window(left, top, right - left, bottom - top),
+                out_shape=shape and (len(indexes), *shape),
+            )
         except RasterioError as error:
-            raise DataError(f"{self.path}: rows {top} to {bottom - 1}, columns {left} to {right - 1} cannot be read: the file is truncated "
-                            f"or damaged. Get it again. ({error.__cause__ or error})") from None
+            raise DataError(
+                f"{self.path}: rows {top} to {bottom - 1}, columns {left} to {right - 1} cannot be read: the file is truncated "
+                f"or damaged. Get it again. ({error.__cause__ or error})"
+            ) from None
         inside = np.ones(stored.shape[1:], bool)
         for name, plane in zip(bands, stored):
             inside &= self._measured(name, plane)
@@ -208,11 +268,17 @@ class Scene:
         return valid & np.isin(values[0], _CLEAR)
 
 
-def composite(scene: Scene, kind: str = "agriculture", window: Window | None = None, percentiles: tuple[float, float] = (2, 98),
-              shape: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def composite(
+    scene: Scene,
+    kind: str = "agriculture",
+    window: Window | None = None,
+    percentiles: tuple[float, float] = (2, 98),
+    shape: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Three bands as the red, green and blue of a picture.
 
-    The stretch is that of the whole scene (a thinned copy of it), so pictures of neighbouring windows fit together.
+    The stretch is that of the whole scene (a thinned copy of it), so pictures of neighbouring windows fit
+    together.
 
     Args:
         scene: where to read.
@@ -225,8 +291,8 @@ def composite(scene: Scene, kind: str = "agriculture", window: Window | None = N
         picture (h, w, 3) uint8, black where a band is missing; valid (h, w) bool.
 
     Raises:
-        DataError: unknown kind, percentiles that do not rise from 0 to 100, a band the scene has not, or a window that cannot be read.
-    """
+        DataError: unknown kind, percentiles that do not rise from 0 to 100, a band the scene has not, or a
+    window that cannot be read."""
     if kind not in COMPOSITES:
         raise DataError(f"no composite {kind!r}; there are {', '.join(COMPOSITES)}")
     if not 0 <= percentiles[0] < percentiles[1] <= 100:
@@ -239,12 +305,16 @@ def composite(scene: Scene, kind: str = "agriculture", window: Window | None = N
     return picture, valid
 
 
-def _limits(scene: Scene, bands: tuple[str, ...], percentiles: tuple[float, float], most: int = 1024) -> np.ndarray:
+def _limits(
+    scene: Scene, bands: tuple[str, ...], percentiles: tuple[float, float], most: int = 1024
+) -> np.ndarray:
     """Percentiles (2, C) of the bands, from at most `most` x `most` pixels of the scene; remembered."""
     key = bands, tuple(percentiles)
     if key not in scene._limits:
         values, valid = scene.read(bands, shape=(min(scene.height, most), min(scene.width, most)))
-        scene._limits[key] = np.percentile(values[:, valid], percentiles, axis=1) if valid.any() else np.zeros((2, len(bands)))
+        scene._limits[key] = (
+            np.percentile(values[:, valid], percentiles, axis=1) if valid.any() else np.zeros((2, len(bands)))
+        )
     return scene._limits[key].astype(np.float32)
 
 
@@ -252,8 +322,8 @@ def ndvi(scene: Scene, window: Window | None = None) -> np.ndarray:
     r"""Normalised difference vegetation index, :math:`(\rho_{nir} - \rho_{red}) / (\rho_{nir} + \rho_{red})`.
 
     Returns:
-        (h, w) float32 in [-1, 1]. Negative reflectance, an artefact of the atmospheric correction, counts as zero; nan where a band is
-        missing or both are zero.
+        (h, w) float32 in [-1, 1]. Negative reflectance, an artefact of the atmospheric correction, counts as
+        zero; nan where a band is missing or both are zero.
     """
     nir, red = np.maximum(scene.read(("nir", "red"), window)[0], 0)  # nan stays nan
     total = nir + red
@@ -264,15 +334,18 @@ def windows(scene: Scene, size: int = 512, halo: int = 0) -> Iterator[tuple[Wind
     """Windows of at most size x size pixels that cover a scene, row by row, none twice.
 
     Yields:
-        core and outer: the window, and the window with `halo` pixels more on each side. At the border of the scene the outer one
-        reaches beyond it.
+        core and outer: the window, and the window with `halo` pixels more on each side. At the border of the
+        scene the outer one reaches beyond it.
     """
     if size < 1 or halo < 0:
         raise DataError(f"size must be at least 1 and halo not negative, got {size} and {halo}")
     for row in range(0, scene.height, size):
         for col in range(0, scene.width, size):
             height, width = min(size, scene.height - row), min(size, scene.width - col)
-            yield Window(col, row, width, height), Window(col - halo, row - halo, width + 2 * halo, height + 2 * halo)
+            yield (
+                Window(col, row, width, height),
+                Window(col - halo, row - halo, width + 2 * halo, height + 2 * halo),
+            )
 
 
 @dataclass(frozen=True)
@@ -292,27 +365,44 @@ class ClassMap:
     missing: int
 
 
-def sweep(scene: Scene | str | os.PathLike, predict: Callable, out: str | os.PathLike, *, classes: Sequence[str],
-          bands: Sequence[str] = REFLECTIVE, kind: str = "pixel", patch: int = 1, stride: int = 1, tile: int = 512, halo: int = 0,
-          fill: float = 0.0, clear_only: bool = False, colours: Sequence | None = None, batch: int | None = None,
-          progress: Callable[[int, int], None] | None = None) -> ClassMap:
+def sweep(
+    scene: Scene | str | os.PathLike,
+    predict: Callable,
+    out: str | os.PathLike,
+    *,
+    classes: Sequence[str],
+    bands: Sequence[str] = REFLECTIVE,
+    kind: str = "pixel",
+    patch: int = 1,
+    stride: int = 1,
+    tile: int = 512,
+    halo: int = 0,
+    fill: float = 0.0,
+    clear_only: bool = False,
+    colours: Sequence | None = None,
+    batch: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ClassMap:
     """Classify a scene window by window into a georeferenced map of class and confidence.
 
     `predict` is given numpy float32 and returns probabilities, as an array or a tensor. `kind` says what of:
 
-    - "pixel": (P, C) measured pixels -> (P, K). A per-pixel classifier such as scikit-learn's ``predict_proba``.
-    - "patch": (B, C, patch, patch) -> (B, K). A tile classifier: its answer goes to the stride x stride pixels at the centre of the
-      patch, and the patches move by `stride`, which makes the map one answer a block. The halo follows: (patch - stride) / 2.
-    - "dense": (1, C, h, w) -> (1, K, h, w). A segmentation network. h and w are those of a window and twice the halo; the halo must
-      be as wide as the network looks, or seams appear.
+    - "pixel": (P, C) measured pixels -> (P, K). A per-pixel classifier such as scikit-learn's
+      ``predict_proba``.
+    - "patch": (B, C, patch, patch) -> (B, K). A tile classifier: its answer goes to the stride x stride
+      pixels at the centre of the patch, and the patches move by `stride`, which makes the map one answer a
+      block. The halo follows: (patch - stride) / 2.
+    - "dense": (1, C, h, w) -> (1, K, h, w). A segmentation network. h and w are those of a window and twice
+      the halo; the halo must be as wide as the network looks, or seams appear.
 
-    Pixels that were not measured in all of `bands` get no class. Where patches and windows contain such pixels, or reach beyond the
-    scene, they hold `fill`.
+    Pixels that were not measured in all of `bands` get no class. Where patches and windows contain such
+    pixels, or reach beyond the scene, they hold `fill`.
 
     Args:
         scene: an open Scene, or the path of a Landsat-7 stack.
         predict: see above.
-        out: name of the map, folder and all; `_class.tif` and `_confidence.tif` are appended. A folder that is not there is made.
+        out: name of the map, folder and all; `_class.tif` and `_confidence.tif` are appended. A folder that
+            is not there is made.
         classes: K names, at most 254; class k is ``classes[k]``.
         bands: C names, in the order that `predict` expects.
         kind, patch, stride, halo, fill: see above.
@@ -323,12 +413,12 @@ def sweep(scene: Scene | str | os.PathLike, predict: Callable, out: str | os.Pat
         progress: called with the windows done and their total.
 
     Returns:
-        The two files, and how many pixels each class has. The files appear when they are whole: an interrupted sweep leaves none,
-        and an older map stays as it was.
+        The two files, and how many pixels each class has. The files appear when they are whole: an
+        interrupted sweep leaves none, and an older map stays as it was.
 
     Raises:
-        DataError: the scene cannot be used (see :class:`Scene`) or read, the folder cannot be written, an argument that cannot be, or
-            `predict` returns another shape or something other than probabilities.
+        DataError: the scene cannot be used (see :class:`Scene`) or read, the folder cannot be written, an
+            argument that cannot be, or `predict` returns another shape or something other than probabilities.
 
     GDAL's cache, by default a share of all memory, is held to what a row of windows takes, at most 384 MiB.
     """
@@ -338,8 +428,10 @@ def sweep(scene: Scene | str | os.PathLike, predict: Callable, out: str | os.Pat
     if kind == "patch":
         halo = (patch - stride) // 2
     if min(patch, stride, tile) < 1 or patch < stride or (patch - stride) % 2 or tile % stride:
-        raise DataError(f"patch {patch}, stride {stride}, tile {tile}: patch and stride must be both odd or both even, patch not smaller, "
-                        "and tile a multiple of stride")
+        raise DataError(
+            f"patch {patch}, stride {stride}, tile {tile}: patch and stride must be both odd or both even, patch not smaller, "
+            "and tile a multiple of stride"
+        )
     batch = batch or _BATCH.get(kind, 1)
     with contextlib.ExitStack() as stack:
         if not isinstance(scene, Scene):
@@ -347,11 +439,14 @@ def sweep(scene: Scene | str | os.PathLike, predict: Callable, out: str | os.Pat
         row_bytes = scene.width * (tile + 2 * halo) * sum(np.dtype(t).itemsize for t in scene._file.dtypes)
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=min(max(64 * _MIB, row_bytes * 3 // 2), 384 * _MIB)))
         class_file, confidence_file = stack.enter_context(_output(scene, out, classes, palette))
-        counts, total = np.zeros(MISSING + 1, np.int64), math.ceil(scene.height / tile) * math.ceil(scene.width / tile)
+        counts, total = (
+            np.zeros(MISSING + 1, np.int64),
+            math.ceil(scene.height / tile) * math.ceil(scene.width / tile),
+        )
         for done, (core, outer) in enumerate(windows(scene, tile, halo), 1):
             values, valid = scene.read(bands, outer)
             values[np.isnan(values)] = fill
-            inner = np.s_[halo:halo + core.height, halo:halo + core.width]
+            inner = np.s_[halo : halo + core.height, halo : halo + core.width]
             wanted = valid[inner]
             if clear_only:
                 wanted = wanted & scene.clear(core)
@@ -372,20 +467,32 @@ def sweep(scene: Scene | str | os.PathLike, predict: Callable, out: str | os.Pat
             if progress:
                 progress(done, total)
     names = _names(out)
-    return ClassMap(names["class"], names["confidence"], dict(zip(classes, counts.tolist())), int(counts[MISSING]))
+    return ClassMap(
+        names["class"], names["confidence"], dict(zip(classes, counts.tolist())), int(counts[MISSING])
+    )
 
 
-def _by_pixel(predict: Callable, pixels: np.ndarray, num_classes: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_pixel(
+    predict: Callable, pixels: np.ndarray, num_classes: int, batch: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Class and confidence of pixels (C, P)."""
     answers = []
     for start in range(0, pixels.shape[1], batch):
-        part = np.ascontiguousarray(pixels[:, start:start + batch].T)
+        part = np.ascontiguousarray(pixels[:, start : start + batch].T)
         answers.append(_decide(_probabilities(predict(part), (len(part), num_classes), 1)))
     return tuple(map(np.concatenate, zip(*answers)))
 
 
-def _by_patch(predict: Callable, values: np.ndarray, wanted: np.ndarray, patch: int, stride: int, num_classes: int,
-              batch: int, fill: float) -> tuple[np.ndarray, np.ndarray]:
+def _by_patch(
+    predict: Callable,
+    values: np.ndarray,
+    wanted: np.ndarray,
+    patch: int,
+    stride: int,
+    num_classes: int,
+    batch: int,
+    fill: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Class and confidence of the wanted pixels of a window, from one answer a block of stride x stride."""
     height, width = wanted.shape
     rows, cols = -(-height // stride), -(-width // stride)
@@ -396,10 +503,12 @@ def _by_patch(predict: Callable, values: np.ndarray, wanted: np.ndarray, patch: 
     label, confidence = (np.zeros((rows, cols), np.uint8) for _ in range(2))
     at = np.argwhere(blocks)
     for start in range(0, len(at), batch):
-        row, col = at[start:start + batch].T
+        row, col = at[start : start + batch].T
         scores = predict(np.ascontiguousarray(patches[:, row, col].swapaxes(0, 1)))
         label[row, col], confidence[row, col] = _decide(_probabilities(scores, (len(row), num_classes), 1))
-    spread = [answer.repeat(stride, 0).repeat(stride, 1)[:height, :width][wanted] for answer in (label, confidence)]
+    spread = [
+        answer.repeat(stride, 0).repeat(stride, 1)[:height, :width][wanted] for answer in (label, confidence)
+    ]
     return tuple(spread)
 
 
@@ -409,25 +518,35 @@ def _probabilities(scores, shape: tuple[int, ...], axis: int) -> np.ndarray:
         scores = scores.detach().cpu()
     scores = np.asarray(scores, np.float32)
     if scores.shape != shape:
-        raise DataError(f"predict returned shape {scores.shape}, expected {shape}: {shape[axis]} classes on axis {axis}")
+        raise DataError(
+            f"predict returned shape {scores.shape}, expected {shape}: {shape[axis]} classes on axis {axis}"
+        )
     off = np.abs(scores.sum(axis) - 1).max()
     if not off < 1e-2 or scores.min() < -1e-6:
-        raise DataError(f"predict must return probabilities: along axis {axis} they are off 1 by up to {off:.3g}, the smallest is "
-                        f"{scores.min():.3g}. Apply softmax to logits.")
+        raise DataError(
+            f"predict must return probabilities: along axis {axis} they are off 1 by up to {off:.3g}, the smallest is "
+            f"{scores.min():.3g}. Apply softmax to logits."
+        )
     return scores
 
 
 def _decide(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Class and confidence in per cent, (P,) uint8, of probabilities (P, K); of equal ones the lower class."""
+    """Class and confidence in per cent, (P,) uint8, of probabilities (P, K); of equal ones the lower
+    class."""
     return scores.argmax(1).astype(np.uint8), np.rint(100 * np.clip(scores.max(1), 0, 1)).astype(np.uint8)
 
 
 def _palette(classes: tuple[str, ...], colours: Sequence | None) -> list[tuple[int, int, int]]:
     if not 0 < len(classes) < MISSING or len(set(classes)) < len(classes):
-        raise DataError(f"classes must be 1 to {MISSING - 1} different names, got {len(classes)}, {len(set(classes))} different")
+        raise DataError(
+            f"classes must be 1 to {MISSING - 1} different names, got {len(classes)}, {len(set(classes))} different"
+        )
     if colours is None:
-        more = ((int(97 * k % 256), int(151 * k % 256), int(199 * k % 256)) for k in range(len(COLOURS), len(classes)))
-        colours = [*COLOURS[:len(classes)], *more]
+        more = (
+            (int(97 * k % 256), int(151 * k % 256), int(199 * k % 256))
+            for k in range(len(COLOURS), len(classes))
+        )
+        colours = [*COLOURS[: len(classes)], *more]
     if len(colours) != len(classes):
         raise DataError(f"{len(colours)} colours for {len(classes)} classes; give one each")
     return [tuple(bytes.fromhex(c.removeprefix("#"))) if isinstance(c, str) else tuple(c) for c in colours]
@@ -439,20 +558,43 @@ def _names(out: str | os.PathLike) -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def _output(scene: Scene, out: str | os.PathLike, classes: tuple[str, ...], palette: list[tuple[int, int, int]]):
-    """The two files of a map, open for writing under temporary names; finished and renamed when all went well, else removed."""
+def _output(
+    scene: Scene, out: str | os.PathLike, classes: tuple[str, ...], palette: list[tuple[int, int, int]]
+):
+    """The two files of a map, open for writing under temporary names; finished and renamed when all went
+    well, else removed."""
     names = _names(out)
-    with _renamed(names["class"], names["class"].with_suffix(".tif.aux.xml"), names["confidence"]) as (class_path, aux_path, confidence_path):
-        profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "width": scene.width, "height": scene.height, "crs": scene.crs,
-                   "transform": scene.transform, "nodata": MISSING, "tiled": True, "blockxsize": 256, "blockysize": 256,
-                   "compress": "deflate", "BIGTIFF": "IF_SAFER"}
+    with _renamed(names["class"], names["class"].with_suffix(".tif.aux.xml"), names["confidence"]) as (
+        class_path,
+        aux_path,
+        confidence_path,
+    ):
+        profile = {
+            "driver": "GTiff",
+            "dtype": "uint8",
+            "count": 1,
+            "width": scene.width,
+            "height": scene.height,
+            "crs": scene.crs,
+            "transform": scene.transform,
+            "nodata": MISSING,
+            "tiled": True,
+            "blockxsize": 256,
+            "blockysize": 256,
+            "compress": "deflate",
+            "BIGTIFF": "IF_SAFER",
+        }
         with contextlib.ExitStack() as stack:
             with _writing(names["class"]):
-                class_file = stack.enter_context(rasterio.open(class_path, "w", photometric="palette", **profile))
+                class_file = stack.enter_context(
+                    rasterio.open(class_path, "w", photometric="palette", **profile)
+                )
                 confidence_file = stack.enter_context(rasterio.open(confidence_path, "w", **profile))
                 class_file.write_colormap(1, {k: (*colour, 255) for k, colour in enumerate(palette)})
                 class_file.set_band_description(1, "class")
-                class_file.update_tags(**{f"CLASS_{k}": name for k, name in enumerate(classes)}, SCENE=scene.path.name)
+                class_file.update_tags(
+                    **{f"CLASS_{k}": name for k, name in enumerate(classes)}, SCENE=scene.path.name
+                )
                 confidence_file.set_band_description(1, "confidence")
                 confidence_file.set_band_unit(1, "percent")
                 confidence_file.update_tags(SCENE=scene.path.name)
@@ -469,13 +611,16 @@ def _output(scene: Scene, out: str | os.PathLike, classes: tuple[str, ...], pale
 
 @contextlib.contextmanager
 def _renamed(*paths: Path):
-    """Temporary names for `paths`, in a folder beside them; renamed when the block ends well, the first last, and else removed."""
+    """Temporary names for `paths`, in a folder beside them; renamed when the block ends well, the first last,
+    and else removed."""
     folder = paths[0].parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".half-", dir=folder))
     except OSError as error:
-        raise DataError(f"{folder} cannot be written: {error.strerror}. Name another folder, or mend its permissions.") from None
+        raise DataError(
+            f"{folder} cannot be written: {error.strerror}. Name another folder, or mend its permissions."
+        ) from None
     try:
         yield tuple(scratch / path.name for path in paths)
         for path in reversed(paths):
@@ -491,14 +636,18 @@ def _writing(path: Path):
     try:
         yield
     except (OSError, RasterioError) as error:
-        raise DataError(f"{path} cannot be written: {error}. Is the disk full, or the file open elsewhere?") from None
+        raise DataError(
+            f"{path} cannot be written: {error}. Is the disk full, or the file open elsewhere?"
+        ) from None
 
 
 def _category_names(classes: Sequence[str]) -> str:
     """Class names as GDAL keeps them beside a file; QGIS shows them in the legend."""
     listed = "\n".join(f"      <Category>{escape(name)}</Category>" for name in classes)
-    return (f'<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n{listed}\n    </CategoryNames>\n'
-            "  </PAMRasterBand>\n</PAMDataset>\n")
+    return (
+        f'<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n{listed}\n    </CategoryNames>\n'
+        "  </PAMRasterBand>\n</PAMDataset>\n"
+    )
 
 
 def _open(path: Path):
@@ -509,19 +658,27 @@ def _open(path: Path):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # an error of ours follows
             return rasterio.open(path)
     except RasterioError as error:
-        raise DataError(f"{path} cannot be opened: it is no raster that GDAL reads, or its beginning is damaged. ({error})") from None
+        raise DataError(
+            f"{path} cannot be opened: it is no raster that GDAL reads, or its beginning is damaged. ({error})"
+        ) from None
 
 
 def _check_grid(file, path: Path) -> None:
     if file.crs is None:
-        raise DataError(f"{path} has no coordinate system, so its map would lie nowhere. If you know it, write it into the file, e.g. "
-                        "gdal_edit.py -a_srs EPSG:32615.")
+        raise DataError(
+            f"{path} has no coordinate system, so its map would lie nowhere. If you know it, write it into the file, e.g. "
+            "gdal_edit.py -a_srs EPSG:32615."
+        )
     if file.transform.is_identity:
-        raise DataError(f"{path} has a coordinate system but no transform, so its pixels have no place. Write it into the file, "
-                        "e.g. gdal_edit.py -a_ullr.")
+        raise DataError(
+            f"{path} has a coordinate system but no transform, so its pixels have no place. Write it into the file, "
+            "e.g. gdal_edit.py -a_ullr."
+        )
     if file.transform.b or file.transform.d:
-        raise DataError(f"{path} has a rotated or sheared grid (transform {tuple(file.transform)[:6]}). Bring it to a north-up grid "
-                        "first, e.g. with gdalwarp.")
+        raise DataError(
+            f"{path} has a rotated or sheared grid (transform {tuple(file.transform)[:6]}). Bring it to a north-up grid "
+            "first, e.g. with gdalwarp."
+        )
 
 
 # labels ---------------------------------------------------------------------------------------------------------------------------
@@ -538,23 +695,31 @@ def read_labels(path: str | os.PathLike, scene: Scene) -> np.ndarray:
         _check_grid(file, path)
         ours, theirs = ((f.width, f.height, f.crs, f.transform) for f in (file, scene._file))
         if ours[:3] != theirs[:3] or not ours[3].almost_equals(theirs[3], 1e-3):
-            raise DataError(f"{path} is not on the grid of {scene.path}: size, coordinate system or transform differ")
+            raise DataError(
+                f"{path} is not on the grid of {scene.path}: size, coordinate system or transform differ"
+            )
         if file.count != 1 or file.dtypes[0] not in ("uint8", "int16", "uint16", "int32"):
-            raise DataError(f"{path} has {file.count} bands of {file.dtypes[0]}; labels are one band of whole numbers")
+            raise DataError(
+                f"{path} has {file.count} bands of {file.dtypes[0]}; labels are one band of whole numbers"
+            )
         try:
             labels = file.read(1)
         except RasterioError as error:
-            raise DataError(f"{path} cannot be read: it is truncated or damaged. Get it again. ({error})") from None
+            raise DataError(
+                f"{path} cannot be read: it is truncated or damaged. Get it again. ({error})"
+            ) from None
     if labels.min() < 0 or labels.max() >= MISSING:
-        raise DataError(f"{path} holds {labels.min()} to {labels.max()}; labels are 0 (none) to {MISSING - 1}")
+        raise DataError(
+            f"{path} holds {labels.min()} to {labels.max()}; labels are 0 (none) to {MISSING - 1}"
+        )
     return labels.astype(np.uint8)
 
 
 def polygons(labels: np.ndarray, reach: int = 1) -> np.ndarray:
     """Number the polygons of a label raster.
 
-    Pixels of a class belong to one polygon if they touch, corners included, or lie within `reach` pixels of a common pixel: a
-    polygon that burning has torn, or two that all but touch, count as one.
+    Pixels of a class belong to one polygon if they touch, corners included, or lie within `reach` pixels of a
+    common pixel: a polygon that burning has torn, or two that all but touch, count as one.
 
     Args:
         labels: (H, W) whole numbers, 0 unlabelled.
@@ -568,7 +733,9 @@ def polygons(labels: np.ndarray, reach: int = 1) -> np.ndarray:
     """
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or reach < 0:
-        raise DataError(f"labels must be (H, W) whole numbers and reach not negative, got {labels.shape}, {labels.dtype} and {reach}")
+        raise DataError(
+            f"labels must be (H, W) whole numbers and reach not negative, got {labels.shape}, {labels.dtype} and {reach}"
+        )
     numbers, found, touching = np.zeros(labels.shape, np.int32), 0, np.ones((3, 3), bool)
     for value in np.unique(labels[labels > 0]):
         own = labels == value
@@ -579,11 +746,13 @@ def polygons(labels: np.ndarray, reach: int = 1) -> np.ndarray:
     return numbers
 
 
-def polygon_split(labels: np.ndarray, fraction: float = 0.5, seed: int = 0, reach: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def polygon_split(
+    labels: np.ndarray, fraction: float = 0.5, seed: int = 0, reach: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Split labelled pixels into training and test pixels, whole polygons at a time.
 
-    Neighbouring pixels are near copies of each other. A split by pixel puts copies of the training pixels into the test; this one
-    never divides a polygon. Each class is split by itself.
+    Neighbouring pixels are near copies of each other. A split by pixel puts copies of the training pixels
+    into the test; this one never divides a polygon. Each class is split by itself.
 
     Args:
         labels: (H, W) whole numbers, 0 unlabelled.
@@ -592,7 +761,8 @@ def polygon_split(labels: np.ndarray, fraction: float = 0.5, seed: int = 0, reac
         reach: as in :func:`polygons`.
 
     Returns:
-        train and test, (H, W) bool, disjoint; together the labelled pixels. A class with a single polygon is in train alone.
+        train and test, (H, W) bool, disjoint; together the labelled pixels. A class with a single polygon is
+        in train alone.
 
     Raises:
         DataError: nothing is labelled, fraction outside (0, 1), or as :func:`polygons`.
@@ -632,32 +802,43 @@ class Example:
 
 
 def find_scene(root: Root = None) -> Example | None:
-    """The Landsat-7 example that ``python prepare.py --out STORE geo`` puts into the store; None if it is not there."""
+    """The Landsat-7 example that ``python prepare.py --out STORE geo`` puts into the store; None if it is not
+    there."""
     folder = store_root(root) / "geo" / "landsat7"
     paths = [folder / name for name in _REAL]
-    return Example("Landsat-7, path 22 row 49, 1999 and 2002", *paths) if all(path.is_file() for path in paths) else None
+    return (
+        Example("Landsat-7, path 22 row 49, 1999 and 2002", *paths)
+        if all(path.is_file() for path in paths)
+        else None
+    )
 
 
-_SPECTRA = np.array([  # blue, green, red, near infrared, SWIR-1, SWIR-2; from textbook curves, by eye
-    [0.025, 0.045, 0.030, 0.330, 0.160, 0.070],  # forest
-    [0.050, 0.055, 0.040, 0.035, 0.015, 0.010],  # water
-    [0.045, 0.075, 0.070, 0.330, 0.240, 0.130],  # herbaceous
-    [0.090, 0.125, 0.155, 0.260, 0.330, 0.250],  # barren
-    [0.100, 0.115, 0.125, 0.210, 0.230, 0.190],  # urban
-])
-_DRY = np.array([[0, 0, 0.01, -0.05, 0.03, 0.03], [0] * 6, [0.01, 0.02, 0.05, -0.09, 0.09, 0.10], [0.02] * 6, [0.01] * 6])
+_SPECTRA = np.array(
+    [  # blue, green, red, near infrared, SWIR-1, SWIR-2; from textbook curves, by eye
+        [0.025, 0.045, 0.030, 0.330, 0.160, 0.070],  # forest
+        [0.050, 0.055, 0.040, 0.035, 0.015, 0.010],  # water
+        [0.045, 0.075, 0.070, 0.330, 0.240, 0.130],  # herbaceous
+        [0.090, 0.125, 0.155, 0.260, 0.330, 0.250],  # barren
+        [0.100, 0.115, 0.125, 0.210, 0.230, 0.190],  # urban
+    ]
+)
+_DRY = np.array(
+    [[0, 0, 0.01, -0.05, 0.03, 0.03], [0] * 6, [0.01, 0.02, 0.05, -0.09, 0.09, 0.10], [0.02] * 6, [0.01] * 6]
+)
 _SHARES = (0.48, 0.08, 0.22, 0.12, 0.10)  # of the fields
 _POLYGONS = ((11, 4), (5, 1), (6, 3), (6, 2), (2, 3))  # a class: how many, and their radius in pixels
 _FIELDS = 70
 
 
 def make_scene(folder: str | os.PathLike, size: int = 250, seed: int = 0) -> Example:
-    """Make a stand-in for the Landsat-7 example: two 8-band stacks and a label raster, georeferenced, by code alone.
+    """Make a stand-in for the Landsat-7 example: two 8-band stacks and a label raster, georeferenced, by code
+    alone.
 
-    The ground is a patchwork of fields. Each field has a class and a spectrum of its own, a mixture of that class with a little of
-    another; pixels of one field differ much less than fields do, and at borders neighbours mix. That is what makes a split by pixel
-    look better than it is. A few round polygons inside fields are labelled, in a long tail of classes. One corner is nodata. On the
-    later date the grass is dry, and there are saturated clouds, with shadows.
+    The ground is a patchwork of fields. Each field has a class and a spectrum of its own, a mixture of that
+    class with a little of another; pixels of one field differ much less than fields do, and at borders
+    neighbours mix. That is what makes a split by pixel look better than it is. A few round polygons inside
+    fields are labelled, in a long tail of classes. One corner is nodata. On the later date the grass is dry,
+    and there are saturated clouds, with shadows.
 
     Args:
         folder: where to write `scene.tif`, `later.tif` and `labels.tif`; files of these names are replaced.
@@ -668,7 +849,9 @@ def make_scene(folder: str | os.PathLike, size: int = 250, seed: int = 0) -> Exa
         DataError: size below 100, or the folder cannot be written.
     """
     if size < 100:
-        raise DataError(f"size must be at least 100 pixels, got {size}: the fields would be too small for polygons")
+        raise DataError(
+            f"size must be at least 100 pixels, got {size}: the fields would be too small for polygons"
+        )
     folder = Path(folder)
     draw = _draws(seed)
     fields, kinds = _ground(size, draw)
@@ -694,8 +877,14 @@ def make_scene(folder: str | os.PathLike, size: int = 250, seed: int = 0) -> Exa
     first = stack(_SPECTRA, none, none > 0)
     cloud = np.maximum(_smooth(size, 12, draw) - 1.1, 0)
     second = stack(_SPECTRA + _DRY, cloud, np.roll(cloud > 0, (9, -7), (0, 1)) & (cloud == 0))
-    grid = {"driver": "GTiff", "width": size, "height": size, "crs": "EPSG:32615", "transform": from_origin(462405, 1741815, 30, 30),
-            "compress": "deflate"}
+    grid = {
+        "driver": "GTiff",
+        "width": size,
+        "height": size,
+        "crs": "EPSG:32615",
+        "transform": from_origin(462405, 1741815, 30, 30),
+        "compress": "deflate",
+    }
     paths = [folder / f"{name}.tif" for name in ("scene", "later", "labels")]
     with _renamed(*paths) as partial, _writing(folder):
         for path, array, nodata in zip(partial, (first, second, labels[None]), (-9999, -9999, 0)):
@@ -721,7 +910,8 @@ def _smooth(size: int, length: float, draw: Callable) -> np.ndarray:
 
 
 def _ground(size: int, draw: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """Field of each pixel (size, size), and class of each field: cells around random points, with winding borders."""
+    """Field of each pixel (size, size), and class of each field: cells around random points, with winding
+    borders."""
     centres = size * draw(_FIELDS, 2)
     wind = size / 50 * np.stack([_smooth(size, size / 25, draw) for _ in range(2)])
     pixel = np.indices((size, size)) + 0.5 + wind
@@ -733,10 +923,14 @@ def _ground(size: int, draw: Callable) -> tuple[np.ndarray, np.ndarray]:
 def _label_fields(fields: np.ndarray, kinds: np.ndarray, empty: np.ndarray, draw: Callable) -> np.ndarray:
     """Labels (H, W): a disc in the middle of some fields of each class."""
     labels = np.zeros(fields.shape, np.uint8)
-    inside = [ndimage.distance_transform_edt(np.pad((fields == k) & ~empty, 1))[1:-1, 1:-1] for k in range(_FIELDS)]
+    inside = [
+        ndimage.distance_transform_edt(np.pad((fields == k) & ~empty, 1))[1:-1, 1:-1] for k in range(_FIELDS)
+    ]
     order = draw(_FIELDS).argsort(kind="stable")
     for kind, (count, radius) in enumerate(_POLYGONS):
-        own = sorted(order[kinds[order] == kind], key=lambda k: inside[k].max() < radius + 1)  # roomy fields first
+        own = sorted(
+            order[kinds[order] == kind], key=lambda k: inside[k].max() < radius + 1
+        )  # roomy fields first
         for field in own[:count]:
             middle = np.unravel_index(inside[field].argmax(), fields.shape)
             away = np.hypot(*(np.indices(fields.shape) - np.reshape(middle, (2, 1, 1))))

@@ -25,8 +25,8 @@ class Download:
 
     Attributes:
         url: its address.
-        bytes, sha256: its size and checksum; None where none is published, so that only the content can be checked.
-    """
+        bytes, sha256: its size and checksum; None where none is published, so that only the content can be
+    checked."""
 
     url: str
     bytes: int | None = None
@@ -344,7 +344,9 @@ REGISTRY: dict[str, DataEntry] = {
             "checksum is published",
             archive=DROUGHTWATCH_ZIP,
             cite=HOBBS,
-            class_counts={"test": (6443, 1710, 1673, 952)},  # as recomputed from Table 2 of Rawal and Pradhan (2020)
+            class_counts={
+                "test": (6443, 1710, 1673, 952)
+            },  # as recomputed from Table 2 of Rawal and Pradhan (2020)
         ),
     )
 }

@@ -45,7 +45,8 @@ class ImageSet:
     extra: dict = field(default_factory=dict)
 
     def images(self, split: str) -> np.memmap:
-        """Images (N, H, W, C), uint8, mapped from disk and read-only; C is red-green-blue, or as ``extra["bands"]`` says.
+        """Images (N, H, W, C), uint8, mapped from disk and read-only; C is red-green-blue, or as
+        ``extra["bands"]`` says.
 
         Raises:
             DataError: no such split, or the file cannot be read.
@@ -292,7 +293,8 @@ def put(
     """Write a checked data set to the store, in place of an older one. The caller holds the lock.
 
     Args:
-        written: a folder on the same disk where the arrays already lie as .npy files, to be taken as they are.
+        written: a folder on the same disk where the arrays already lie as .npy files, to be taken as they
+            are.
 
     Raises:
         DataError: the store cannot be written.
@@ -388,7 +390,8 @@ def _require(base: Path, entry: DataEntry | WeightsEntry) -> None:
 
 
 def _vouched(entry: DataEntry, meta: dict, splits: dict) -> bool:
-    """A real set without a pinned digest: known by its images in any order, by its archive, or by its counts."""
+    """A real set without a pinned digest: known by its images in any order, by its archive, or by its
+    counts."""
     if entry.pins:
         bags = {split: bag_digest(*arrays) for split, arrays in splits.items()}
         if any(pin.bags == bags for pin in entry.pins):

@@ -1,4 +1,5 @@
-"""The lab: experiments resolved into specs, specs run into records, records read into tables, figures and verdicts."""
+"""The lab: experiments resolved into specs, specs run into records, records read into tables, figures and
+verdicts."""
 
 from lt_lib.errors import LabError
 from lt_lib.lab.publish.chapter import check_parameters
@@ -50,7 +51,8 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    """`figure` is imported when first asked for: matplotlib and seaborn take seconds that `lt run` need not wait."""
+    """`figure` is imported when first asked for: matplotlib and seaborn take seconds that `lt run` need not
+    wait."""
     if name == "figure":
         from lt_lib.lab.figures.shared import figure
 

@@ -22,11 +22,12 @@
 # - **Time.** 12 minutes to read; 1 minute on a laptop, seconds once the records exist.
 # ```
 #
-# Bagging {cite}`breiman1996bagging` is a jury. Draw a bag of training images with replacement, train a network on it, do so a
-# few times, let the networks vote. Each has seen a slightly different world; what one alone gets wrong, the others vote down.
+# Bagging {cite}`breiman1996bagging` is a jury. Draw a bag of training images with replacement, train a
+# network on it, do so a few times, let the networks vote. Each has seen a slightly different world; what one
+# alone gets wrong, the others vote down.
 #
-# A bag drawn from a long tail, however, is a long tail again. At ratio 0.005 the last class owns two images, and some bags
-# catch neither.
+# A bag drawn from a long tail, however, is a long tail again. At ratio 0.005 the last class owns two images,
+# and some bags catch neither.
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -42,7 +43,8 @@ print(f"{missed(ee443_counts(0.005)):.1%} of the bags miss it")
 # %% [markdown] tags=["slide"]
 # ## The claim
 #
-# So the report deals its bags by hand. Training on them, it says, "does indeed yield additional performance". In addition to what?
+# So the report deals its bags by hand. Training on them, it says, "does indeed yield additional performance".
+# In addition to what?
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
@@ -52,8 +54,9 @@ from lt_lib.lab.read.published import value
 def line(ratio):
     methods = ("Baseline", "Weighted Loss", "Bagging / WL")
     return f"{ratio}: " + ", ".join(
-        "{} {:.4f}".format(m, value(work="ee443", table="Results",
-                                    method=m, class_=ratio))
+        "{} {:.4f}".format(
+            m, value(work="ee443", table="Results", method=m, class_=ratio)
+        )
         for m in methods
     )
 
@@ -61,18 +64,20 @@ def line(ratio):
 print(*(line(ratio) for ratio in (0.1, 0.02, 0.005)), sep="\n")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask against which column a bag with weighted loss must be compared. Most will say the baseline, as the report does. 2 min.
+# Ask against which column a bag with weighted loss must be compared. Most will say the baseline, as the
+# report does. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# More than the baseline, each time. But the learners use the weighted loss (the *WL* of the column), and next to the weighted
-# loss alone they lose two times in three. This chapter compares with both.
+# More than the baseline, each time. But the learners use the weighted loss (the *WL* of the column), and next
+# to the weighted loss alone they lose two times in three. This chapter compares with both.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Deal what is plenty, copy what is rare
 #
-# Rank the classes by size and cut the ranking in two. The small classes, the *minority*, go whole into every bag. The images of
-# the large ones, the *majority*, are shuffled together and dealt like cards. With a threshold of $T$ images, the images
-# $x_{\pi(1)}, x_{\pi(2)}, \dots$ of the majority in shuffled order, and $R$ all images of the minority:
+# Rank the classes by size and cut the ranking in two. The small classes, the *minority*, go whole into every
+# bag. The images of the large ones, the *majority*, are shuffled together and dealt like cards. With a
+# threshold of $T$ images, the images $x_{\pi(1)}, x_{\pi(2)}, \dots$ of the majority in shuffled order, and
+# $R$ all images of the minority:
 #
 # ```{math}
 # :label: ee443-bags
@@ -82,7 +87,8 @@ print(*(line(ratio) for ratio in (0.1, 0.02, 0.005)), sep="\n")
 # \qquad i = 1, \dots, L.
 # ```
 #
-# Thirteen images will do to see it: six of class 0, four of class 1, two of class 2, one of class 3, threshold 2.
+# Thirteen images will do to see it: six of class 0, four of class 1, two of class 2, one of class 3,
+# threshold 2.
 
 # %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
@@ -99,22 +105,29 @@ def show(labels, threshold):
 show(torch.tensor(6 * [0] + 4 * [1] + 2 * [2] + [3]), threshold=2)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Three bags, each with the whole minority `2 2 3`. The majority was shuffled as one pack, so a bag's share of a class is
+# Three bags, each with the whole minority `2 2 3`. The majority was shuffled as one pack, so a bag's share of
+# a class is
 # luck: the last one got no `1` at all. With hundreds of cards the luck evens out.
 #
-# The report's example has a largest class of 500 and a threshold of 120, which makes four learners. The released code takes
-# a threshold for each ratio:
+# The report's example has a largest class of 500 and a threshold of 120, which makes four learners. The
+# released code takes a threshold for each ratio:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from lt_lib import lab
 
-print(*(
-    "{}: threshold {}, {} learners".format(
-        row.key, row.set["bags"]["threshold"],
-        500 // row.set["bags"]["threshold"])
-    for row in lab.load("ee443-results").rows if "bags" in row.set
-), sep="\n")
+print(
+    *(
+        "{}: threshold {}, {} learners".format(
+            row.key,
+            row.set["bags"]["threshold"],
+            500 // row.set["bags"]["threshold"],
+        )
+        for row in lab.load("ee443-results").rows
+        if "bags" in row.set
+    ),
+    sep="\n",
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Deal thirteen cards by hand if there is a deck in the room: whole minority to each, the rest in turn. 3 min.
@@ -122,11 +135,12 @@ print(*(
 # %% [markdown] tags=["slide", "live"]
 # ## Where to cut
 #
-# On this the report has three opinions. Its text cuts at the *median* count. Its code cuts at the class whose count is
-# *nearest the threshold*. And its Fig 5 shows neither.
+# On this the report has three opinions. Its text cuts at the *median* count. Its code cuts at the class whose
+# count is *nearest the threshold*. And its Fig 5 shows neither.
 
 # %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-ee443-04-bags", "caption": "The report's Fig 5, redrawn and extended, ratio 0.02, threshold 120: the long tail, and the first of four bags for each way to cut it. The report shows the two upper panels. Computed, no data."}, "image": {"alt": "Four histograms over fifty classes. The long tail falls from 500 to 10. The bag as drawn jumps from about 60 up to 245 at class 9; the bag cut nearest the threshold jumps from about 30 to 120 at class 18; the bag cut at the median jumps from 15 to 69 at class 25."}}
 lab.figure("ee443-fig5")
+
 
 # %% tags=["live"]
 def tail_labels(ratio):
@@ -144,22 +158,26 @@ def describe_bags(split, threshold=120, ratio=0.02):
     counts = torch.tensor(ee443_counts(ratio))
     bags = balanced_bags(tail_labels(ratio), threshold, split)
     first = int((per_class(bags[0], ratio) == counts).nonzero()[0])
-    return (f"{split}: minority from class {first} (count "
-            f"{counts[first]}), bags {[len(bag) for bag in bags]}")
+    return (
+        f"{split}: minority from class {first} (count "
+        f"{counts[first]}), bags {[len(bag) for bag in bags]}"
+    )
 
 
 print(*map(describe_bags, (9, "nearest", "median")), sep="\n")
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# The red line of the printed figure stands at 120, and class 18 is the one with 120 images. The drawing cuts at class 9, with
-# twice as many. It comes from the author's notebook, not from the training code, and looks like an index gone astray;
-# `split=9` draws it here. Whoever takes the picture for the method builds bags half as large again.
+# The red line of the printed figure stands at 120, and class 18 is the one with 120 images. The drawing cuts
+# at class 9, with twice as many. It comes from the author's notebook, not from the training code, and looks
+# like an index gone astray; `split=9` draws it here. Whoever takes the picture for the method builds bags
+# half as large again.
 #
 # {numref}`fig-ee443-04-bags` shows a second thing, whichever cut one takes. Look left and right of it:
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Three opinions of one paper on one number. Ask which of text, code and figure they would re-run, and why all three are. 2
-# min.
+# Three opinions of one paper on one number. Ask which of text, code and figure they would re-run, and why all
+# three are. 2 min.
+
 
 # %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
@@ -174,22 +192,24 @@ def around_the_cut(split=18, threshold=120, ratio=0.02):
 around_the_cut()
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Ten images too many, and class 17 falls from everything to a quarter. The bag is a valley: the classes just before the cut
-# have become rare ones. The report grants that the bags are not perfectly balanced and leaves the rest to the class weights. That
-# is sound if they come from the *bag's* counts; ours do.
+# Ten images too many, and class 17 falls from everything to a quarter. The bag is a valley: the classes just
+# before the cut have become rare ones. The report grants that the bags are not perfectly balanced and leaves
+# the rest to the class weights. That is sound if they come from the *bag's* counts; ours do.
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-ee443-04-overlay", "caption": "The report's Fig 6, redrawn: who holds what, ratio 0.02, threshold 120, cut nearest the threshold. Shades: dealt to one bag each. Hatched: copied to all four. Computed, no data."}, "image": {"alt": "A falling histogram over fifty classes; up to class 17 each bar is stacked from four shades of about equal height, from class 18 on it is one hatched colour."}}
 lab.figure("ee443-fig6")
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# In {numref}`fig-ee443-04-overlay` a learner knows one shade of the head and the whole hatched tail. On the tail all four train on
-# the very same images, and all four stand on the same frozen features. A vote lives on disagreement. Will there be any?
+# In {numref}`fig-ee443-04-overlay` a learner knows one shade of the head and the whole hatched tail. On the
+# tail all four train on the very same images, and all four stand on the same frozen features. A vote lives on
+# disagreement. Will there be any?
 
 # %% [markdown]
 # ## Choose what to run
 #
-# With the defaults, digits **stand in** for CIFAR and a small network for EfficientNet-B0. At `laptop` + `real` the images are
-# CIFAR's, and a MobileNetV2 is in B0's place. Only `paper` with `real` is judged against print.
+# With the defaults, digits **stand in** for CIFAR and a small network for EfficientNet-B0. At `laptop` +
+# `real` the images are CIFAR's, and a MobileNetV2 is in B0's place. Only `paper` with `real` is judged
+# against print.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper
@@ -204,7 +224,8 @@ options = lab.check_parameters(globals())
 # %% [markdown] tags=["slide"]
 # ## Three cuts, trained
 #
-# Does it matter where the cut falls? Ratio 0.02, four learners, weighted loss, all else alike. Fig 5 prints no accuracy.
+# Does it matter where the cut falls? Ratio 0.02, four learners, weighted loss, all else alike. Fig 5 prints
+# no accuracy.
 
 # %%
 cuts = lab.run("ee443-fig5", **options)
@@ -215,18 +236,21 @@ lab.compare(cuts)
 
 # %%
 def rows(records, key, variant="as-released"):
-    return [r for r in records
-            if (r.key, r.variant) == (key, variant)]
+    return [r for r in records if (r.key, r.variant) == (key, variant)]
 
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-cuts", "caption": "Accuracy of two other cuts minus that of the cut nearest the threshold, paired over seeds, with 95 % intervals."}, "image": {"alt": "Two horizontal intervals, one for the cut at the median and one for the cut at class 9, beside a vertical line at zero."}}
-lab.figure("differences", {
-    "median": (rows(cuts, "median"), rows(cuts, "nearest")),
-    "class 9": (rows(cuts, "class-9"), rows(cuts, "nearest")),
-})
+lab.figure(
+    "differences",
+    {
+        "median": (rows(cuts, "median"), rows(cuts, "nearest")),
+        "class 9": (rows(cuts, "class-9"), rows(cuts, "nearest")),
+    },
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# An earlier cut copies more and deals less: larger bags, longer training, learners more alike. Should class 9 lead in
+# An earlier cut copies more and deals less: larger bags, longer training, learners more alike. Should class 9
+# lead in
 # {numref}`fig-ee443-04-cuts`, its learners also saw half as many images again.
 
 # %% [markdown] tags=["slide"]
@@ -244,7 +268,8 @@ results = lab.run("ee443-results", rows=wanted, **options)
 lab.compare(results)
 
 # %% [markdown] tags=["fragment-slide"]
-# *As-printed* is the cut at the median, *as-released* the one nearest the threshold; at ratio 0.1 the two all but coincide:
+# *As-printed* is the cut at the median, *as-released* the one nearest the threshold; at ratio 0.1 the two all
+# but coincide:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -252,14 +277,15 @@ for split in ("nearest", "median"):
     print("ratio 0.1,", describe_bags(split, 150, 0.1))
 
 # %% [markdown] tags=["slide"]
-# First question: is the vote better than those who vote? The author's slides give the accuracy of the average learner.
+# First question: is the vote better than those who vote? The author's slides give the accuracy of the average
+# learner.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-members", "caption": "Learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it this run's ticks, one for each learner, joined to the mark of their vote."}}
 lab.figure("members", results, "bagging", "Bagging / WL")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Jurors who saw the same tail and share all features but one layer: ask for a guess of what the vote gains, in points,
-# before the fragment comes. 2 min.
+# Jurors who saw the same tail and share all features but one layer: ask for a guess of what the vote gains,
+# in points, before the fragment comes. 2 min.
 
 # %% [markdown] tags=["slide"]
 # In numbers, for this run and for the records on file:
@@ -274,8 +300,7 @@ print("on file:", lab.badge(filed.get("bagging-0.1", [])))
 def both(key):
     mine, theirs = rows(results, key), filed.get(key)
     found = {"this run": mine, "on file": theirs}
-    return {name: records for name, records in found.items()
-            if records}
+    return {name: records for name, records in found.items() if records}
 
 
 # %% tags=["fragment-slide"]
@@ -296,30 +321,34 @@ for r in ratios:
 # nbval-check-output
 for r in ratios:
     mean = value(work="ee443-slides", method="Bagging / WL", class_=r)
-    vote = value(work="ee443", table="Results", class_=r,
-                 method="Bagging / WL")
+    vote = value(
+        work="ee443", table="Results", class_=r, method="Bagging / WL"
+    )
     print(f"ratio {r}: {vote:.4f} - {mean:.2f} = {vote - mean:+.3f}")
 
 # %% [markdown] tags=["slide"]
-# These jurors are close relatives; nothing but a linear layer tells them apart. Yet on file, with real images, their vote gains as
-# much as the slides say. Disagreement does not need much room.
+# These jurors are close relatives; nothing but a linear layer tells them apart. Yet on file, with real
+# images, their vote gains as much as the slides say. Disagreement does not need much room.
 #
-# But is it a feat to beat learners that were starved first? Compare the average learner with a single model that saw all images,
-# under the same weights:
+# But is it a feat to beat learners that were starved first? Compare the average learner with a single model
+# that saw all images, under the same weights:
 
 # %% tags=["fragment-slide"]
 for r in ratios:
     single = both(f"weighted-{r}")
     for name, found in both(f"bagging-{r}").items():
         whole = {w.seed: w.metric() for w in single.get(name, [])}
-        gaps = [average_learner(b) - whole[b.seed] for b in found
-                if b.seed in whole]
+        gaps = [
+            average_learner(b) - whole[b.seed]
+            for b in found
+            if b.seed in whole
+        ]
         if gaps:
             print(f"ratio {r}, {name}: {lab.estimate(gaps)}")
 
 # %% [markdown] tags=["fragment-slide"]
-# On file the starved learner is about as good as the well-fed one: what it lacks at the head it makes up by balance. So the
-# gain of the vote is a real one, and the bags should beat the weights. Do they?
+# On file the starved learner is about as good as the well-fed one: what it lacks at the head it makes up by
+# balance. So the gain of the vote is a real one, and the bags should beat the weights. Do they?
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-04-gains", "caption": "Accuracy of bagging with weighted loss minus that of the baseline (WL: of the weighted loss alone), paired over seeds, with 95 % intervals."}, "image": {"alt": "Six horizontal intervals, for each ratio one against the baseline and one against the weighted loss, beside a vertical line at zero."}}
 pairs = {}
@@ -331,14 +360,17 @@ for r in ratios:
 lab.figure("differences", pairs)
 
 # %% [markdown] tags=["fragment-slide"]
-# Where a *WL* line of {numref}`fig-ee443-04-gains` crosses zero, the bags gave nothing on top of the weights. On file, with one
-# MobileNetV2, all three stand clear of it, though in print two of three lie on the other side. One network is not the other, and
-# one printed run is one run; `paper` + `real` will tell. What the bags cost:
+# Where a *WL* line of {numref}`fig-ee443-04-gains` crosses zero, the bags gave nothing on top of the weights.
+# On file, with one MobileNetV2, all three stand clear of it, though in print two of three lie on the other
+# side. One network is not the other, and one printed run is one run; `paper` + `real` will tell. What the
+# bags cost:
 
 # %% tags=["fragment-slide"]
 for r in ratios:
-    for ours, one in zip(rows(results, f"bagging-{r}")[:1],
-                         rows(results, f"weighted-{r}")[:1]):
+    for ours, one in zip(
+        rows(results, f"bagging-{r}")[:1],
+        rows(results, f"weighted-{r}")[:1],
+    ):
         cost = sum(ours.sizes["train"]) / sum(one.sizes["train"])
         print(f"ratio {r}: {cost:.1f} times the images per epoch")
 
@@ -351,8 +383,8 @@ for r in ratios:
 lab.selections(results)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# The column on the right is what a test set pays to whoever looks at it. Ask what it would pay with a hundred epochs
-# instead of ten. 1 min.
+# The column on the right is what a test set pays to whoever looks at it. Ask what it would pay with a hundred
+# epochs instead of ten. 1 min.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -384,10 +416,13 @@ lab.selections(results)
 # :class: dropdown
 # ```
 
+
 # %%
 def standard_errors(ratio, images=5000):
-    old, new = (value(work="ee443", table="Results", class_=ratio,
-                      method=m) for m in ("Baseline", "Bagging / WL"))
+    old, new = (
+        value(work="ee443", table="Results", class_=ratio, method=m)
+        for m in ("Baseline", "Bagging / WL")
+    )
     error = ((old * (1 - old) + new * (1 - new)) / images) ** 0.5
     return round((new - old) * images), (new - old) / error
 
@@ -398,8 +433,8 @@ assert [round(z, 1) for _, z in worth.values()] == [0.6, 4.8, 0.1]
 print(worth)
 
 # %% [markdown]
-# Four pictures: a tenth of a standard error. Only the middle gain stands out. (The two runs share their test images, which makes
-# the true error of the difference smaller, but hardly ten times.)
+# Four pictures: a tenth of a standard error. Only the middle gain stands out. (The two runs share their test
+# images, which makes the true error of the difference smaller, but hardly ten times.)
 #
 # ```{solution-end}
 # ```
@@ -421,24 +456,32 @@ from lt_lib.sampling import longtail_indices
 
 def flat_bags(labels, threshold, learners):
     counts = labels.bincount().clamp(max=threshold).tolist()
-    return [longtail_indices(labels, counts, seed)
-            for seed in range(learners)]
+    return [
+        longtail_indices(labels, counts, seed) for seed in range(learners)
+    ]
 
 
 labels = tail_labels(0.02)
 flat = flat_bags(labels, 120, learners=4)
 held = per_class(flat[0])
 assert held.tolist() == [min(n, 120) for n in ee443_counts(0.02)]
-twice = [len(set(flat[0][labels[flat[0]] == k].tolist())
-             & set(flat[1][labels[flat[1]] == k].tolist()))
-         for k in (0, 17)]
+twice = [
+    len(
+        set(flat[0][labels[flat[0]] == k].tolist())
+        & set(flat[1][labels[flat[1]] == k].tolist())
+    )
+    for k in (0, 17)
+]
 assert 10 < twice[0] < 50 and twice[1] >= 110
-print(f"{len(flat[0])} images a bag; shared of 120: "
-      f"{twice[0]} in class 0, {twice[1]} in class 17")
+print(
+    f"{len(flat[0])} images a bag; shared of 120: "
+    f"{twice[0]} in class 0, {twice[1]} in class 17"
+)
 
 # %% [markdown]
-# Bags of the head now overlap a little, bags of the middle almost wholly: class 17 has 130 images, and any two draws of 120 must
-# share 110. The valley is gone, and with it what the learners differed in. Balance pulls one way, diversity the other.
+# Bags of the head now overlap a little, bags of the middle almost wholly: class 17 has 130 images, and any
+# two draws of 120 must share 110. The valley is gone, and with it what the learners differed in. Balance
+# pulls one way, diversity the other.
 #
 # ```{solution-end}
 # ```
@@ -456,8 +499,11 @@ print(f"{len(flat[0])} images a bag; shared of 120: "
 # %%
 counts = ee443_counts(0.005)
 lost = sum((1 - n / sum(counts)) ** sum(counts) for n in counts)
-bags = torch.randint(sum(counts), (400, sum(counts)),
-                     generator=torch.Generator().manual_seed(0))
+bags = torch.randint(
+    sum(counts),
+    (400, sum(counts)),
+    generator=torch.Generator().manual_seed(0),
+)
 drawn = tail_labels(0.005)[bags]
 seen = torch.zeros(400, 50).scatter_(1, drawn, 1.0)
 simulated = float(50 - seen.sum(1).mean())
@@ -465,8 +511,8 @@ assert round(lost, 2) == 0.43 and abs(simulated - lost) < 0.15
 print(f"{lost:.2f} classes expected, {simulated:.2f} simulated")
 
 # %% [markdown]
-# Less than half a class. What hurts is not the missing classes but the faithful ones: a bootstrap bag repeats the imbalance
-# it is drawn from. That is the reason to deal.
+# Less than half a class. What hurts is not the missing classes but the faithful ones: a bootstrap bag repeats
+# the imbalance it is drawn from. That is the reason to deal.
 #
 # ```{solution-end}
 # ```
@@ -475,9 +521,10 @@ print(f"{lost:.2f} classes expected, {simulated:.2f} simulated")
 # ## Further reading
 #
 # - {cite:t}`breiman1996bagging`: short, and clear about when it works (unstable learners) and when not.
-# - {cite:t}`liu2009easyensemble` build many bags from all of the rare class and a fresh sample of the common one; the report's
-#   algorithm is a cousin for many classes.
-# - {cite:t}`wang2021ride` train experts on a long tail to *differ*, in place of hoping that their data make them.
+# - {cite:t}`liu2009easyensemble` build many bags from all of the rare class and a fresh sample of the common
+#   one; the report's algorithm is a cousin for many classes.
+# - {cite:t}`wang2021ride` train experts on a long tail to *differ*, in place of hoping that their data make
+#   them.
 
 # %% tags=["remove-input"]
 lab.provenance(cuts + results)

@@ -23,10 +23,12 @@
 # - **Time.** 20 minutes to read; 2 minutes on a laptop, seconds once the records exist.
 # ```
 #
-# A smoke alarm, a thermometer and a nose all watch for fire. Toast fools the first, a heating radiator the second, a cold the
-# third. One after the other they are poor watchmen; but toast, radiator and cold seldom come on the same evening.
+# A smoke alarm, a thermometer and a nose all watch for fire. Toast fools the first, a heating radiator the
+# second, a cold the third. One after the other they are poor watchmen; but toast, radiator and cold seldom
+# come on the same evening.
 #
-# The learners of the last chapter were three noses. This chapter takes watchmen of different build: EfficientNet B0, B1 and B2
+# The learners of the last chapter were three noses. This chapter takes watchmen of different build:
+# EfficientNet B0, B1 and B2
 # {cite}`tan2019efficientnet`, each trained on all images, and their probabilities averaged.
 
 # %% [markdown] tags=["slide", "live"]
@@ -42,32 +44,39 @@ def said(metric):
     return printed(work="ee443", table="prose", metric=metric)
 
 
-print("stacking + weighted loss: average improvement", printed(
-    work="ee443", row="R.avg", method="Stacking / WL"))
-print(f"in the abstract: {said('average_improvement_pct')} %, under "
-      f"{said('ensemble_params_M_upper')} million parameters,")
+print(
+    "stacking + weighted loss: average improvement",
+    printed(work="ee443", row="R.avg", method="Stacking / WL"),
+)
+print(
+    f"in the abstract: {said('average_improvement_pct')} %, under "
+    f"{said('ensemble_params_M_upper')} million parameters,"
+)
 print(f"{said('params_ratio_vs_resnet')} of a common ResNet's")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Two claims: the best, and the lightest. Ask which of them can be checked in this room within a minute. 1 min.
+# Two claims: the best, and the lightest. Ask which of them can be checked in this room within a minute. 1
+# min.
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# (The abstract's words are "25 million hyperparameters" and "half".) The best and the lightest. The first takes training to
-# check, the second only a scale.
+# (The abstract's words are "25 million hyperparameters" and "half".) The best and the lightest. The first
+# takes training to check, the second only a scale.
 
 # %% [markdown] tags=["slide", "live"]
 # ## A vote by another name
 #
-# Stacking, as {cite:t}`wolpert1992stacked` defined it, trains a second model on the answers of the first ones. Here there is no
-# second model. Each of $M$ networks turns its logits $z^{(m)}$ into probabilities, and all count the same:
+# Stacking, as {cite:t}`wolpert1992stacked` defined it, trains a second model on the answers of the first
+# ones. Here there is no second model. Each of $M$ networks turns its logits $z^{(m)}$ into probabilities, and
+# all count the same:
 #
 # ```{math}
 # :label: ee443-vote
 # \bar p(x) = \frac1M \sum_{m=1}^{M} \operatorname{softmax}\bigl(z^{(m)}(x)\bigr)
 # ```
 #
-# The usual name is *soft voting*, and it is a good choice: the vote has nothing that could overfit, and no image has to be set
-# aside for a second model. We keep the report's word for its rows and the usual one for the method.
+# The usual name is *soft voting*, and it is a good choice: the vote has nothing that could overfit, and no
+# image has to be set aside for a second model. We keep the report's word for its rows and the usual one for
+# the method.
 #
 # Soft, because a vote counts as much as it is firm. Two lukewarm jurors and a certain one:
 
@@ -79,8 +88,9 @@ from lt_lib.ensembles import soft_vote
 
 
 def one_image():
-    jurors = torch.tensor([[0.4, 0.3, 0.3], [0.4, 0.3, 0.3],
-                           [0.05, 0.9, 0.05]])
+    jurors = torch.tensor(
+        [[0.4, 0.3, 0.3], [0.4, 0.3, 0.3], [0.05, 0.9, 0.05]]
+    )
     print("ballots:", jurors.argmax(1).tolist())
     vote = soft_vote(list(jurors.log()[:, None]))
     print("mean:", [round(p, 2) for p in vote[0].tolist()])
@@ -91,8 +101,8 @@ one_image()
 # %% [markdown] tags=["fragment-slide", "live"]
 # By ballots class 0 wins, two to one. By equation {eq}`ee443-vote` it is class 1.
 #
-# Fig 7 prints the report's module: a list of models, a loop, a sum. Ours is `SoftVote`; its members are registered, so that
-# moving or saving the ensemble takes them along:
+# Fig 7 prints the report's module: a list of models, a loop, a sum. Ours is `SoftVote`; its members are
+# registered, so that moving or saving the ensemble takes them along:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -102,8 +112,7 @@ from lt_lib.ensembles import SoftVote
 
 
 def toy_ensemble(members=3, inputs=8, classes=5):
-    return SoftVote([nn.Linear(inputs, classes)
-                     for _ in range(members)])
+    return SoftVote([nn.Linear(inputs, classes) for _ in range(members)])
 
 
 print(toy_ensemble()(torch.zeros(2, 8)).shape)
@@ -112,9 +121,9 @@ print(f"{len(list(toy_ensemble().parameters()))} weight tensors")
 # %% [markdown] tags=["slide", "live"]
 # ## Three shadows
 #
-# Why should averaging help? Let three classes be three clouds on a plane, and let each learner see only their shadow: positions
-# on a line, from one side. It knows exactly where on that line each class should fall, but from its side two of the three
-# clouds fall almost onto each other.
+# Why should averaging help? Let three classes be three clouds on a plane, and let each learner see only their
+# shadow: positions on a line, from one side. It knows exactly where on that line each class should fall, but
+# from its side two of the three clouds fall almost onto each other.
 
 
 # %% tags=["live"]
@@ -156,19 +165,21 @@ def watchmen(*degrees):
 lab.figure("decision-regions", watchmen(98, 218, 338), *clouds())
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask what happens if all three look from nearly the same side, then change the three angles in the live set. 3 min.
+# Ask what happens if all three look from nearly the same side, then change the three angles in the live set.
+# 3 min.
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Stripes alone, wedges together. A learner that cannot tell two classes apart says so, half and half, and thereby leaves the
-# decision to those who can. No fourth model had to learn whom to trust. But it works only as far as the learners are in doubt
-# about *different* pairs: try `watchmen(98, 99, 100)`.
+# Stripes alone, wedges together. A learner that cannot tell two classes apart says so, half and half, and
+# thereby leaves the decision to those who can. No fourth model had to learn whom to trust. But it works only
+# as far as the learners are in doubt about *different* pairs: try `watchmen(98, 99, 100)`.
 
 # %% [markdown]
 # ## Choose what to run
 #
-# The three watchmen are B0, B1 and B2 at `paper` only. At `laptop` + `real` **one MobileNetV2 at three resolutions stands in for
-# the stack**: one pair of eyes at three distances, so less to disagree about. At `embedded` three tiny networks of one build,
-# pre-trained apart, stand in, and digits for CIFAR. Only `paper` with `real` is judged against print.
+# The three watchmen are B0, B1 and B2 at `paper` only. At `laptop` + `real` **one MobileNetV2 at three
+# resolutions stands in for the stack**: one pair of eyes at three distances, so less to disagree about. At
+# `embedded` three tiny networks of one build, pre-trained apart, stand in, and digits for CIFAR. Only `paper`
+# with `real` is judged against print.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper
@@ -183,7 +194,8 @@ options = lab.check_parameters(globals())
 # %% [markdown] tags=["slide"]
 # ## Nineteen numbers
 #
-# Six methods, three tails, and the baseline on the full data. Where a method can be read in two ways, both are run.
+# Six methods, three tails, and the baseline on the full data. Where a method can be read in two ways, both
+# are run.
 
 # %%
 results = lab.run("ee443-results", **options)
@@ -192,7 +204,8 @@ results = lab.run("ee443-results", **options)
 lab.compare(results)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Do not read the table. Ask each row of seats to find one surprising line, and to read its badge first. 3 min.
+# Do not read the table. Ask each row of seats to find one surprising line, and to read its badge first. 3
+# min.
 
 # %% [markdown] tags=["slide"]
 # {numref}`fig-ee443-05-results` is easier on the eye. Read it twice: down a panel, to see which method leads; across colours, to
@@ -204,8 +217,8 @@ lab.figure("ee443-results", results)
 # %% [markdown] tags=["slide"]
 # ### The last line
 #
-# Under its table the report prints the average improvement over the three tails. It follows from the numbers above it and can be
-# checked without training:
+# Under its table the report prints the average improvement over the three tails. It follows from the numbers
+# above it and can be checked without training:
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.read.claims import average_row, claims_table
@@ -221,8 +234,7 @@ ratios = (0.1, 0.02, 0.005)
 
 
 def accuracy(method, ratio):
-    return value(work="ee443", table="Results", method=method,
-                 class_=ratio)
+    return value(work="ee443", table="Results", method=method, class_=ratio)
 
 
 base = [accuracy("Baseline", r) for r in ratios]
@@ -232,7 +244,8 @@ share = sum(b / a - 1 for a, b in zip(base, best)) / 3
 print(f"{100 * points:.2f} points, or {100 * share:.2f} per cent")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Two averages of five do not follow from the table. Ask for harmless explanations before anyone says carelessness. 2 min.
+# Two averages of five do not follow from the table. Ask for harmless explanations before anyone says
+# carelessness. 2 min.
 
 # %% [markdown] tags=["fragment-slide", "live"]
 # Eight *points*. The report undersells itself.
@@ -256,8 +269,7 @@ print("on file:", lab.badge(filed.get("stacking-0.1", [])))
 
 
 def rows(key, variant="as-released"):
-    return [r for r in results
-            if (r.key, r.variant) == (key, variant)]
+    return [r for r in results if (r.key, r.variant) == (key, variant)]
 
 
 mine = {r.key: rows(r.key) for r in results}
@@ -272,22 +284,26 @@ def average(values):
 def show_vote_over(rival):
     for method in ("bagging", "stacking", "stacking-weighted"):
         for name, found in sources.items():
-            adds = [lab.estimate(
-                x.metric() - rival(x.metric("member_accuracy"))
-                for x in found[key]
-            ) for r in ratios if (key := f"{method}-{r}") in found]
+            adds = [
+                lab.estimate(
+                    x.metric() - rival(x.metric("member_accuracy"))
+                    for x in found[key]
+                )
+                for r in ratios
+                if (key := f"{method}-{r}") in found
+            ]
             print(f"{method}, {name}:", ", ".join(map(str, adds)))
 
 
 show_vote_over(average)
 
 # %% [markdown] tags=["fragment-slide"]
-# (Ratios 0.1, 0.02, 0.005.) If the watchmen are right, stacking shows more here than bagging: different networks differ more than
-# different bags. On file it shows no more, but there the three are one network at three distances: three noses with the same
-# cold.
+# (Ratios 0.1, 0.02, 0.005.) If the watchmen are right, stacking shows more here than bagging: different
+# networks differ more than different bags. On file it shows no more, but there the three are one network at
+# three distances: three noses with the same cold.
 #
-# The *best* learner is the harder rival, and the one that the report leaves out: its stack is set against B0 alone, though
-# B2 alone was better by Fig 1.
+# The *best* learner is the harder rival, and the one that the report leaves out: its stack is set against B0
+# alone, though B2 alone was better by Fig 1.
 
 # %% tags=["fragment-slide"]
 show_vote_over(max)
@@ -295,8 +311,9 @@ show_vote_over(max)
 # %% [markdown] tags=["slide"]
 # ### A number out of line
 #
-# The slides allow a second look. B1 and B2 are a little better than B0 (Fig 1), so the average learner of a stack ought to lie a
-# little above a single B0 trained in the same way:
+# The slides allow a second look. B1 and B2 are a little better than B0 (Fig 1), so the average learner of a
+# stack ought to lie a little above a single B0 trained in the same way:
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -304,47 +321,52 @@ def ahead(method, alone):
     for r in ratios:
         mean = value(work="ee443-slides", method=method, class_=r)
         b0 = accuracy(alone, r)
-        print(f"{method} at {r}: learners {mean:.4f}, "
-              f"B0 alone {b0:.4f}, {mean - b0:+.4f}")
+        print(
+            f"{method} at {r}: learners {mean:.4f}, "
+            f"B0 alone {b0:.4f}, {mean - b0:+.4f}"
+        )
 
 
 ahead("Stacking", "Baseline")
 ahead("Stacking / WL", "Weighted Loss")
 
 # %% [markdown] tags=["slide"]
-# Five small differences and one of six points: with weighted loss at 0.005. Suppose the stack's B0 was the B0 of the table.
-# What must B1 and B2 have reached?
+# Five small differences and one of six points: with weighted loss at 0.005. Suppose the stack's B0 was the B0
+# of the table. What must B1 and B2 have reached?
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-learners = value(work="ee443-slides", method="Stacking / WL",
-                 class_=0.005)
+learners = value(work="ee443-slides", method="Stacking / WL", class_=0.005)
 others = (3 * learners - accuracy("Weighted Loss", 0.005)) / 2
 vote = accuracy("Stacking / WL", 0.005)
 print(f"B1 and B2: {others:.3f} on average; the vote: {vote:.4f}")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Detective work from printed digits alone. Ask what a reader would have to publish to make it unnecessary: seeds and single
-# runs. 2 min.
+# Detective work from printed digits alone. Ask what a reader would have to publish to make it unnecessary:
+# seeds and single runs. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# More than all three together. Likelier the lone B0 was an unlucky run, or trained otherwise, and the one printed number that
-# makes weighted loss look harmful belongs to that run, not to the method. A conjecture, but one that a few seeds can test. (In
-# our runs the stack's first learner *is* the lone one: same images, same seeds.)
+# More than all three together. Likelier the lone B0 was an unlucky run, or trained otherwise, and the one
+# printed number that makes weighted loss look harmful belongs to that run, not to the method. A conjecture,
+# but one that a few seeds can test. (In our runs the stack's first learner *is* the lone one: same images,
+# same seeds.)
 
 # %% tags=["fragment-slide"]
 for name, found in sources.items():
     for r in ratios:
-        pair = [found.get(f"{method}-{r}")
-                for method in ("weighted", "baseline")]
+        pair = [
+            found.get(f"{method}-{r}")
+            for method in ("weighted", "baseline")
+        ]
         if all(pair):
             print(f"{name}, {r}: weights add {lab.difference(*pair)}")
 
 # %% [markdown] tags=["slide"]
 # ## The staircase
 #
-# The report's last figure lays three bars over each other: the baseline on the full data behind, the stack, the baseline on the
-# tail in front. Each stack, it says, reaches the baseline of the next easier data, like stairs.
+# The report's last figure lays three bars over each other: the baseline on the full data behind, the stack,
+# the baseline on the tail in front. Each stack, it says, reaches the baseline of the next easier data, like
+# stairs.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-bars", "caption": "The report's bar chart: baseline on the full data (grey), stacking with weighted loss (blue), baseline on the tail (orange). This run shows means over seeds; panels other than the first are not comparable with print."}, "image": {"alt": "Panels of three groups of nested bars, for ratios 0.1, 0.02 and 0.005; in the published panel the grey bars stand at 0.79, the blue ones step down from 0.79 to 0.62, the orange ones from 0.73 to 0.54."}}
 lab.figure("ee443-bars", results)
@@ -360,34 +382,46 @@ for r, e in steps.items():
     print(f"stack at {r} - baseline at {e}: {step:+.4f}")
 
 # %% [markdown] tags=["fragment-slide"]
-# One step of three is taken, the others are missed by a hair, less than a point. "Nearly" would have been true, and is
-# remarkable enough. {numref}`fig-ee443-05-steps` has our steps, with intervals.
+# One step of three is taken, the others are missed by a hair, less than a point. "Nearly" would have been
+# true, and is remarkable enough. {numref}`fig-ee443-05-steps` has our steps, with intervals.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-steps", "caption": "The steps of the staircase: accuracy of stacking with weighted loss minus that of the baseline on the next easier data, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, one for each step of the staircase, beside a vertical line at zero."}}
-lab.figure("differences", {
-    f"{r}, over {e}": (rows(f"stacking-weighted-{r}"),
-                       rows(f"baseline-{e}".lower()))
-    for r, e in steps.items()
-})
+lab.figure(
+    "differences",
+    {
+        f"{r}, over {e}": (
+            rows(f"stacking-weighted-{r}"),
+            rows(f"baseline-{e}".lower()),
+        )
+        for r, e in steps.items()
+    },
+)
 
 # %% [markdown] tags=["slide"]
 # ## Who gains
 #
-# Two remedies in one method: the weights, which favour the tail, and the vote, which favours nobody. Taken apart by class, at
-# ratio 0.005:
+# Two remedies in one method: the weights, which favour the tail, and the vote, which favours nobody. Taken
+# apart by class, at ratio 0.005:
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-05-recall", "caption": "Recall from the head to the tail at ratio 0.005, averaged over five neighbouring classes and over seeds, for the baseline, each remedy alone, and both. This run."}, "image": {"alt": "Four curves of recall over class: baseline, weighted loss, stacking, and stacking with weighted loss."}}
-lab.figure("recall-by-class", {
-    "baseline": rows("baseline-0.005"),
-    "weighted loss": rows("weighted-0.005"),
-    "stacking": rows("stacking-0.005"),
-    "both": rows("stacking-weighted-0.005"),
-})
+lab.figure(
+    "recall-by-class",
+    {
+        "baseline": rows("baseline-0.005"),
+        "weighted loss": rows("weighted-0.005"),
+        "stacking": rows("stacking-0.005"),
+        "both": rows("stacking-weighted-0.005"),
+    },
+)
+
 
 # %% tags=["slide"]
 def by_size(records):
-    groups = [g for g in ("many", "medium", "few")
-              if records[0].metric(g) is not None]
+    groups = [
+        g
+        for g in ("many", "medium", "few")
+        if records[0].metric(g) is not None
+    ]
     means = [average([r.metric(g) for r in records]) for g in groups]
     return ", ".join(f"{g} {m:.3f}" for g, m in zip(groups, means))
 
@@ -400,14 +434,15 @@ for name, found in sources.items():
             print(f"{name}, {method}: {recall}")
 
 # %% [markdown] tags=["fragment-slide"]
-# (*Many*: more than 100 training images; *few*: fewer than 20.) On file the two mend different things: the weights raise the few
-# and pay with a little of the many, the vote raises the many and leaves the few alone. One tilts the balance, the other steadies
-# the hand, and so they add up.
+# (*Many*: more than 100 training images; *few*: fewer than 20.) On file the two mend different things: the
+# weights raise the few and pay with a little of the many, the vote raises the many and leaves the few alone.
+# One tilts the balance, the other steadies the hand, and so they add up.
 
 # %% [markdown] tags=["slide"]
 # ## On the scales
 #
-# "Half the number of parameters", says the abstract. It "closely matches that of resnet50d", says the results section. Count:
+# "Half the number of parameters", says the abstract. It "closely matches that of resnet50d", says the results
+# section. Count:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -421,13 +456,14 @@ for name in ("resnet34d", "resnet50", "resnet50d"):
     print(f"{name}: {size / 1e6:.1f} M, ratio {total / size:.2f}")
 
 # %% [markdown] tags=["fragment-slide"]
-# The second is near the truth and the first is not, by the report's own Fig 1 no less than by timm's models. Under 25 million it
-# stays. And of all these weights, few ever moved:
+# The second is near the truth and the first is not, by the report's own Fig 1 no less than by timm's models.
+# Under 25 million it stays. And of all these weights, few ever moved:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-heads = [parameter_count(name, 50) - parameter_count(name, 0)
-         for name in stack]
+heads = [
+    parameter_count(name, 50) - parameter_count(name, 0) for name in stack
+]
 print("learned:", " + ".join(f"{n:,}" for n in heads))
 
 # %% [markdown]
@@ -441,9 +477,10 @@ lab.selections([r for r in results if "stacking" in r.key])
 # %% [markdown] tags=["slide"]
 # ## The six claims
 #
-# Each claim is tested twice: on the report's own printed numbers, and on records, by paired differences over seeds. It *holds*
-# when every 95 % interval lies on the claimed side, *fails* when one lies on the other, and is *undecided* in between. First
-# on this run, with the weighting schemes of [chapter 3](03-weighting-the-loss) added:
+# Each claim is tested twice: on the report's own printed numbers, and on records, by paired differences over
+# seeds. It *holds* when every 95 % interval lies on the claimed side, *fails* when one lies on the other, and
+# is *undecided* in between. First on this run, with the weighting schemes of [chapter
+# 3](03-weighting-the-loss) added:
 
 # %%
 schemes = [f"{s}-{r}" for s in ("ins", "isns", "ens") for r in ratios]
@@ -453,8 +490,8 @@ weights = lab.run("ee443-fig4", rows=schemes, **options)
 claims_table(profile, data, results + weights)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Undecided is a result. Ask which of the six claims they would now repeat to a colleague, and with which words added. 3
-# min.
+# Undecided is a result. Ask which of the six claims they would now repeat to a colleague, and with which
+# words added. 3 min.
 
 # %% [markdown] tags=["slide"]
 # And on the real images, from the records that come with the book:
@@ -464,9 +501,9 @@ claims_table("laptop", "real")
 
 # %% [markdown] tags=["fragment-slide"]
 # Unless a table says `paper + real`, it does not judge the published *values*; it asks whether the *direction* shows on a
-# stand-in too. A claim that holds on digits and on CIFAR, with other networks, has gained. One that fails is not yet refuted, least
-# of all a claim about stacking at `laptop` + `real`: one network in place of three takes from the stack what it lives on, and
-# from the bags nothing.
+# stand-in too. A claim that holds on digits and on CIFAR, with other networks, has gained. One that fails is
+# not yet refuted, least of all a claim about stacking at `laptop` + `real`: one network in place of three
+# takes from the stack what it lives on, and from the bags nothing.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -503,8 +540,9 @@ assert odd == ["0.7253", "0.7933"] and len(four) == 18
 print(f"{odd} of {len(four)}")
 
 # %% [markdown]
-# $k/5000$ is $2k/10000$: the last of four digits is even. Two are odd, and they are two of the winning method's three. There are
-# harmless ways to get there: a mean over batches whose last one is short, or a mean of two runs. The report does not say which.
+# $k/5000$ is $2k/10000$: the last of four digits is even. Two are odd, and they are two of the winning
+# method's three. There are harmless ways to get there: a mean over batches whose last one is short, or a mean
+# of two runs. The report does not say which.
 #
 # ```{solution-end}
 # ```
@@ -536,15 +574,18 @@ def multiplications(name, pixels=224):
 
 work = sum(map(multiplications, stack))
 by_size = total / parameter_count("resnet101")
-by_work = {name: work / multiplications(name)
-           for name in ("resnet34d", "resnet50")}
+by_work = {
+    name: work / multiplications(name) for name in ("resnet34d", "resnet50")
+}
 assert 0.49 < by_size < 0.51 and max(by_work.values()) < 0.5
 print(f"of resnet101's parameters: {by_size:.2f}")
 print("of their work:", {n: f"{w:.2f}" for n, w in by_work.items()})
 
 # %% [markdown]
-# ResNet-101, which is common enough, though not in Fig 1. And in multiplications the stack needs well under half of any ResNet
-# there: EfficientNets save work more than weights. The abstract had a better argument at hand than the one it used.
+# ResNet-101, which is common enough, though not in Fig 1. And in multiplications the stack needs well under
+# half of any ResNet
+# there: EfficientNets save work more than weights. The abstract had a better argument at hand than the one it
+#     used.
 #
 # ```{solution-end}
 # ```
@@ -566,8 +607,7 @@ truth = torch.tensor([0])
 alone = (jury.argmax(2) == truth).float().mean()
 assert alone > 0.6 and soft_vote(list(jury)).argmax(1) != truth
 
-z = 3 * torch.randn(3, 1000, 5,
-                    generator=torch.Generator().manual_seed(0))
+z = 3 * torch.randn(3, 1000, 5, generator=torch.Generator().manual_seed(0))
 y = torch.arange(1000) % 5
 voted = soft_vote(list(z)).log()[torch.arange(1000), y]
 each = z.log_softmax(2)[:, torch.arange(1000), y].mean(0)
@@ -575,9 +615,9 @@ assert (voted >= each - 1e-5).all()
 print("accuracy can fall; the log-probability never does")
 
 # %% [markdown]
-# Accuracy can: two lukewarm right answers lose to a firm wrong one. Cross-entropy cannot, on any single image: the logarithm is
-# concave, so the log of a mean is at least the mean of the logs (Jensen). Averaging probabilities is a promise about
-# cross-entropy; that accuracy usually comes along is experience.
+# Accuracy can: two lukewarm right answers lose to a firm wrong one. Cross-entropy cannot, on any single
+# image: the logarithm is concave, so the log of a mean is at least the mean of the logs (Jensen). Averaging
+# probabilities is a promise about cross-entropy; that accuracy usually comes along is experience.
 #
 # ```{solution-end}
 # ```
@@ -586,8 +626,10 @@ print("accuracy can fall; the log-probability never does")
 # ## Further reading
 #
 # - {cite:t}`wolpert1992stacked`: stacking proper, and when a second model is worth its data.
-# - {cite:t}`lakshminarayanan2017ensembles` average the same network from several starts, and find its confidence better as well.
-# - {cite:t}`wang2021ride` take ensembles for long tails further: one body, several experts, trained to disagree.
+# - {cite:t}`lakshminarayanan2017ensembles` average the same network from several starts, and find its
+#   confidence better as well.
+# - {cite:t}`wang2021ride` take ensembles for long tails further: one body, several experts, trained to
+#   disagree.
 
 # %% tags=["remove-input"]
 lab.provenance(results + weights)

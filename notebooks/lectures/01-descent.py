@@ -23,25 +23,26 @@
 # - **Time.** 25 minutes to read; half a minute on a laptop.
 # ```
 #
-# Nobody knows the right dose of insulin for a new patient. One starts low, looks at the blood sugar, changes the dose, looks
-# again. Change too little, and the patient is thirsty for months. Change too much, and the next call is from an ambulance. All
-# one ever knows is local: which way is better from here, and how steeply.
+# Nobody knows the right dose of insulin for a new patient. One starts low, looks at the blood sugar, changes
+# the dose, looks again. Change too little, and the patient is thirsty for months. Change too much, and the
+# next call is from an ambulance. All one ever knows is local: which way is better from here, and how steeply.
 #
-# Training a network is the same titration with a million doses at once. This chapter asks what is known about the size of the
-# change.
+# Training a network is the same titration with a million doses at once. This chapter asks what is known about
+# the size of the change.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask the room first: would you rather halve the dose change or double it, if you had to choose blindly? Keep the answer; it
-# comes back with figure 1, where caution costs little and boldness has no guarantee.
+# Ask the room first: would you rather halve the dose change or double it, if you had to choose blindly? Keep
+# the answer; it comes back with figure 1, where caution costs little and boldness has no guarantee.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The claims
 #
 # 1. A step of size $c$ has the largest guaranteed descent. Beyond $2c$ none is guaranteed.
-# 2. Adaptive methods start faster and generalise worse ({cite:t}`wilson2017marginal`, as the slides report them).
+# 2. Adaptive methods start faster and generalise worse ({cite:t}`wilson2017marginal`, as the slides report
+#    them).
 #
-# The first is arithmetic about a parabola; what it says about a real loss must be measured. The second is an experiment. No
-# number is printed for either, except one letter:
+# The first is arithmetic about a parabola; what it says about a real loss must be measured. The second is an
+# experiment. No number is printed for either, except one letter:
 
 # %% tags=["keep_output", "hide-input"]
 # nbval-check-output
@@ -52,9 +53,9 @@ print("best step c^r =", printed(work="lectures", row="B.1"))
 # %% [markdown]
 # ## Choose what to run
 #
-# All embedded data here are real and ship with scikit-learn. The parameters matter to the last experiment alone, which is trained
-# into records: how often it is repeated, how long, and on what. *Stand-in* at its numbers means that the digits stand in for the
-# CIFAR-10 of the original comparison.
+# All embedded data here are real and ship with scikit-learn. The parameters matter to the last experiment
+# alone, which is trained into records: how often it is repeated, how long, and on what. *Stand-in* at its
+# numbers means that the digits stand in for the CIFAR-10 of the original comparison.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
@@ -71,7 +72,8 @@ options = lab.check_parameters(globals())
 # %% [markdown] tags=["slide", "live"]
 # ## A loss to walk on
 #
-# The data are 569 breast lumps, each pricked with a fine needle; thirty numbers describe the cell nuclei that came out
+# The data are 569 breast lumps, each pricked with a fine needle; thirty numbers describe the cell nuclei that
+# came out
 # {cite}`street1993nuclear`. Was it cancer? With $y_i = 1$ for yes, $-1$ for no, and $x_i$ the standardised numbers and a
 # constant, logistic regression minimises
 #
@@ -94,6 +96,7 @@ x = (x - x.mean(0)) / x.std(0, correction=0)
 x = torch.cat([x, torch.ones(len(x), 1)], 1)
 n, ridge = len(x), 0.01
 
+
 # %% tags=["live"]
 def loss(theta):
     fit = softplus(-y * (theta @ x.T)).mean(-1)
@@ -113,14 +116,16 @@ def gradient(theta):
 # nbval-check-output
 print(f"{n} lumps, {(y > 0).sum()} of them cancer")
 start = torch.zeros(31, dtype=torch.float64)
-print(f"loss at zero {loss(start):.3f} = ln 2, "
-      f"gradient {gradient(start).norm():.2f} long")
+print(
+    f"loss at zero {loss(start):.3f} = ln 2, "
+    f"gradient {gradient(start).norm():.2f} long"
+)
 
 # %% [markdown] tags=["slide", "live"]
 # ## A bowl in place of the hill
 #
-# Nobody sees the whole hill. So put a bowl in its place that has the right height and slope here, at $\theta'$, and a width
-# that we choose:
+# Nobody sees the whole hill. So put a bowl in its place that has the right height and slope here, at
+# $\theta'$, and a width that we choose:
 #
 # ```{math}
 # :label: lectures-01-bowl
@@ -134,8 +139,8 @@ print(f"loss at zero {loss(start):.3f} = ln 2, "
 # \theta^{r+1} = \theta^r - c^r\, \nabla l(\theta^r).
 # ```
 #
-# That is gradient descent. In the library it is `lt_lib.optimizers.gd`, one of four rules of one form: place, gradient and memory
-# in, new place and memory out. This one has no memory.
+# That is gradient descent. In the library it is `lt_lib.optimizers.gd`, one of four rules of one form: place,
+# gradient and memory in, new place and memory out. This one has no memory.
 
 # %% tags=["keep_output", "live"]
 # nbval-check-output
@@ -156,8 +161,9 @@ for _ in range(3):
 # l(\theta^{r+1}) \approx l(\theta^r) - \Bigl(c^r - \frac{(c^r)^2}{2c}\Bigr) \|\nabla l(\theta^r)\|^2.
 # ```
 #
-# The bracket is a parabola in $c^r$: zero at no step, highest at $c^r = c$, where it is $c/2$, and zero again at $2c$. If it is
-# not negative, the slides conclude, then $l(\theta^{r+1}) \le l(\theta^r)$: the *descent property*.
+# The bracket is a parabola in $c^r$: zero at no step, highest at $c^r = c$, where it is $c/2$, and zero again
+# at $2c$. If it is not negative, the slides conclude, then $l(\theta^{r+1}) \le l(\theta^r)$: the *descent
+# property*.
 
 # %% [markdown]
 # ```{exercise} Find the slip
@@ -176,12 +182,15 @@ g = gradient(start)
 promise = bold / 2 * g.square().sum()
 arrived, _ = gd(start, g, lr=bold)
 assert promise > loss(start) and loss(arrived) > loss(start)
-print(f"loss {loss(start):.2f}, promised descent {promise:.1f}, "
-      f"loss after the step {loss(arrived):.2f}")
+print(
+    f"loss {loss(start):.2f}, promised descent {promise:.1f}, "
+    f"loss after the step {loss(arrived):.2f}"
+)
 
 # %% [markdown]
-# The promise exceeds the whole loss, which cannot fall below zero; in truth the loss goes up. The sign is $\approx$. From
-# "about as high as the bowl" nothing follows about higher or lower. Descent needs a bowl that lies *above* the hill.
+# The promise exceeds the whole loss, which cannot fall below zero; in truth the loss goes up. The sign is
+# $\approx$. From "about as high as the bowl" nothing follows about higher or lower. Descent needs a bowl that
+# lies *above* the hill.
 #
 # ```{solution-end}
 # ```
@@ -189,8 +198,9 @@ print(f"loss {loss(start):.2f}, promised descent {promise:.1f}, "
 # %% [markdown] tags=["slide", "live"]
 # ### A bowl that lies above
 #
-# Suppose the slope never changes faster than $L$: $\|\nabla l(\theta) - \nabla l(\theta')\| \le L \|\theta - \theta'\|$. Then for
-# every $c \le 1/L$ the sign in {eq}`lectures-01-bowl` may be written as $\le$, and with it {eq}`lectures-01-descent`
+# Suppose the slope never changes faster than $L$: $\|\nabla l(\theta) - \nabla l(\theta')\| \le L \|\theta -
+# \theta'\|$. Then for every $c \le 1/L$ the sign in {eq}`lectures-01-bowl` may be written as $\le$, and with
+# it {eq}`lectures-01-descent`
 # {cite}`beck2017first`:
 #
 # ```{math}
@@ -199,8 +209,8 @@ print(f"loss {loss(start):.2f}, promised descent {promise:.1f}, "
 # \qquad c \le \frac1L.
 # ```
 #
-# A bound, for every step length. The widest bowl allowed, $c = 1/L$, promises most. For a logistic loss $L$ is known, because
-# the second derivative of $\log(1 + e^{-z})$ is at most $\frac14$:
+# A bound, for every step length. The widest bowl allowed, $c = 1/L$, promises most. For a logistic loss $L$
+# is known, because the second derivative of $\log(1 + e^{-z})$ is at most $\frac14$:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -212,6 +222,7 @@ print(f"L = {L:.2f}, c = {c:.3f}")
 # ### Measured
 #
 # Walk downhill, and at places on the way try steps of every length. How far does the loss really fall?
+
 
 # %% tags=["live"]
 def descend(share, tolerance=1e-3, most=5000):
@@ -237,17 +248,17 @@ walk = descend(1.0)
 shares = torch.linspace(0.05, 4, 80, dtype=torch.float64)
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-01-bound", "caption": "Descent in one step of gradient descent on the loss of the 569 lumps, from three places on a walk, over the length of the step. Black: what is guaranteed; the dot is its best, at c. Grey: where nothing is. Computed from the data, no training."}, "image": {"alt": "A black parabola rises to one half at a step of c, falls to zero at 2c and below afterwards. Three measured lines all lie on or above it: that of the first step bends over near 3.5c, the later two rise almost straight to nearly 4 at 4c."}}
-places = {f"step {r}": decreases(walk[r], shares)
-          for r in (0, 10, 100)}
+places = {f"step {r}": decreases(walk[r], shares) for r in (0, 10, 100)}
 lab.figure("descent-bound", shares, places)
 
 # %% [markdown]
-# No measured line in {numref}`fig-lectures-01-bound` dips below the parabola. But each does better, and its best step is longer
-# than $c$. *Guaranteed* is about the steepest bend anywhere, in any direction; a walk soon comes to where the ground bends
-# less. So beyond $2c$ descent is not forbidden. One can no longer be sure.
+# No measured line in {numref}`fig-lectures-01-bound` dips below the parabola. But each does better, and its
+# best step is longer than $c$. *Guaranteed* is about the steepest bend anywhere, in any direction; a walk
+# soon comes to where the ground bends less. So beyond $2c$ descent is not forbidden. One can no longer be
+# sure.
 #
-# The bound cannot be improved, though. There is a loss that keeps to it exactly, the bowl itself, $l(\theta) = \frac L2
-# \theta^2$:
+# The bound cannot be improved, though. There is a loss that keeps to it exactly, the bowl itself, $l(\theta)
+# = \frac L2 \theta^2$:
 
 # %% tags=["keep_output"]
 # nbval-check-output
@@ -255,8 +266,10 @@ at = torch.ones(1, dtype=torch.float64)
 for share in (0.5, 1.0, 2.0, 2.5):
     after, _ = gd(at, L * at, lr=share * c)
     fall = L / 2 * (at**2 - after**2) / (c * (L * at) ** 2)
-    print(f"step {share}c: measured {fall.item():+.3f}, "
-          f"bound {share - share**2 / 2:+.3f}")
+    print(
+        f"step {share}c: measured {fall.item():+.3f}, "
+        f"bound {share - share**2 / 2:+.3f}"
+    )
 
 # %% [markdown] tags=["fragment-slide"]
 # ### Claim LE1, counted
@@ -265,8 +278,7 @@ for share in (0.5, 1.0, 2.0, 2.5):
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-falls = torch.stack([decreases(theta, shares)
-                     for theta in walk[::10]])
+falls = torch.stack([decreases(theta, shares) for theta in walk[::10]])
 
 
 def broken(k):
@@ -275,33 +287,35 @@ def broken(k):
 
 
 for k in (1, 2, 4, 16, 64):
-    print(f"c = {k:2}/L: {broken(k):4} of {falls.numel()} "
-          "steps fall short")
+    print(f"c = {k:2}/L: {broken(k):4} of {falls.numel()} steps fall short")
 
 # %% [markdown]
-# With $c = 1/L$ the bound holds for every step tried. With a wider bowl it is broken, and first at the start of the walk, where
-# the ground bends most. LE1 holds, with the condition that the slides leave out.
+# With $c = 1/L$ the bound holds for every step tried. With a wider bowl it is broken, and first at the start
+# of the walk, where the ground bends most. LE1 holds, with the condition that the slides leave out.
 #
-# And there is their own warning in bold type: for a network nobody knows $c$. There is no $L$ to compute; learning rates are
-# found by trial and error. Keep that in mind until the last section, where *who tried how much* decides a comparison.
+# And there is their own warning in bold type: for a network nobody knows $c$. There is no $L$ to compute;
+# learning rates are found by trial and error. Keep that in mind until the last section, where *who tried how
+# much* decides a comparison.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask before showing the count: will the bound break if we believe in a bowl twice as wide? Most say everywhere. It breaks only at
-# the start, where the second derivatives of the logistic loss are at their largest; later the lumps are well sorted and the
-# ground is nearly flat.
+# Ask before showing the count: will the bound break if we believe in a bowl twice as wide? Most say
+# everywhere. It breaks only at the start, where the second derivatives of the logistic loss are at their
+# largest; later the lumps are well sorted and the ground is nearly flat.
 
 # %% [markdown] tags=["slide"]
 # ## When to stop
 #
-# Each step is $c^r \|\nabla l(\theta^r)\|$ long. When the slope is small the walk has all but stopped anyway, so stop at
+# Each step is $c^r \|\nabla l(\theta^r)\|$ long. When the slope is small the walk has all but stopped anyway,
+# so stop at
 #
 # ```{math}
 # :label: lectures-01-stop
 # \|\nabla l(\theta^r)\| \le \epsilon.
 # ```
 #
-# A small slope is not yet a low place; think of a saddle. Here the ridge helps. It makes $l$ bend upwards by at least $\lambda$
-# in every direction, and then the loss lies at most $\|\nabla l\|^2 / (2\lambda)$ above its minimum. With $\epsilon = 0.001$:
+# A small slope is not yet a low place; think of a saddle. Here the ridge helps. It makes $l$ bend upwards by
+# at least $\lambda$ in every direction, and then the loss lies at most $\|\nabla l\|^2 / (2\lambda)$ above
+# its minimum. With $\epsilon = 0.001$:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -310,18 +324,20 @@ print("step   steps  loss above minimum  at most")
 for share in (0.25, 1, 1.9, 4, 16):
     path = descend(share)
     above, g = loss(path[-1]) - lowest, gradient(path[-1])
-    print(f"{share:4}c  {len(path) - 1:5}  {above:18.1e}  "
-          f"{g @ g / (2 * ridge):7.1e}")
+    print(
+        f"{share:4}c  {len(path) - 1:5}  {above:18.1e}  "
+        f"{g @ g / (2 * ridge):7.1e}"
+    )
 
 # %% [markdown]
-# Caution is dear. A quarter of the step takes four times the steps, for the same slope and the same height. And sixteen times
-# the step with the guarantee still arrives, and first.
+# Caution is dear. A quarter of the step takes four times the steps, for the same slope and the same height.
+# And sixteen times the step with the guarantee still arrives, and first.
 
 # %% [markdown] tags=["slide"]
 # ## A slope from a few patients
 #
-# The gradient of {eq}`lectures-01-logistic` asks all $n$ patients for every step. But it is a mean, and a mean can be
-# estimated. Draw $B$ patients with replacement and average over them:
+# The gradient of {eq}`lectures-01-logistic` asks all $n$ patients for every step. But it is a mean, and a
+# mean can be estimated. Draw $B$ patients with replacement and average over them:
 #
 # ```{math}
 # :label: lectures-01-sgd
@@ -353,16 +369,17 @@ assert torch.allclose(literal, each_gradient(start)[one[0]])
 print("16 times one patient is one patient")
 
 # %% [markdown]
-# $\sigma^2$, for any $B$: the summation index $i$ does not occur under the sum, so one patient is counted $B$ times. The draw
-# needs an index of its own, the $b$ of {eq}`lectures-01-sgd`. (The single-patient line has the same slip: its sum over $i$ must
-# run over $x_i$, not $x_{i_r}$.)
+# $\sigma^2$, for any $B$: the summation index $i$ does not occur under the sum, so one patient is counted $B$
+# times. The draw needs an index of its own, the $b$ of {eq}`lectures-01-sgd`. (The single-patient line has
+# the same slip: its sum over $i$ must run over $x_i$, not $x_{i_r}$.)
 #
 # ```{solution-end}
 # ```
 
 # %% [markdown]
-# Now measure. A thousand batches of each size, at the start of the walk; once with replacement, as on the slides, and once
-# without, as data loaders draw.
+# Now measure. A thousand batches of each size, at the start of the walk; once with replacement, as on the
+# slides, and once without, as data loaders draw.
+
 
 # %%
 def batch_gradients(size, replace, draws=1000):
@@ -381,32 +398,40 @@ patients = each_gradient(start)
 
 # %%
 sizes = [1, 4, 16, 64, 256, 512]
-errors = {(size, replace): batch_gradients(size, replace) - mean
-          for mean in [patients.mean(0)]
-          for size in sizes for replace in (True, False)}
-variance = {key: v.square().sum(1).mean().item()
-            for key, v in errors.items()}
+errors = {
+    (size, replace): batch_gradients(size, replace) - mean
+    for mean in [patients.mean(0)]
+    for size in sizes
+    for replace in (True, False)
+}
+variance = {
+    key: v.square().sum(1).mean().item() for key, v in errors.items()
+}
 single = (patients - patients.mean(0)).square().sum(1).mean().item()
 for size in (1, 16, 256):
     off = errors[size, True].mean(0).norm()
-    print(f"B = {size:3}: mean of the errors {off:.4f}, by chance "
-          f"about {(single / size / 1000) ** 0.5:.4f}")
+    print(
+        f"B = {size:3}: mean of the errors {off:.4f}, by chance "
+        f"about {(single / size / 1000) ** 0.5:.4f}"
+    )
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-01-variance", "caption": "Variance of the batch gradient over the batch size, at the start of the walk: a thousand batches a mark. Lines: what the formulas say. Drawn from the 569 lumps."}, "image": {"alt": "Two falling rows of marks on log scales, each on its line. With replacement the line is straight, down to about 1/500 of the first value at batch 512; without replacement it bends down at the end, to about a tenth of that."}}
 exact = {
     "with replacement": [single / b for b in sizes],
     "without": [single / b * (n - b) / (n - 1) for b in sizes],
 }
-measured = {label: [variance[b, replace] for b in sizes]
-            for label, replace in zip(exact, (True, False))}
+measured = {
+    label: [variance[b, replace] for b in sizes]
+    for label, replace in zip(exact, (True, False))
+}
 lab.figure("batch-variance", sizes, measured, exact)
 
 # %% [markdown]
-# The mean error is what chance leaves of a zero: no bias. Variance follows the straight line. Drawing without replacement gains
-# the factor $(n-B)/(n-1)$, nothing for small batches and everything for a batch of all.
+# The mean error is what chance leaves of a zero: no bias. Variance follows the straight line. Drawing without
+# replacement gains the factor $(n-B)/(n-1)$, nothing for small batches and everything for a batch of all.
 #
-# The line is also a price list. A hundred times the patients make the error of a gradient ten times smaller. Early in the
-# walk that is a poor bargain.
+# The line is also a price list. A hundred times the patients make the error of a gradient ten times smaller.
+# Early in the walk that is a poor bargain.
 
 # %% [markdown] tags=["slide"]
 # ### Fast, then stuck
@@ -435,22 +460,26 @@ def stochastic(size, shrink=None, passes=4, runs=5):
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-01-floor", "caption": "Loss above its minimum over passes through the data, for three batch sizes at the same step c, and for single patients with a step that falls as c / (1 + r / 100). Mean of five runs, the range as a band."}, "image": {"alt": "Full gradients fall slowly. Batches of 16 fall fast and far. Single patients fall fastest, then jump up and down around a high floor; with a falling step they keep going down."}}
 passes = torch.linspace(0, 4, 48)
-gaps = {"all 569": (loss(walk[passes.long()]) - lowest)[:, None],
-        "16": stochastic(16), "1": stochastic(1),
-        "1, falling": stochastic(1, shrink=100)}
+gaps = {
+    "all 569": (loss(walk[passes.long()]) - lowest)[:, None],
+    "16": stochastic(16),
+    "1": stochastic(1),
+    "1, falling": stochastic(1, shrink=100),
+}
 lab.figure("noise-floor", passes, gaps)
 
 # %% [markdown]
-# One patient at a time is far ahead of the full gradient before the first pass is half over, and then goes nowhere: at a
-# constant step the noise throws the walk up as fast as the slope brings it down. Smaller noise or smaller steps lower that
-# floor. Theory asks for steps with $\sum_r c_r = \infty$, so that any place can be reached, and $\sum_r c_r^2 < \infty$, so
-# that the noise dies out {cite}`bottou2018optimization`. The falling step of {numref}`fig-lectures-01-floor` satisfies both.
+# One patient at a time is far ahead of the full gradient before the first pass is half over, and then goes
+# nowhere: at a constant step the noise throws the walk up as fast as the slope brings it down. Smaller noise
+# or smaller steps lower that floor. Theory asks for steps with $\sum_r c_r = \infty$, so that any place can
+# be reached, and $\sum_r c_r^2 < \infty$, so that the noise dies out {cite}`bottou2018optimization`. The
+# falling step of {numref}`fig-lectures-01-floor` satisfies both.
 
 # %% [markdown] tags=["slide"]
 # ## A step for each coordinate
 #
-# One $c$ for all coordinates must suit the steepest. Adaptive methods give each its own, by what its gradients have been like.
-# All operations go coordinate by coordinate; $g^r$ is the gradient or its estimate.
+# One $c$ for all coordinates must suit the steepest. Adaptive methods give each its own, by what its
+# gradients have been like. All operations go coordinate by coordinate; $g^r$ is the gradient or its estimate.
 #
 # **AdaGrad** {cite}`duchi2011adagrad` divides by the root of all squared gradients so far:
 #
@@ -477,8 +506,8 @@ lab.figure("noise-floor", passes, gaps)
 # \qquad \theta^{r+1} = \theta^r - c^r \frac{\tilde g^r}{\sqrt{u^r / (1 - \gamma^r)} + \epsilon},
 # ```
 #
-# with $u^r$ from {eq}`lectures-01-rmsprop`, and $\tilde g^0 = u^0 = 0$. (The slides once say $v^r$ for this $u^r$; the formula
-# below it has the right letter.)
+# with $u^r$ from {eq}`lectures-01-rmsprop`, and $\tilde g^0 = u^0 = 0$. (The slides once say $v^r$ for this
+# $u^r$; the formula below it has the right letter.)
 
 # %% [markdown]
 # ```{exercise} Find the slip in Adam
@@ -496,13 +525,13 @@ zero, slope = torch.zeros(1), torch.ones(1)
 by_slide, _ = adam(zero, slope, lr=1.0, eps=0, variant="slide")
 standard, _ = adam(zero, slope, lr=1.0, eps=0)
 assert torch.isclose(by_slide, 0.1 * standard)
-print(f"slide {by_slide.item():+.1f}, "
-      f"standard {standard.item():+.1f}")
+print(f"slide {by_slide.item():+.1f}, standard {standard.item():+.1f}")
 
 # %% [markdown]
 # $\tilde g^1 = 0.1$ and $u^1 = 0.001$. Both began at zero and know a single gradient, so both are too small. The slides divide
-# $u^1$ by $1 - \gamma$, which makes it 1, and leave $\tilde g^1$ at a tenth. {cite:t}`kingma2015adam` correct both,
-# $\tilde g^r / (1 - \beta^r)$, and begin ten times faster. The factor is forgotten after some tens of steps: $0.9^{30}$ is 0.04.
+# $u^1$ by $1 - \gamma$, which makes it 1, and leave $\tilde g^1$ at a tenth. {cite:t}`kingma2015adam` correct
+# both, $\tilde g^r / (1 - \beta^r)$, and begin ten times faster. The factor is forgotten after some tens of
+# steps: $0.9^{30}$ is 0.04.
 #
 # ```{solution-end}
 # ```
@@ -510,15 +539,20 @@ print(f"slide {by_slide.item():+.1f}, "
 # %% [markdown] tags=["slide", "live"]
 # ### Three steps each
 #
-# The library has both readings, `variant="slide"` and `"standard"`. On a constant slope of 1, with learning rate 1 and the usual
-# constants, the first three steps are
+# The library has both readings, `variant="slide"` and `"standard"`. On a constant slope of 1, with learning
+# rate 1 and the usual constants, the first three steps are
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 from functools import partial
 
-rules = {"GD": gd, "AdaGrad": adagrad, "RMSProp": rmsprop,
-         "Adam": adam, "Adam, slide": partial(adam, variant="slide")}
+rules = {
+    "GD": gd,
+    "AdaGrad": adagrad,
+    "RMSProp": rmsprop,
+    "Adam": adam,
+    "Adam, slide": partial(adam, variant="slide"),
+}
 for name, rule in rules.items():
     at, state, steps = torch.zeros(1), None, []
     for _ in range(3):
@@ -528,11 +562,12 @@ for name, rule in rules.items():
     print(f"{name:11}", *(f"{step:6.2f}" for step in steps))
 
 # %% [markdown]
-# RMSProp begins with a jump of ten learning rates: its $u$ starts at zero as well, and nobody corrects it. Three ways to
-# begin, then, from one idea: a tenth, one, ten.
+# RMSProp begins with a jump of ten learning rates: its $u$ starts at zero as well, and nobody corrects it.
+# Three ways to begin, then, from one idea: a tenth, one, ten.
 #
-# There is a smaller difference, and it hides in $\epsilon$. The slides have it inside RMSProp's root, PyTorch outside.
-# Inside, $10^{-8}$ weighs as much as $10^{-4}$ does outside, so that gradients below $10^{-4}$ are no longer scaled up:
+# There is a smaller difference, and it hides in $\epsilon$. The slides have it inside RMSProp's root, PyTorch
+# outside. Inside, $10^{-8}$ weighs as much as $10^{-4}$ does outside, so that gradients below $10^{-4}$ are
+# no longer scaled up:
 
 # %% tags=["keep_output"]
 # nbval-check-output
@@ -540,13 +575,17 @@ for slope in (1e-2, 1e-4, 1e-6):
     g = torch.full((1,), slope, dtype=torch.float64)
     outside, inside = (
         abs(rmsprop(0 * g, g, lr=1.0, variant=v)[0].item())
-        for v in ("standard", "slide"))
-    print(f"gradient {slope:.0e}: first step {outside:5.2f} "
-          f"outside, {inside:5.2f} inside")
+        for v in ("standard", "slide")
+    )
+    print(
+        f"gradient {slope:.0e}: first step {outside:5.2f} "
+        f"outside, {inside:5.2f} inside"
+    )
 
 # %% [markdown]
-# Who is right? Either, if it is said. The standard forms are those of `torch.optim`, which we check on 200 steps through a
-# curved valley, that of the next section:
+# Who is right? Either, if it is said. The standard forms are those of `torch.optim`, which we check on 200
+# steps through a curved valley, that of the next section:
+
 
 # %% tags=["live"]
 def valley(t):
@@ -576,8 +615,10 @@ def apart(rule, optimizer, steps=200, lr=0.002):
 from torch import optim
 
 for name, rule, theirs in (
-    ("SGD", gd, optim.SGD), ("AdaGrad", adagrad, optim.Adagrad),
-    ("RMSProp", rmsprop, optim.RMSprop), ("Adam", adam, optim.Adam),
+    ("SGD", gd, optim.SGD),
+    ("AdaGrad", adagrad, optim.Adagrad),
+    ("RMSProp", rmsprop, optim.RMSprop),
+    ("Adam", adam, optim.Adam),
     ("Adam, slide", rules["Adam, slide"], optim.Adam),
 ):
     same = apart(rule, theirs) < 1e-9
@@ -586,8 +627,9 @@ for name, rule, theirs in (
 # %% [markdown] tags=["slide", "live"]
 # ## Three landscapes
 #
-# A bowl thirty times as steep one way as the other. A valley with a bend. A saddle, entered almost along its ridge, where the
-# stop rule {eq}`lectures-01-stop` could be content. Each rule walks 60 steps from the black dot, at the best of twelve learning
+# A bowl thirty times as steep one way as the other. A valley with a bend. A saddle, entered almost along its
+# ridge, where the stop rule {eq}`lectures-01-stop` could be content. Each rule walks 60 steps from the black
+# dot, at the best of twelve learning
 # rates: that whose walk is lowest on average.
 
 
@@ -604,11 +646,18 @@ def saddle(t):
 surfaces = {
     "bowl": (bowl, (-3.2, 0.7), (-0.6, 1.1), [(0, 0)]),
     "valley": (valley, (-1.6, 1.5), (-0.6, 2.2), [(1, 1)]),
-    "saddle": (saddle, (-1.7, 0.7), (-1.9, 1.9),
-               [(0, 2**0.5), (0, -(2**0.5))]),
+    "saddle": (
+        saddle,
+        (-1.7, 0.7),
+        (-1.9, 1.9),
+        [(0, 2**0.5), (0, -(2**0.5))],
+    ),
 }
-starts = {"bowl": [-3.0, 0.7], "valley": [-1.2, 1.0],
-          "saddle": [-1.5, 1e-3]}
+starts = {
+    "bowl": [-3.0, 0.7],
+    "valley": [-1.2, 1.0],
+    "saddle": [-1.5, 1e-3],
+}
 
 
 # %% tags=["live"]
@@ -626,14 +675,23 @@ def best_walk(rule, surface, start, steps=60):
     return torch.stack(path)[:, best], lrs[best].item()
 
 
-walks = {name: {rule: best_walk(step, surfaces[name][0], starts[name])
-                for rule, step in rules.items()}
-         for name in surfaces}
+walks = {
+    name: {
+        rule: best_walk(step, surfaces[name][0], starts[name])
+        for rule, step in rules.items()
+    }
+    for name in surfaces
+}
 
 # %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-01-walks", "caption": "Sixty steps of five rules on three surfaces, each at the best of twelve learning rates. Black dot: start; stars: minima; coloured marks: where a rule ends. Computed, no data."}, "image": {"alt": "Three contour maps. In the bowl, gradient descent zigzags across the long axis while adaptive rules cut diagonally. In the valley all follow the bend, some not to its end. At the saddle, the adaptive rules leave the ridge early and gradient descent late, to one of two minima."}}
-lab.figure("trajectories", surfaces, {
-    name: {rule: path for rule, (path, _) in found.items()}
-    for name, found in walks.items()})
+lab.figure(
+    "trajectories",
+    surfaces,
+    {
+        name: {rule: path for rule, (path, _) in found.items()}
+        for name, found in walks.items()
+    },
+)
 
 # %%
 lows = {"bowl": 0.0, "valley": 0.0, "saddle": -0.5}
@@ -645,24 +703,25 @@ for name, found in walks.items():
         print(f"  {rule:11} {early:8.1e} {late:8.1e}  ({lr:.3g})")
 
 # %% [markdown]
-# Read the table by columns and no rule wins everywhere. What the adaptive ones share shows at the saddle: a slope of 0.001 across
-# the ridge is as good to them as a slope of 1, so they leave at once, while gradient descent must wait for it to grow. Steps
-# that ignore scale are a blessing on a saddle. Whether they are one when the coordinates are a patient's features is the
-# next question.
+# Read the table by columns and no rule wins everywhere. What the adaptive ones share shows at the saddle: a
+# slope of 0.001 across the ridge is as good to them as a slope of 1, so they leave at once, while gradient
+# descent must wait for it to grow. Steps that ignore scale are a blessing on a saddle. Whether they are one
+# when the coordinates are a patient's features is the next question.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Let somebody trace the saddle walk of gradient descent with a finger: down to the ridge, a long rest, then sideways. During the
-# rest the gradient is short. Where would the stop rule have stopped it?
+# Let somebody trace the saddle walk of gradient descent with a finger: down to the ridge, a long rest, then
+# sideways. During the rest the gradient is short. Where would the stop rule have stopped it?
 
 # %% [markdown] tags=["slide"]
 # ## A case made for them
 #
 # {cite:t}`wilson2017marginal` construct data on which adaptive methods *must* fail. Imagine a file card for every patient. The
-# first box holds the finding, $+1$ or $-1$, and settles the case. The next two boxes are ticked on every card. Then come boxes
-# that are ticked on one card only, like a serial number: one for a patient with $y = 1$, five for one with $y = -1$.
+# first box holds the finding, $+1$ or $-1$, and settles the case. The next two boxes are ticked on every
+# card. Then come boxes that are ticked on one card only, like a serial number: one for a patient with $y =
+# 1$, five for one with $y = -1$.
 #
-# Everything that generalises is in the first box. A rule that ignores scale cannot tell: a box that speaks once gets the same
-# step as the box that speaks every time.
+# Everything that generalises is in the first box. A rule that ignores scale cannot tell: a box that speaks
+# once gets the same step as the box that speaks every time.
 
 
 # %%
@@ -673,7 +732,7 @@ def cards(n, seed, ill=0.6):
     x[:, 0], x[:, 1:3] = y, 1
     for i, sign in enumerate(y):
         own = 3 + 5 * i
-        x[i, own:own + (1 if sign > 0 else 5)] = 1
+        x[i, own : own + (1 if sign > 0 else 5)] = 1
     return x, y
 
 
@@ -693,16 +752,19 @@ for name, rule in rules.items():
     print(f"{name:11} training {train:.3f}, new cards {test:.3f}")
 
 # %% [markdown]
-# (A new card's private boxes were never ticked before; their weights are still zero, so three boxes decide.) All five rules
-# learn the training cards by heart. Gradient descent also reads the first box. The adaptive rules give three boxes the same
-# weight, and the two that are always ticked outvote the finding: every new patient is told +1.
+# (A new card's private boxes were never ticked before; their weights are still zero, so three boxes decide.)
+# All five rules learn the training cards by heart. Gradient descent also reads the first box. The adaptive
+# rules give three boxes the same weight, and the two that are always ticked outvote the finding: every new
+# patient is told +1.
 #
-# So the harm exists. But this file was made to show it. Does it happen to data that nobody made for the purpose?
+# So the harm exists. But this file was made to show it. Does it happen to data that nobody made for the
+# purpose?
 
 # %% [markdown] tags=["slide"]
 # ## Six rules, tuned alike
 #
-# The six that Wilson and colleagues compared. Two of them are gradient descent with a memory of its way, a velocity $v$:
+# The six that Wilson and colleagues compared. Two of them are gradient descent with a memory of its way, a
+# velocity $v$:
 #
 # ```{math}
 # :label: lectures-01-momentum
@@ -711,22 +773,30 @@ for name, rule in rules.items():
 # \theta^{r+1} = \theta^r - c^r (g^r + \beta v^r) \ (\text{Nesterov}).
 # ```
 #
-# The data are handwritten digits {cite}`alpaydin1998digits`, 8 by 8 pixels; those of other writers are the test. A small network,
-# 32 hidden units, learns from a few hundred. Each seed is a new choice of digits, of first weights and of batches. Every rule gets
-# **the same number of learning rates**, half a decade apart, and the one with the fewest errors on validation digits is kept.
+# The data are handwritten digits {cite}`alpaydin1998digits`, 8 by 8 pixels; those of other writers are the
+# test. A small network, 32 hidden units, learns from a few hundred. Each seed is a new choice of digits, of
+# first weights and of batches. Every rule gets **the same number of learning rates**, half a decade apart,
+# and the one with the fewest errors on validation digits is kept.
 
 # %%
 runs = lab.run("lectures-rules", **options)
 
 # %% tags=["fragment-slide"]
-lab.sheet(runs, {
-    "test_error": "test error", "tuned_rate": "rate chosen",
-    "first_epoch": "log loss, 1 epoch",
-    "steps_to_fit": "steps to loss 0.1", "edge": "at the edge"})
+lab.sheet(
+    runs,
+    {
+        "test_error": "test error",
+        "tuned_rate": "rate chosen",
+        "first_epoch": "log loss, 1 epoch",
+        "steps_to_fit": "steps to loss 0.1",
+        "edge": "at the edge",
+    },
+)
 
 # %% [markdown]
-# (*Log loss*: decimal logarithm of the training loss after the first epoch. *At the edge*: share of seeds for which validation chose
-# the smallest or largest rate tried, so that a wider list might have done better. It should be small.)
+# (*Log loss*: decimal logarithm of the training loss after the first epoch. *At the edge*: share of seeds for
+# which validation chose the smallest or largest rate tried, so that a wider list might have done better. It
+# should be small.)
 #
 # Each record holds the curves of all rates; these are the chosen ones, from the strongest records there are.
 
@@ -735,8 +805,10 @@ lab.sheet(runs, {
 from lt_lib.lab.figures.shared import strongest
 
 labels = {r.key: r.label for r in lab.load("lectures-rules").rows}
-contest = {labels[key]: found for (_, key, _), found
-           in lab.group(strongest(runs)).items()}
+contest = {
+    labels[key]: found
+    for (_, key, _), found in lab.group(strongest(runs)).items()
+}
 task, foot = runs[0].spec.data, lab.badge(contest["SGD"])
 
 
@@ -749,16 +821,24 @@ def at_chosen(record, curve):
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-01-curves", "caption": "Six rules, each seed at the learning rate that its validation images chose: training loss (median over seeds) and test error (mean) over epochs. Profile and data at the foot."}, "image": {"alt": "Above, six falling curves of training loss on a log scale; below, six curves of test error that fall in the first epochs and then run flat and close together."}}
 import numpy as np
 
-curves = {rule: [np.array([at_chosen(r, c) for r in found], float).T
-                 for c in ("train_loss", "test_error")]
-          for rule, found in contest.items()}
+curves = {
+    rule: [
+        np.array([at_chosen(r, c) for r in found], float).T
+        for c in ("train_loss", "test_error")
+    ]
+    for rule, found in contest.items()
+}
 epochs = list(range(len(curves["SGD"][0])))
 lab.figure("optimizer-curves", epochs, {task: curves}, foot)
 
+
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-01-gaps", "caption": "Test error of each rule minus that of SGD after the last epoch, paired over seeds: same images, same first weights, same batches. 95 % intervals. Profile and data at the foot."}, "image": {"alt": "For each of five rules a horizontal interval beside a vertical line at zero."}}
 def against_sgd(metric):
-    return {rule: lab.difference(found, contest["SGD"], metric)
-            for rule, found in contest.items() if rule != "SGD"}
+    return {
+        rule: lab.difference(found, contest["SGD"], metric)
+        for rule, found in contest.items()
+        if rule != "SGD"
+    }
 
 
 gaps = against_sgd("test_error")
@@ -767,8 +847,8 @@ lab.figure("optimizer-gaps", {task: gaps}, foot)
 # %% [markdown] tags=["slide"]
 # ### Claim LE2, judged
 #
-# "Start faster": the logarithm of the training loss after the first epoch, less SGD's (negative: faster). "Generalise worse": the
-# test error above.
+# "Start faster": the logarithm of the training loss after the first epoch, less SGD's (negative: faster).
+# "Generalise worse": the test error above.
 
 
 # %%
@@ -782,58 +862,74 @@ def word(gap, more, less):
 print(f"{foot}\n{'':14} start              test error")
 said = {}
 for rule, first in against_sgd("first_epoch").items():
-    said[rule] = (word(first, "slower", "faster"),
-                  word(gaps[rule], "worse", "better"))
-    print(f"{rule:11}", *(f"{gap!s:>15} {told:11}" for gap, told
-                          in zip((first, gaps[rule]), said[rule])))
+    said[rule] = (
+        word(first, "slower", "faster"),
+        word(gaps[rule], "worse", "better"),
+    )
+    print(
+        f"{rule:11}",
+        *(
+            f"{gap!s:>15} {told:11}"
+            for gap, told in zip((first, gaps[rule]), said[rule])
+        ),
+    )
 
 # %% tags=["fragment-slide"]
 adaptive = [said[rule] for rule in ("AdaGrad", "RMSProp", "Adam")]
-for i, found in ((0, "faster"), (0, "slower"),
-                 (1, "worse"), (1, "better")):
+for i, found in ((0, "faster"), (0, "slower"), (1, "worse"), (1, "better")):
     count = sum(told[i] == found for told in adaptive)
     print(f"adaptive rules {found:6}: {count} of {len(adaptive)}")
 
 # %% [markdown]
-# If LE2 were a law, *faster* and *worse* would count three each. Where a word other than *cannot tell* appears, remember that of six
-# such intervals one or more miss zero by luck in a quarter of all experiments. One small set and one small network are also no test
-# of a claim about large ones, which Wilson and colleagues trained with decaying rates. And the intervals speak of these digits and
-# these writers, chosen anew, not of others: the test images are the same for all seeds.
+# If LE2 were a law, *faster* and *worse* would count three each. Where a word other than *cannot tell*
+# appears, remember that of six such intervals one or more miss zero by luck in a quarter of all experiments.
+# One small set and one small network are also no test of a claim about large ones, which Wilson and
+# colleagues trained with decaying rates. And the intervals speak of these digits and these writers, chosen
+# anew, not of others: the test images are the same for all seeds.
 #
-# Later work with larger budgets found the same dependence on tuning. When every constant of a method is tuned, also those
-# that people leave alone, Adam does not lose to SGD {cite}`choi2019empirical`. The verdict on all records is on the
-# [status page](../../book/pages/status).
+# Later work with larger budgets found the same dependence on tuning. When every constant of a method is
+# tuned, also those that people leave alone, Adam does not lose to SGD {cite}`choi2019empirical`. The verdict
+# on all records is on the [status page](../../book/pages/status).
 
 # %% [markdown] tags=["slide"]
 # ### And untuned?
 #
 # Everything above is at the rate that validation chose. What of the others?
 
+
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-01-untuned", "caption": "Test error of six rules at each of their learning rates, half a decade apart, mean over seeds. Filled: the training loss ended below 0.01. A run that broke down counts with the error it has. Profile and data at the foot."}, "image": {"alt": "Six lines over learning rate. They are low in the middle. Towards the right end the lines of SGD, heavy ball and Nesterov shoot up, to nine errors in ten for SGD; adaptive rules rise less, and some of their marks there are filled."}}
 def at_all(found, curve):
-    ends = [r.history["learners"][0]["by_rate"][curve][-1]
-            for r in found]
+    ends = [r.history["learners"][0]["by_rate"][curve][-1] for r in found]
     return np.array(ends, float).mean(0)
 
 
-lab.figure("untuned", {
-    rule: (at_all(found, "test_error"), at_all(found, "train_loss"))
-    for rule, found in contest.items()}, foot=foot)
+lab.figure(
+    "untuned",
+    {
+        rule: (at_all(found, "test_error"), at_all(found, "train_loss"))
+        for rule, found in contest.items()
+    },
+    foot=foot,
+)
 
 # %%
 best = lab.estimate([r.metric("test_error") for r in contest["SGD"]])
 print(f"{foot}\nSGD, tuned: test error {best}")
 for rule, found in contest.items():
-    wrong, fit = (at_all(found, curve)[-1]
-                  for curve in ("test_error", "train_loss"))
-    print(f"{rule} at its largest rate: training loss {fit:.1g}, "
-          f"test error {wrong:.3f}")
+    wrong, fit = (
+        at_all(found, curve)[-1] for curve in ("test_error", "train_loss")
+    )
+    print(
+        f"{rule} at its largest rate: training loss {fit:.1g}, "
+        f"test error {wrong:.3f}"
+    )
 
 # %% [markdown]
-# Here is something of what Wilson saw. SGD at too large a rate breaks down, and nobody can overlook it. The steps of an
-# adaptive rule are about as long as its rate, whatever the loss does; it does not break down so easily. It may learn the training
-# data to the last digit and err more on new ones, and the training loss says that all is well. The harm is not in the rule but
-# in a rate that nobody checked *on data it was not trained on*.
+# Here is something of what Wilson saw. SGD at too large a rate breaks down, and nobody can overlook it. The
+# steps of an adaptive rule are about as long as its rate, whatever the loss does; it does not break down so
+# easily. It may learn the training data to the last digit and err more on new ones, and the training loss
+# says that all is well. The harm is not in the rule but in a rate that nobody checked *on data it was not
+# trained on*.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -879,9 +975,9 @@ assert ends[0] < 1e-4 < ends[1]
 print(f"2c becomes {limit:.1f}c")
 
 # %% [markdown]
-# A step multiplies the distance along the steepest direction by $1 - c^r h$, with $h$ the bend. It grows once $c^r h > 2$. The
-# same 2 as in the bound, with the local bend in place of the worst: lumps that are classified with confidence, $p$ near 0 or 1,
-# bend the loss very little.
+# A step multiplies the distance along the steepest direction by $1 - c^r h$, with $h$ the bend. It grows once
+# $c^r h > 2$. The same 2 as in the bound, with the local bend in place of the worst: lumps that are
+# classified with confidence, $p$ near 0 or 1, bend the loss very little.
 #
 # ```{solution-end}
 # ```
@@ -897,6 +993,7 @@ print(f"2c becomes {limit:.1f}c")
 # :class: dropdown
 # ```
 
+
 # %%
 def enough(theta):
     rows = each_gradient(theta)
@@ -910,9 +1007,9 @@ assert needed[0] < 10 < needed[1] < needed[2] and needed[2] > n
 print(*(f"{b:,.0f}" for b in needed))
 
 # %% [markdown]
-# $B = \sigma^2 / \|\nabla l\|^2$. A handful of patients shows the way at first; near the minimum the whole hospital is too small,
-# because the slope vanishes and the patients still disagree. So begin with small batches and end with large ones, or with short
-# steps, which average over many batches.
+# $B = \sigma^2 / \|\nabla l\|^2$. A handful of patients shows the way at first; near the minimum the whole
+# hospital is too small, because the slope vanishes and the patients still disagree. So begin with small
+# batches and end with large ones, or with short steps, which average over many batches.
 #
 # ```{solution-end}
 # ```
@@ -941,15 +1038,17 @@ def mean_height(rule, surface, start):
 
 
 begin = (torch.tensor(starts["bowl"]).double() @ turn).tolist()
-ratio = {name: mean_height(rule, turned, begin)
-         / mean_height(rule, bowl, starts["bowl"])
-         for name, rule in rules.items()}
+ratio = {
+    name: mean_height(rule, turned, begin)
+    / mean_height(rule, bowl, starts["bowl"])
+    for name, rule in rules.items()
+}
 assert abs(ratio["GD"] - 1) < 1e-6 and ratio["AdaGrad"] > 1.2
 print({name: round(r, 2) for name, r in ratio.items()})
 
 # %% [markdown]
-# Gradient descent knows no axes; its walk turns with the map. The others scale coordinates, so they depend on which coordinates
-# the problem was written in. A bowl along the axes is the case they are made for.
+# Gradient descent knows no axes; its walk turns with the map. The others scale coordinates, so they depend on
+# which coordinates the problem was written in. A bowl along the axes is the case they are made for.
 #
 # ```{solution-end}
 # ```
@@ -965,6 +1064,7 @@ print({name: round(r, 2) for name, r in ratio.items()})
 # :class: dropdown
 # ```
 
+
 # %%
 def distance(rule, steps):
     at, state = torch.zeros(1, dtype=torch.float64), None
@@ -979,9 +1079,9 @@ for steps in (100, 2500):
     print(f"{steps} steps: AdaGrad {tired:.0f}, RMSProp {fresh:.0f}")
 
 # %% [markdown]
-# The sum of squares is $r$, so step $r$ is $1/\sqrt r$ and the distance $2\sqrt r$: it grows without end, which is the first
-# condition. The squared steps are $1/r$, and their sum grows like $\ln r$: the second is missed, but only just. RMSProp's steps
-# go to 1 and stay there; it is no rule for coming to rest.
+# The sum of squares is $r$, so step $r$ is $1/\sqrt r$ and the distance $2\sqrt r$: it grows without end,
+# which is the first condition. The squared steps are $1/r$, and their sum grows like $\ln r$: the second is
+# missed, but only just. RMSProp's steps go to 1 and stay there; it is no rule for coming to rest.
 #
 # ```{solution-end}
 # ```

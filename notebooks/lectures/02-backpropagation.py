@@ -23,24 +23,26 @@
 # - **Time.** 25 minutes to read; ten seconds on a laptop.
 # ```
 #
-# A patient leaves hospital later than planned, and there is a meeting. The ward had him two days longer, because the wound healed
-# badly. It healed badly, in part, because the operation took long. It took long, in part, because a scan was unclear. Nobody at
-# the table can say at once what the scan cost in days. But each can say what *they* would have done with a better start, and
-# that is enough: the ward tells the theatre what an hour costs, the theatre tells radiology what a blur costs, and the blame is
-# worked out from the end to the beginning, each asking only the next.
+# A patient leaves hospital later than planned, and there is a meeting. The ward had him two days longer,
+# because the wound healed badly. It healed badly, in part, because the operation took long. It took long, in
+# part, because a scan was unclear. Nobody at the table can say at once what the scan cost in days. But each
+# can say what *they* would have done with a better start, and that is enough: the ward tells the theatre what
+# an hour costs, the theatre tells radiology what a blur costs, and the blame is worked out from the end to
+# the beginning, each asking only the next.
 #
 # That is backpropagation. The rest is bookkeeping.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask how many phone calls a meeting needs if every department wanted to know its share on its own: each would have to replay the
-# whole stay with one thing changed. Keep the number of departments on the board; it becomes the number of parameters.
+# Ask how many phone calls a meeting needs if every department wanted to know its share on its own: each would
+# have to replay the whole stay with one thing changed. Keep the number of departments on the board; it
+# becomes the number of parameters.
 
 # %% [markdown] tags=["slide"]
 # ## The claim
 #
-# A forward pass, then one pass backward of about twice its cost, give the derivative of the loss by *every* parameter. The slides
-# print the recursion and no number. So we check it to the last digit: against PyTorch, against differences, and by counting
-# multiplications.
+# A forward pass, then one pass backward of about twice its cost, give the derivative of the loss by *every*
+# parameter. The slides print the recursion and no number. So we check it to the last digit: against PyTorch,
+# against differences, and by counting multiplications.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
@@ -60,8 +62,8 @@ seeds = list(range(seeds)) if isinstance(seeds, int) else seeds
 # %% [markdown] tags=["slide", "live"]
 # ## Two steps and a loss
 #
-# The smallest network that is deep: one weight, a bend, another weight. The loss is $h = (w_2 \tanh(w_1 x) - y)^2$. Write down
-# what each step makes,
+# The smallest network that is deep: one weight, a bend, another weight. The loss is $h = (w_2 \tanh(w_1 x) -
+# y)^2$. Write down what each step makes,
 #
 # $$z = w_1 x, \qquad a = \tanh z, \qquad p = w_2 a, \qquad h = (p - y)^2,$$
 #
@@ -83,30 +85,34 @@ dz = (1 - a**2) * da
 print(f"by w2: {a * dp:.4f}, by w1: {x * dz:.4f}")
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Each weight multiplies what came in from below with the blame that came in from above. Nothing is computed twice.
+# Each weight multiplies what came in from below with the blame that came in from above. Nothing is computed
+# twice.
 
 # %% [markdown] tags=["slide"]
 # ### The graph
 #
-# PyTorch does the same. While it computes, it writes down which step used which. This is what it wrote, read off and drawn:
+# PyTorch does the same. While it computes, it writes down which step used which. This is what it wrote, read
+# off and drawn:
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-02-graph", "caption": "The computational graph of the two-step network, as PyTorch recorded it in the forward pass; arrows go the way of the numbers, the blame goes against them. Yellow: leaves, whose gradients are kept. Computed, no data."}, "image": {"alt": "A chain of boxes from top to bottom: w1 enters a multiplication, then tanh, then a multiplication into which w2 enters as well, then a subtraction and a square."}}
 import torch
 
-leaves = {"w1": torch.tensor(w1, requires_grad=True),
-          "w2": torch.tensor(w2, requires_grad=True)}
+leaves = {
+    "w1": torch.tensor(w1, requires_grad=True),
+    "w2": torch.tensor(w2, requires_grad=True),
+}
 h = (leaves["w2"] * torch.tanh(leaves["w1"] * x) - y) ** 2
 lab.figure("autograd-graph", h, leaves)
 
 # %% tags=["keep_output", "live"]
 # nbval-check-output
 h.backward()
-print({name: round(leaf.grad.item(), 4)
-       for name, leaf in leaves.items()})
+print({name: round(leaf.grad.item(), 4) for name, leaf in leaves.items()})
 
 # %% [markdown]
-# The same numbers. In {numref}`fig-lectures-02-graph` a box needs to know only how its own output depends on its own inputs. That
-# is why a library can offer hundreds of boxes, and why any network built of them can be differentiated.
+# The same numbers. In {numref}`fig-lectures-02-graph` a box needs to know only how its own output depends on
+# its own inputs. That is why a library can offer hundreds of boxes, and why any network built of them can be
+# differentiated.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Many weights: the same in matrices
@@ -128,9 +134,9 @@ print({name: round(leaf.grad.item(), 4)
 # ```
 
 # %% [markdown] tags=["fragment-slide"]
-# Compare with the two steps: the transposed matrix is $w_2$, the diagonal matrix is $1 - a^2$, and each weight still multiplies what
-# came from below with the blame from above. In the library these are `forward` and `backward`, in numpy, the loop as short as
-# the formula:
+# Compare with the two steps: the transposed matrix is $w_2$, the diagonal matrix is $1 - a^2$, and each
+# weight still multiplies what came from below with the blame from above. In the library these are `forward`
+# and `backward`, in numpy, the loop as short as the formula:
 
 # %% tags=["fragment-slide"]
 import inspect
@@ -138,11 +144,11 @@ import inspect
 from lt_lib import backprop
 
 source = inspect.getsource(backprop.backward)
-print(source[source.index("    slope ="):])
+print(source[source.index("    slope =") :])
 
 # %% [markdown]
-# (A batch is one row an image here, as in PyTorch, so everything stands transposed, and the sum over the batch is in the matrix
-# product.)
+# (A batch is one row an image here, as in PyTorch, so everything stands transposed, and the sum over the
+# batch is in the matrix product.)
 
 # %% [markdown]
 # ```{exercise} Find the slip
@@ -166,9 +172,9 @@ assert np.allclose(lifted @ blame, np.outer(blame, below).ravel())
 print(lifted)
 
 # %% [markdown]
-# A vector of 3 cannot multiply one of 2; and the gradient must have as many entries as $\theta^{[l]}$, six. So
-# $\mathcal{A}^{[l-1]}$ is a matrix of $m_l m_{l-1}$ rows and $m_l$ columns, mostly zeros: $I \otimes a^{[l-1]}$. Nobody
-# builds it. The outer product {eq}`lectures-02-backward` has the same six numbers.
+# A vector of 3 cannot multiply one of 2; and the gradient must have as many entries as $\theta^{[l]}$, six.
+# So $\mathcal{A}^{[l-1]}$ is a matrix of $m_l m_{l-1}$ rows and $m_l$ columns, mostly zeros: $I \otimes
+# a^{[l-1]}$. Nobody builds it. The outer product {eq}`lectures-02-backward` has the same six numbers.
 #
 # ```{solution-end}
 # ```
@@ -176,8 +182,8 @@ print(lifted)
 # %% [markdown] tags=["slide", "live"]
 # ## A network for lumps
 #
-# The 569 lumps of [the last chapter](01-descent), thirty measurements each; two hidden layers, two answers. How many parameters
-# are to blame?
+# The 569 lumps of [the last chapter](01-descent), thirty measurements each; two hidden layers, two answers.
+# How many parameters are to blame?
 
 # %% tags=["live"]
 import numpy as np
@@ -220,8 +226,9 @@ def by_hand(weights, biases, x, labels, activation="tanh"):
 
 
 def by_torch(weights, biases, x, labels):
-    leaves = [torch.tensor(p, requires_grad=True)
-              for p in (*weights, *biases)]
+    leaves = [
+        torch.tensor(p, requires_grad=True) for p in (*weights, *biases)
+    ]
     a = torch.tensor(x)
     for i, (w, b) in enumerate(zip(leaves[:3], leaves[3:])):
         a = (torch.tanh(a) if i else a) @ w.T + b
@@ -240,15 +247,16 @@ print(f"loss {loss:.3f}; six gradients agree to 1e-12")
 # %% [markdown] tags=["slide"]
 # ## The other way: try every weight
 #
-# The meeting could do without phone calls. Replay the stay with one thing changed, see what comes out, change it back, next:
+# The meeting could do without phone calls. Replay the stay with one thing changed, see what comes out, change
+# it back, next:
 #
 # ```{math}
 # :label: lectures-02-difference
 # \frac{\partial h}{\partial \theta_j} \approx \frac{h(\theta + s e_j) - h(\theta - s e_j)}{2s}.
 # ```
 #
-# It needs no calculus and cannot be wrong in the way a derivation is wrong. It is the judge of every gradient in this book, and of
-# the slides' batch norm in [chapter 6](06-batch-normalization). But which $s$?
+# It needs no calculus and cannot be wrong in the way a derivation is wrong. It is the judge of every gradient
+# in this book, and of the slides' batch norm in [chapter 6](06-batch-normalization). But which $s$?
 
 # %%
 from lt_lib.backprop import finite_differences
@@ -271,26 +279,34 @@ def error(found):
 
 
 steps = np.logspace(-13, 0, 40)
-errors = {"both sides": [error(finite_differences(
-              loss_of_last, weights[2], s)) for s in steps],
-          "one side": [error(one_sided(
-              loss_of_last, weights[2], s)) for s in steps]}
+errors = {
+    "both sides": [
+        error(finite_differences(loss_of_last, weights[2], s))
+        for s in steps
+    ],
+    "one side": [
+        error(one_sided(loss_of_last, weights[2], s)) for s in steps
+    ],
+}
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-02-differences", "caption": "Error of the gradient of the last weight matrix by differences, over the step. To the right the curve of the loss shows, to the left the rounding of its last digit. The 569 lumps, double precision; no training."}, "image": {"alt": "Two V-shaped lines on logarithmic axes. Two-sided differences fall to about 1e-10 near a step of 1e-5, one-sided ones to about 1e-8 near 1e-8; both rise again for smaller steps."}}
-lab.figure("difference-errors", steps,
-           {k: np.array(v) for k, v in errors.items()})
+lab.figure(
+    "difference-errors", steps, {k: np.array(v) for k, v in errors.items()}
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# To the right the loss is not straight over the step: an error of order $s^2$ with two sides, $s$ with one. To the left there are
-# too few digits: the loss is rounded at $\varepsilon \approx 10^{-16}$, and $\varepsilon / s$ is what is left of it. The sum
-# is least near $s = \varepsilon^{1/3}$ and $\varepsilon^{1/2}$. No step gives more than eleven digits of sixteen.
+# To the right the loss is not straight over the step: an error of order $s^2$ with two sides, $s$ with one.
+# To the left there are too few digits: the loss is rounded at $\varepsilon \approx 10^{-16}$, and
+# $\varepsilon / s$ is what is left of it. The sum is least near $s = \varepsilon^{1/3}$ and
+# $\varepsilon^{1/2}$. No step gives more than eleven digits of sixteen.
 
 # %% [markdown] tags=["slide"]
 # ## What it costs
 #
-# Count multiplications, the ones in matrix products. Forward, layer $l$ needs $m_l m_{l-1}$ an image. Backward it needs that number
-# twice, once for the weights and once for the blame to be passed on; the first layer passes on nothing. Differences run the
-# network twice for each parameter.
+# Count multiplications, the ones in matrix products. Forward, layer $l$ needs $m_l m_{l-1}$ an image.
+# Backward it needs that number twice, once for the weights and once for the blame to be passed on; the first
+# layer passes on nothing. Differences run the network twice for each parameter.
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -305,19 +321,22 @@ def multiplications(sizes):
 print("network            forward  backward  differences")
 for some in ((30, 16, 8, 2), (784, 800, 800, 10), (4096, 4096, 1000)):
     ahead, back, tries = multiplications(some)
-    print(f"{'-'.join(map(str, some)):18} {ahead:8,} {back:7.2f} x "
-          f"{tries:10,} x")
+    print(
+        f"{'-'.join(map(str, some)):18} {ahead:8,} {back:7.2f} x "
+        f"{tries:10,} x"
+    )
 
 # %% [markdown]
-# A backward pass is at most two forward passes, whatever the network. Differences cost one more forward pair for every parameter,
-# so they are for checking small parts, and for nothing else.
+# A backward pass is at most two forward passes, whatever the network. Differences cost one more forward pair
+# for every parameter, so they are for checking small parts, and for nothing else.
 
 # %% [markdown] tags=["slide"]
 # ### Why from the end?
 #
-# The chain rule can be read in either direction. Forward, one follows a *change* from one input to all outputs; backward, one
-# follows the *blame* of one output to all inputs. A loss is one number and its parameters are many, hence backward. With few
-# inputs and many outputs it is the other way round. PyTorch has both:
+# The chain rule can be read in either direction. Forward, one follows a *change* from one input to all
+# outputs; backward, one follows the *blame* of one output to all inputs. A loss is one number and its
+# parameters are many, hence backward. With few inputs and many outputs it is the other way round. PyTorch has
+# both:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -333,8 +352,9 @@ def many(t):  # one number in, sixteen out
 t = torch.tensor(1.0, dtype=torch.float64)
 _, forward_way = jvp(many, (t,), (torch.ones_like(t),))
 _, pull = vjp(many, t)
-backward_way = torch.stack([pull(row)[0] for row in
-                            torch.eye(16, dtype=torch.float64)])
+backward_way = torch.stack(
+    [pull(row)[0] for row in torch.eye(16, dtype=torch.float64)]
+)
 assert torch.allclose(forward_way, backward_way)
 print("1 pass forward, or", len(backward_way), "backward")
 
@@ -342,24 +362,33 @@ print("1 pass forward, or", len(backward_way), "backward")
 # ## Blame fades
 #
 # In {eq}`lectures-02-backward` every layer multiplies the blame by $D^{[l]} (\theta^{[l+1]})^\top$. The slope of a sigmoid is at
-# most a quarter. Do that twenty times, and the first layer hears nothing. A rectifier's slope is 0 or 1: half of the blame is
-# lost, and weights drawn a little larger, by $\sqrt 2$, make up for it {cite}`he2015delving`.
+# most a quarter. Do that twenty times, and the first layer hears nothing. A rectifier's slope is 0 or 1: half
+# of the blame is lost, and weights drawn a little larger, by $\sqrt 2$, make up for it {cite}`he2015delving`.
+
 
 # %%
 def first_over_last(depth, activation, gain, seed):
     sizes = (30, *[64] * (depth - 1), 2)
     one = slice(seed, seed + 1)  # of one image, db is the blame of z
-    _, _, blame = by_hand(*start(sizes, seed, gain), features[one],
-                          labels[one], activation)
+    _, _, blame = by_hand(
+        *start(sizes, seed, gain), features[one], labels[one], activation
+    )
     return np.linalg.norm(blame[0]) / np.linalg.norm(blame[-1])
 
 
 depths = [2, 4, 8, 12, 16, 20]
-kinds = {"sigmoid": ("sigmoid", 1), "tanh": ("tanh", 1),
-         "relu": ("relu", 1), "relu, weights x 1.4": ("relu", 2**0.5)}
-ratios = {name: np.array([[first_over_last(d, *kind, s)
-                           for s in range(20)] for d in depths])
-          for name, kind in kinds.items()}
+kinds = {
+    "sigmoid": ("sigmoid", 1),
+    "tanh": ("tanh", 1),
+    "relu": ("relu", 1),
+    "relu, weights x 1.4": ("relu", 2**0.5),
+}
+ratios = {
+    name: np.array(
+        [[first_over_last(d, *kind, s) for s in range(20)] for d in depths]
+    )
+    for name, kind in kinds.items()
+}
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-02-depth", "caption": "How long the blame of the first layer is, over that of the last, in fresh networks of more and more layers of 64; median over draws of the weights and as many lumps, band from the tenth to the ninetieth percentile. No training."}, "image": {"alt": "Four lines over depth on a logarithmic scale. That of the sigmoid falls by about twelve powers of ten over twenty layers, relu with small weights by about three, tanh by less, and relu with larger weights stays level."}}
 lab.figure("gradient-depth", depths, ratios)
@@ -371,19 +400,23 @@ for name in ("sigmoid", "relu", "relu, weights x 1.4"):
     print(f"{name:20} a factor of about 10^{round(powers[-1])}")
 
 # %% [markdown]
-# Nothing is wrong with the algorithm in {numref}`fig-lectures-02-depth`; it reports truthfully that the loss hardly depends on the
-# first layer. What helped was to change the network: other activations, the size of the first weights, shortcuts around
-# layers, and batch normalisation, for which see [chapter 6](06-batch-normalization).
+# Nothing is wrong with the algorithm in {numref}`fig-lectures-02-depth`; it reports truthfully that the loss
+# hardly depends on the first layer. What helped was to change the network: other activations, the size of the
+# first weights, shortcuts around layers, and batch normalisation, for which see [chapter
+# 6](06-batch-normalization).
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Two minutes: let the room guess the factor for twenty sigmoid layers before the figure. A quarter to the power of twenty is 1e-12;
-# random weights make it a little worse. Then ask who is being punished: the layer that saw the patient first.
+# Two minutes: let the room guess the factor for twenty sigmoid layers before the figure. A quarter to the
+# power of twenty is 1e-12; random weights make it a little worse. Then ask who is being punished: the layer
+# that saw the patient first.
 
 # %% [markdown] tags=["slide", "live"]
 # ## It learns
 #
-# Now let the gradient be used. Two thirds of the lumps to learn from, one third to be asked about; gradient descent by the rule of
-# [chapter 1](01-descent), every derivative by hand. Several draws of the split and of the first weights.
+# Now let the gradient be used. Two thirds of the lumps to learn from, one third to be asked about; gradient
+# descent by the rule of [chapter 1](01-descent), every derivative by hand. Several draws of the split and of
+# the first weights.
+
 
 # %% tags=["live"]
 def learn(seed, lr=0.5, steps=300):
@@ -391,8 +424,7 @@ def learn(seed, lr=0.5, steps=300):
     train, test = order[:380], order[380:]
     weights, biases = start(sizes, seed)
     for _ in range(steps):
-        _, dw, db = by_hand(weights, biases, features[train],
-                            labels[train])
+        _, dw, db = by_hand(weights, biases, features[train], labels[train])
         weights = [w - lr * d for w, d in zip(weights, dw)]
         biases = [b - lr * d for b, d in zip(biases, db)]
     logits = forward(features[test], weights, biases, "tanh")
@@ -402,8 +434,10 @@ def learn(seed, lr=0.5, steps=300):
 
 # %% tags=["fragment-slide", "live"]
 wrong = [learn(seed) for seed in seeds]
-print(f"test error {lab.estimate(wrong)} over {len(seeds)} splits, "
-      f"always 'benign' {labels.mean():.3f}")
+print(
+    f"test error {lab.estimate(wrong)} over {len(seeds)} splits, "
+    f"always 'benign' {labels.mean():.3f}"
+)
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -427,6 +461,7 @@ print(f"test error {lab.estimate(wrong)} over {len(seeds)} splits, "
 # ```{solution-start} ex-lectures-02-twins
 # :class: dropdown
 # ```
+
 
 # %%
 def grown(same):
@@ -464,16 +499,16 @@ print(f"{units[0]} unit sixteen times, or {units[1]} units")
 # %%
 one, its_label = features[:1], labels[:1]
 cache = forward(one, weights, biases, "tanh")
-dx = backward(cross_entropy(cache.activations[-1], its_label)[1],
-              cache)[2]
+dx = backward(cross_entropy(cache.activations[-1], its_label)[1], cache)[2]
 tried = finite_differences(
-    lambda v: by_hand(weights, biases, v, its_label)[0], one)
+    lambda v: by_hand(weights, biases, v, its_label)[0], one
+)
 assert np.abs(dx - tried).max() < 1e-8
 print(lumps.feature_names[np.abs(dx).argmax()])
 
 # %% [markdown]
-# The same recursion, one step further down: $\nabla_x h = (\theta^{[1]})^\top \nabla_{z^{[1]}} h$. No slope, for nothing bends the
-# input.
+# The same recursion, one step further down: $\nabla_x h = (\theta^{[1]})^\top \nabla_{z^{[1]}} h$. No slope,
+# for nothing bends the input.
 #
 # ```{solution-end}
 # ```
@@ -497,8 +532,8 @@ assert 0.05 < best / predicted < 20
 print(f"predicted {predicted:.0e}, found {best:.0e}")
 
 # %% [markdown]
-# The derivative of the sum, $s/3 - \varepsilon/s^2$, is zero at $s = (3\varepsilon)^{1/3}$. The found minimum is within a power of
-# ten; there the curve is jagged, because rounding is.
+# The derivative of the sum, $s/3 - \varepsilon/s^2$, is zero at $s = (3\varepsilon)^{1/3}$. The found minimum
+# is within a power of ten; there the curve is jagged, because rounding is.
 #
 # ```{solution-end}
 # ```
@@ -514,10 +549,12 @@ print(f"predicted {predicted:.0e}, found {best:.0e}")
 # :class: dropdown
 # ```
 
+
 # %%
 def faded(gain):
-    return np.median([first_over_last(20, "relu", gain, s)
-                      for s in range(10)])
+    return np.median(
+        [first_over_last(20, "relu", gain, s) for s in range(10)]
+    )
 
 
 weak, right, strong = faded(1.2), faded(2**0.5), faded(1.6)
@@ -525,8 +562,9 @@ assert weak < right / 5 and right < strong
 print(f"{weak:.3f}, {right:.2f}, {strong:.2f}")
 
 # %% [markdown]
-# Each layer multiplies the blame by gain / 1.41, on average; twenty layers raise that to a power of about twenty. It is also what
-# happens to the activations on the way up, so that with a large gain the logits grow, and the loss with them.
+# Each layer multiplies the blame by gain / 1.41, on average; twenty layers raise that to a power of about
+# twenty. It is also what happens to the activations on the way up, so that with a large gain the logits grow,
+# and the loss with them.
 #
 # ```{solution-end}
 # ```
@@ -534,9 +572,10 @@ print(f"{weak:.3f}, {right:.2f}, {strong:.2f}")
 # %% [markdown]
 # ## Further reading
 #
-# - {cite:t}`rumelhart1986learning`, four pages, made it known; {cite:t}`goodfellow2016deep`, which the slides point to, has the graph
-#   and the matrix form in section 6.5.
-# - {cite:t}`baydin2018automatic` on automatic differentiation in general: forward, backward, and what lies between.
+# - {cite:t}`rumelhart1986learning`, four pages, made it known; {cite:t}`goodfellow2016deep`, which the slides
+#   point to, has the graph and the matrix form in section 6.5.
+# - {cite:t}`baydin2018automatic` on automatic differentiation in general: forward, backward, and what lies
+#   between.
 # - {cite:t}`he2015delving` derive the size of the first weights for rectifiers.
 
 # %% tags=["remove-input"]
@@ -547,10 +586,17 @@ import pandas as pd
 
 from lt_lib.lab.read.report import Table
 
-footer = {"profile": profile, "seeds": len(seeds),
-          "data": "breast cancer (scikit-learn)",
-          "python": platform.python_version(),
-          "numpy": np.__version__, "torch": torch.__version__,
-          "made": time.strftime("%Y-%m-%d")}
-Table(pd.DataFrame([footer]), [footer],
-      "No records: everything here is computed on the spot")
+footer = {
+    "profile": profile,
+    "seeds": len(seeds),
+    "data": "breast cancer (scikit-learn)",
+    "python": platform.python_version(),
+    "numpy": np.__version__,
+    "torch": torch.__version__,
+    "made": time.strftime("%Y-%m-%d"),
+}
+Table(
+    pd.DataFrame([footer]),
+    [footer],
+    "No records: everything here is computed on the spot",
+)

@@ -22,23 +22,24 @@
 # - **Time.** 25 minutes to read; 1 minute on a laptop.
 # ```
 #
-# A resident has read ten thousand chest films. Today she sits before her first mammogram. She need not learn again what an edge is,
-# or a shadow, or a calcification; her eyes know. What it all *means* here she must be told, and a few dozen films will do. But give
-# her a slide of stained tissue, and what she knows about ribs is no help. It may even be in the way.
+# A resident has read ten thousand chest films. Today she sits before her first mammogram. She need not learn
+# again what an edge is, or a shadow, or a calcification; her eyes know. What it all *means* here she must be
+# told, and a few dozen films will do. But give her a slide of stained tissue, and what she knows about ribs
+# is no help. It may even be in the way.
 #
-# A network's eyes can be borrowed, too. This chapter asks what they are worth: near home and far away, left as they are and
-# retrained, and what they forget when they learn.
+# A network's eyes can be borrowed, too. This chapter asks what they are worth: near home and far away, left
+# as they are and retrained, and what they forget when they learn.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask: a specialist changes her field. What does she keep, what must she unlearn, what will she have forgotten in five years? Write
-# three columns on the board. They return as figures 3, 4 and 5.
+# Ask: a specialist changes her field. What does she keep, what must she unlearn, what will she have forgotten
+# in five years? Write three columns on the board. They return as figures 3, 4 and 5.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The idea
 #
-# A network is a composition. Convolutions $\Phi^{\text{conv}}$ turn an image into features, a small head $\Phi^{\text{dc}}$ turns
-# features into an answer. Somebody has trained one on a large set; a hat marks what is trained. Take their convolutions and put your
-# own head on them:
+# A network is a composition. Convolutions $\Phi^{\text{conv}}$ turn an image into features, a small head
+# $\Phi^{\text{dc}}$ turns features into an answer. Somebody has trained one on a large set; a hat marks what
+# is trained. Take their convolutions and put your own head on them:
 #
 # ```{math}
 # :label: lectures-03-borrow
@@ -56,16 +57,16 @@
 #
 # 1. On a small set, borrow: a large $\Phi^{\text{conv}}$ of one's own is hard to train there.
 # 2. Freeze, or thaw the top and train it together with the head (*fine-tuning*).
-# 3. If your images are very *different* from theirs, borrow lower layers only: those know edges, colours and textures, upper ones
-#    know the lender's concepts.
+# 3. If your images are very *different* from theirs, borrow lower layers only: those know edges, colours and
+#    textures, upper ones know the lender's concepts.
 #
 # No number is printed. The first two are advice, the third is a caveat that can be tested.
 
 # %% [markdown]
 # ## Choose what to run
 #
-# Embedded, the lender is a small network that is trained here, in seconds, on the numbers 50 to 99. At `data: real` it is MobileNetV2
-# with ImageNet weights.
+# Embedded, the lender is a small network that is trained here, in seconds, on the numbers 50 to 99. At `data:
+# real` it is MobileNetV2 with ImageNet weights.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
@@ -82,22 +83,24 @@ options = lab.check_parameters(globals())
 # %% [markdown] tags=["slide", "live"]
 # ## The lender
 #
-# Blocks from below, each a convolution, a batch norm, a rectifier, and the image halved; a linear head on top.
+# Blocks from below, each a convolution, a batch norm, a rectifier, and the image halved; a linear head on
+# top.
 
 # %% tags=["fragment-slide", "live"]
 from lt_lib.works.lectures.thaw import lend, pooled, standardise
 
 spec = lab.plan("lectures-thaw", "frozen", profile, data)[0].spec
 lender = lend(spec.backbones[0])
-weights = [sum(p.numel() for p in block.parameters())
-           for block in lender.blocks]
+weights = [
+    sum(p.numel() for p in block.parameters()) for block in lender.blocks
+]
 for k, n in enumerate(weights, 1):
     print(f"block {k}: {n:8,} weights")
 
 # %% [markdown]
-# The target is near: single digits, on the same kind of coloured ground. Or it is far: satellite tiles, composed by this project's
-# own generator, in three bands that no eye has, labelled by how many cows the land feeds. They come from the chapters on
-# [drought](../spectrum/01-the-tiles-and-their-bands).
+# The target is near: single digits, on the same kind of coloured ground. Or it is far: satellite tiles,
+# composed by this project's own generator, in three bands that no eye has, labelled by how many cows the land
+# feeds. They come from the chapters on [drought](../spectrum/01-the-tiles-and-their-bands).
 
 # %% tags=["live"]
 import numpy as np
@@ -117,8 +120,10 @@ def tensor(images, bands=(0, 1, 2)):
 # %% tags=["keep_output"]
 # nbval-check-output
 n, side, _, bands = far.splits["train"]
-print(f"far: {n} tiles of {side} x {side} pixels, {bands} bands, "
-      f"cows {', '.join(far.classes)}")
+print(
+    f"far: {n} tiles of {side} x {side} pixels, {bands} bands, "
+    f"cows {', '.join(far.classes)}"
+)
 
 # %% [markdown] tags=["slide", "live"]
 # ### What the first block looks for
@@ -142,37 +147,55 @@ lab.figure("first-filters", {"lender": lender, "untrained": blank})
 digit, tile = near.images("train")[4:5], far.images("train")[1:2]
 tile = tile[:, 16:48, 16:48]
 bands = (5, 4, 1)
-lab.figure("block-views", lender, {
-    "near": (digit[0], standardise(tensor(digit))),
-    "far": (tile[0][..., list(bands)],
-            standardise(tensor(tile, bands)))})
+lab.figure(
+    "block-views",
+    lender,
+    {
+        "near": (digit[0], standardise(tensor(digit))),
+        "far": (
+            tile[0][..., list(bands)],
+            standardise(tensor(tile, bands)),
+        ),
+    },
+)
 
 # %% [markdown]
-# The image shrinks at each block, and what is left says less about *where* and more about *what*. Whether that *what* is yours is
-# the question.
+# The image shrinks at each block, and what is left says less about *where* and more about *what*. Whether
+# that *what* is yours is the question.
 
 # %% [markdown] tags=["slide"]
 # ## Frozen, partly, fully
 #
-# One hundred and four hundred images of the near target, ten classes. Each record: one way to thaw, one seed (which images, which
-# new weights, which batches). All rows train for as many epochs. Classes count alike in the loss. What is drawn are the strongest
-# records there are; the foot says which.
+# One hundred and four hundred images of the near target, ten classes. Each record: one way to thaw, one seed
+# (which images, which new weights, which batches). All rows train for as many epochs. Classes count alike in
+# the loss. What is drawn are the strongest records there are; the foot says which.
 
 # %%
 from lt_lib.lab.figures.shared import strongest
 
 runs = lab.run("lectures-thaw", **options)
-rows = {key: found for (_, key, _), found
-        in lab.group(strongest(runs)).items()}
+rows = {
+    key: found for (_, key, _), found in lab.group(strongest(runs)).items()
+}
 foot = lab.badge(rows["frozen"])
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-ways", "caption": "Accuracy on the near target after training, by how much of the borrowed network learns on, for two sizes of the training set. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four lines of marks. From scratch lies near chance at 100 images and a little above at 400. Frozen, top thawed and all thawed lie far to the right of it, those with 400 images furthest."}}
-ways = {"scratch": "from scratch", "frozen": "frozen",
-        "top": "top block thawed", "all": "all thawed"}
-lab.figure("thaw-dots", {
-    f"{n} images": {words: rows[key + end]
-                    for key, words in ways.items()}
-    for n, end in ((100, "-100"), (400, ""))}, foot=foot)
+ways = {
+    "scratch": "from scratch",
+    "frozen": "frozen",
+    "top": "top block thawed",
+    "all": "all thawed",
+}
+lab.figure(
+    "thaw-dots",
+    {
+        f"{n} images": {
+            words: rows[key + end] for key, words in ways.items()
+        }
+        for n, end in ((100, "-100"), (400, ""))
+    },
+    foot=foot,
+)
 
 # %% [markdown] tags=["slide"]
 # ### What each step buys
@@ -182,16 +205,19 @@ lab.figure("thaw-dots", {
 # %% tags=["fragment-slide"]
 print(foot)
 for n, end in ((100, "-100"), (400, "")):
-    for more, less in (("frozen", "scratch"), ("top", "frozen"),
-                       ("all", "top")):
+    for more, less in (
+        ("frozen", "scratch"),
+        ("top", "frozen"),
+        ("all", "top"),
+    ):
         gap = lab.difference(rows[more + end], rows[less + end])
-        print(f"{n} images, {ways[more]:16} less "
-              f"{ways[less]:16} {gap}")
+        print(f"{n} images, {ways[more]:16} less {ways[less]:16} {gap}")
 
 # %% [markdown] tags=["fragment-slide"]
-# The first step is the great one. Three hundred more images of your own buy a network from scratch less than the borrowed eyes give
-# for nothing. Thawing the top adds to that, more where there are more images to teach it. Thawing everything adds nothing further;
-# with a hundred images it spoils some of what was borrowed. And it costs all the computing that freezing saves.
+# The first step is the great one. Three hundred more images of your own buy a network from scratch less than
+# the borrowed eyes give for nothing. Thawing the top adds to that, more where there are more images to teach
+# it. Thawing everything adds nothing further; with a hundred images it spoils some of what was borrowed. And
+# it costs all the computing that freezing saves.
 
 # %%
 near_rows = [r for r in runs if r.key.removesuffix("-100") in ways]
@@ -200,27 +226,32 @@ lab.compare(near_rows)
 # %% [markdown] tags=["slide"]
 # ## The caveat
 #
-# *Very different images: borrow the lower layers only.* The test: behind every block put the same simple judge, a linear classifier
-# on averages over 2 by 2 cells, {eq}`lectures-03-borrow` cut off at block $k$:
+# *Very different images: borrow the lower layers only.* The test: behind every block put the same simple
+# judge, a linear classifier on averages over 2 by 2 cells, {eq}`lectures-03-borrow` cut off at block $k$:
 #
 # ```{math}
 # :label: lectures-03-probe
 # \Phi^{\text{dc}}_k \circ \widehat\Psi_k \circ \dots \circ \widehat\Psi_1, \qquad k = 0, \dots, B.
 # ```
 #
-# If the caveat is right, its accuracy climbs to the last block at home, and far from home turns down before. The control is an
-# untrained network: what any pile of random filters would do.
+# If the caveat is right, its accuracy climbs to the last block at home, and far from home turns down before.
+# The control is an untrained network: what any pile of random filters would do.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Let the room draw the two curves before you show them. Most draw the near one right and the far one flat. That the far one goes
-# *down* says that upper blocks do not just lack information: they throw it away.
+# Let the room draw the two curves before you show them. Most draw the near one right and the far one flat.
+# That the far one goes *down* says that upper blocks do not just lack information: they throw it away.
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-03-probes", "caption": "Balanced accuracy of a linear classifier on what comes out of each block (0: of the image itself), for a near and a far target; lender and untrained network. 95 % intervals over seeds. Chance is 0.10 on the left, 0.25 on the right. Profile and data at the foot."}, "image": {"alt": "Left, the lender's line climbs steeply to the last block while that of the untrained network stays at chance. Right, the lender's line climbs to the second block and then falls below where it began; the untrained one is nearly flat."}}
 panels = {
-    f"near: {near.name}": {"lender": rows["frozen"],
-                           "untrained": rows["untrained"]},
-    f"far: {far.name}": {"lender": rows["far-frozen"],
-                         "untrained": rows["far-untrained"]}}
+    f"near: {near.name}": {
+        "lender": rows["frozen"],
+        "untrained": rows["untrained"],
+    },
+    f"far: {far.name}": {
+        "lender": rows["far-frozen"],
+        "untrained": rows["far-untrained"],
+    },
+}
 lab.figure("block-probes", panels, foot)
 
 # %% [markdown] tags=["slide"]
@@ -231,66 +262,86 @@ lab.figure("block-probes", panels, foot)
 
 # %% tags=["fragment-slide"]
 gain = "lower_gain"
-for key, who in (("frozen", "near, lender"),
-                 ("far-frozen", "far, lender"),
-                 ("untrained", "near, untrained"),
-                 ("far-untrained", "far, untrained")):
+for key, who in (
+    ("frozen", "near, lender"),
+    ("far-frozen", "far, lender"),
+    ("untrained", "near, untrained"),
+    ("far-untrained", "far, untrained"),
+):
     found = lab.estimate(r.metric(gain) for r in rows[key])
     print(f"{who:16} half less all: {found}")
 apart = lab.difference(rows["far-frozen"], rows["frozen"], gain)
-last = lab.difference(rows["far-frozen"], rows["far-untrained"],
-                      f"probe_{len(lender.blocks)}")
+last = lab.difference(
+    rows["far-frozen"], rows["far-untrained"], f"probe_{len(lender.blocks)}"
+)
 print(f"far less near: {apart}")
 print(f"far, behind all blocks, lender less untrained: {last}")
 print(foot)
 
 # %% [markdown] tags=["fragment-slide"]
-# Read the intervals. Where the far one lies above zero and the near one below, the caveat holds here as it is said. And compare the
-# last block with the untrained network's: far from home the lender's upper blocks can be worse than chance filters. They have learned
-# to ignore what does not tell a 57 from a 75, and drought does not.
+# Read the intervals. Where the far one lies above zero and the near one below, the caveat holds here as it is
+# said. And compare the last block with the untrained network's: far from home the lender's upper blocks can
+# be worse than chance filters. They have learned to ignore what does not tell a 57 from a 75, and drought
+# does not.
 
 # %% [markdown] tags=["slide"]
 # ### Borrow the first blocks, train the rest
 #
-# A linear judge is a modest one. {cite:t}`yosinski2014transferable` borrowed the first $k$ blocks, froze them, and trained *new*
-# blocks above:
+# A linear judge is a modest one. {cite:t}`yosinski2014transferable` borrowed the first $k$ blocks, froze
+# them, and trained *new* blocks above:
 
 # %% tags=["fragment-slide"]
 print(f"{'blocks borrowed':18}{'near':>16}{'far':>18}")
-for k, (home, away) in enumerate(zip(
+for k, (home, away) in enumerate(
+    zip(
         ("scratch", "first-1", "first-2", "first-3", "frozen"),
-        ("far-scratch", "far-first-1", "far-first-2", "far-first-3",
-         "far-frozen"))):
-    said = [lab.estimate(r.metric("balanced_accuracy")
-                         for r in rows[key]) for key in (home, away)]
+        (
+            "far-scratch",
+            "far-first-1",
+            "far-first-2",
+            "far-first-3",
+            "far-frozen",
+        ),
+    )
+):
+    said = [
+        lab.estimate(r.metric("balanced_accuracy") for r in rows[key])
+        for key in (home, away)
+    ]
     print(f"{25 * k:3} %{'':13}{said[0]!s:>16}{said[1]!s:>18}")
 print("balanced accuracy ·", foot)
 
 # %% [markdown]
-# Near, every block borrowed is a gain until the last, where the new head is all that learns; three quarters and a fresh block
-# on top do about as well as thawing. Far, there is less to gain at any depth, and the last blocks cost. With so few seeds the order
-# of neighbours means little; the ends are what to look at.
+# Near, every block borrowed is a gain until the last, where the new head is all that learns; three quarters
+# and a fresh block on top do about as well as thawing. Far, there is less to gain at any depth, and the last
+# blocks cost. With so few seeds the order of neighbours means little; the ends are what to look at.
 #
 # And if the far network is allowed to unlearn? All blocks borrowed and thawed, against from scratch:
 
 # %%
-gap = lab.difference(rows["far-all"], rows["far-scratch"],
-                     "balanced_accuracy")
+gap = lab.difference(
+    rows["far-all"], rows["far-scratch"], "balanced_accuracy"
+)
 print(f"far, all thawed less from scratch: {gap} · {foot}")
 
 # %% [markdown] tags=["slide"]
 # ## What is forgotten
 #
-# The resident returns to chest films after a year of mammograms. Put the lender's *own head* back on the blocks that have learned on,
-# and ask about the numbers 50 to 99. Then fit a new head on twenty images a class, to see whether the knowledge is gone or only
-# in another place.
+# The resident returns to chest films after a year of mammograms. Put the lender's *own head* back on the
+# blocks that have learned on, and ask about the numbers 50 to 99. Then fit a new head on twenty images a
+# class, to see whether the knowledge is gone or only in another place.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-memory", "caption": "Accuracy on the lender's task over accuracy on the near target, after learning from 400 images. Filled: with the lender's own head; hollow: with one fitted anew, on 20 images a class. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four pairs of marks. Of the filled ones, frozen is highest and furthest left, all thawed lowest and far right; top block and all thawed at a slower rate lie between. The hollow ones lie lower and closer together, in a similar order."}}
-kept = {"frozen": "frozen", "all-slower": "all, borrowed slower",
-        "top": "top block", "all": "all"}
+kept = {
+    "frozen": "frozen",
+    "all-slower": "all, borrowed slower",
+    "top": "top block",
+    "all": "all",
+}
 known = "old" in rows["frozen"][0].metrics["last"]
-lab.figure("thaw-memory", {w: rows[k] for k, w in kept.items()},
-           foot) if known else "the lender's own images are not here"
+lab.figure(
+    "thaw-memory", {w: rows[k] for k, w in kept.items()}, foot
+) if known else "the lender's own images are not here"
 
 # %%
 for key in ("all-slower", "top", "all") if known else ():
@@ -299,9 +350,9 @@ for key in ("all-slower", "top", "all") if known else ():
         print(f"{kept[key]:22}{metric:10} less frozen: {gap}")
 
 # %% [markdown]
-# This is *catastrophic forgetting* {cite}`mccloskey1989catastrophic`, in a mild form: the two tasks share their digits. Nothing in the
-# loss asked the network to stay able to do what it could. A hospital that fine-tunes last year's model on this year's scanner should
-# test it on last year's images as well.
+# This is *catastrophic forgetting* {cite}`mccloskey1989catastrophic`, in a mild form: the two tasks share
+# their digits. Nothing in the loss asked the network to stay able to do what it could. A hospital that
+# fine-tunes last year's model on this year's scanner should test it on last year's images as well.
 
 # %% [markdown] tags=["slide"]
 # ### Two learning rates
@@ -323,8 +374,9 @@ for metric in ("accuracy", "moved", *["old"] * known):
 print(foot)
 
 # %% [markdown]
-# *Moved* is the length of the change of the borrowed weights, relative to their own. A tenth of the rate moves them less, though
-# not ten times less, and forgets less; what it costs on the new task the first line says.
+# *Moved* is the length of the change of the borrowed weights, relative to their own. A tenth of the rate
+# moves them less, though not ten times less, and forgets less; what it costs on the new task the first line
+# says.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -339,9 +391,9 @@ print(foot)
 # | forgetting | not mentioned | comes with thawing | measured |
 
 # %% [markdown]
-# The intervals are over images, new weights and batches. The lender is one and the same, so they say nothing about another lender.
-# The far tiles are composed, and their three bands are standardised over the set, the digits each by itself: brightness says nothing
-# about a digit and much about drought.
+# The intervals are over images, new weights and batches. The lender is one and the same, so they say nothing
+# about another lender. The far tiles are composed, and their three bands are standardised over the set, the
+# digits each by itself: brightness says nothing about a digit and much about drought.
 
 # %% [markdown]
 # ## Exercises
@@ -359,16 +411,20 @@ print(foot)
 # %%
 channels = pooled(lender.run(standardise(tensor(digit)))).shape[1]
 head = channels * 10 + 10
-learns = {"frozen": head, "top": head + weights[-1],
-          "all": head + sum(weights)}
+learns = {
+    "frozen": head,
+    "top": head + weights[-1],
+    "all": head + sum(weights),
+}
 assert learns["frozen"] < learns["top"] < learns["all"]
 assert learns["all"] - head == sum(
-    p.numel() for p in lender.blocks.parameters())
+    p.numel() for p in lender.blocks.parameters()
+)
 print({way: f"{n:,}" for way, n in learns.items()})
 
 # %% [markdown]
-# Even the head alone may have more weights than there are images. It can do no great harm: it is a linear judge, stopped early. The
-# thawed network has many more, and is held back only by where it starts.
+# Even the head alone may have more weights than there are images. It can do no great harm: it is a linear
+# judge, stopped early. The thawed network has many more, and is held back only by where it starts.
 #
 # ```{solution-end}
 # ```
@@ -393,14 +449,17 @@ for batch in tiles.split(50):
     careless.run(batch)
 after = pooled(careless.eval().run(look))
 change = float(((after - before).norm() / before.norm()).detach())
-same = all(torch.equal(a, b) for a, b in zip(
-    careless.parameters(), lender.parameters()))
+same = all(
+    torch.equal(a, b)
+    for a, b in zip(careless.parameters(), lender.parameters())
+)
 assert same and change > 0.1
 print(f"weights unchanged; features changed by {change:.0%}")
 
 # %% [markdown]
-# In training mode a batch norm uses the statistics of the batch, and moves its running averages towards them. They are not parameters,
-# so nothing that is said about gradients stops them. Ten batches were enough. Frozen means `eval()`, as well.
+# In training mode a batch norm uses the statistics of the batch, and moves its running averages towards them.
+# They are not parameters, so nothing that is said about gradients stops them. Ten batches were enough. Frozen
+# means `eval()`, as well.
 #
 # ```{solution-end}
 # ```
@@ -428,8 +487,8 @@ assert torch.allclose(whole, again, atol=1e-5) and saved > 12
 print(f"{saved:.0f} times fewer, and no backward pass")
 
 # %% [markdown]
-# That is how `ee443` could afford its large backbones, and how the records of this chapter are made. It ends with the first thawed
-# block, or with augmentation that draws new images every time.
+# That is how `ee443` could afford its large backbones, and how the records of this chapter are made. It ends
+# with the first thawed block, or with augmentation that draws new images every time.
 #
 # ```{solution-end}
 # ```
@@ -447,24 +506,28 @@ print(f"{saved:.0f} times fewer, and no backward pass")
 
 # %%
 net, c, s = copy.deepcopy(lender), 0.01, 0.1
-adam = torch.optim.Adam([
-    {"params": net.blocks.parameters(), "lr": s * c},
-    {"params": net.head.parameters(), "lr": c}])
+adam = torch.optim.Adam(
+    [
+        {"params": net.blocks.parameters(), "lr": s * c},
+        {"params": net.head.parameters(), "lr": c},
+    ]
+)
 labels = torch.arange(len(look)) % net.head.out_features
 torch.nn.functional.cross_entropy(net(look), labels).backward()
 adam.step()
 moved = {}
 for part in ("blocks", "head"):
-    pairs = zip(getattr(net, part).parameters(),
-                getattr(lender, part).parameters())
+    pairs = zip(
+        getattr(net, part).parameters(), getattr(lender, part).parameters()
+    )
     moved[part] = max((a - b).abs().max().item() for a, b in pairs)
 assert abs(moved["head"] - c) < 1e-4 * c + 1e-6
 assert abs(moved["blocks"] - s * c) < 1e-3 * s * c + 1e-6
 print(moved)
 
 # %% [markdown]
-# By its rate, whatever the gradient is: the first step of Adam is $g / |g|$. So with adaptive rules $s$ decides how far borrowed
-# weights can go, and small gradients do not protect them.
+# By its rate, whatever the gradient is: the first step of Adam is $g / |g|$. So with adaptive rules $s$
+# decides how far borrowed weights can go, and small gradients do not protect them.
 #
 # ```{solution-end}
 # ```
@@ -472,11 +535,13 @@ print(moved)
 # %% [markdown]
 # ## Further reading
 #
-# - {cite:t}`yosinski2014transferable`: the experiment behind the caveat, on two halves of ImageNet, with more depth and more care.
+# - {cite:t}`yosinski2014transferable`: the experiment behind the caveat, on two halves of ImageNet, with more
+#   depth and more care.
 # - {cite:t}`chollet2017deep`, section 5.3, which the slides cite, for how it is done in practice.
-# - {cite:t}`kornblith2019better`: do better ImageNet models make better lenders? Mostly; on some fine-grained targets pre-training helps little.
-# - {cite:t}`raghu2019transfusion`: on two medical sets, far from ImageNet, borrowing bought little accuracy, and small networks from
-#   scratch did about as well.
+# - {cite:t}`kornblith2019better`: do better ImageNet models make better lenders? Mostly; on some fine-grained
+#   targets pre-training helps little.
+# - {cite:t}`raghu2019transfusion`: on two medical sets, far from ImageNet, borrowing bought little accuracy,
+#   and small networks from scratch did about as well.
 
 # %% tags=["remove-input"]
 lab.provenance(runs)

@@ -22,23 +22,25 @@
 # - **Time.** 30 minutes to read; 1 minute on a laptop.
 # ```
 #
-# A radiologist who is always a hundred per cent sure is right nineteen times in twenty. Which of her reports do you check? You
-# cannot tell; they all read alike. Her colleague writes "probably", "almost certainly", "I would do a biopsy". He is right no
-# more often, and of more use.
+# A radiologist who is always a hundred per cent sure is right nineteen times in twenty. Which of her reports
+# do you check? You cannot tell; they all read alike. Her colleague writes "probably", "almost certainly", "I
+# would do a biopsy". He is right no more often, and of more use.
 #
-# A network learns from labels that say *cancer*, never *probably*. No wonder that it sounds like the first radiologist. And when
-# the label was wrong, it learns that too, just as surely. This chapter softens the labels in two ways and measures what it buys.
+# A network learns from labels that say *cancer*, never *probably*. No wonder that it sounds like the first
+# radiologist. And when the label was wrong, it learns that too, just as surely. This chapter softens the
+# labels in two ways and measures what it buys.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask: two experts look at one scan, one says tumour, one says no tumour. What label do you write into the training list? Collect
-# answers (majority, drop it, one half each); half-and-half is the chapter.
+# Ask: two experts look at one scan, one says tumour, one says no tumour. What label do you write into the
+# training list? Collect answers (majority, drop it, one half each); half-and-half is the chapter.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The claims
 #
 # 1. Label smoothing improves calibration (LE3).
 # 2. Mixup resists corrupted labels (LE4).
-# 3. A teacher trained with smoothing teaches worse, because it has *erased* what the logits say beside the answer.
+# 3. A teacher trained with smoothing teaches worse, because it has *erased* what the logits say beside the
+#    answer.
 #
 # The slides report all three from papers, and print no number for any. What they print is one example:
 
@@ -48,8 +50,7 @@ from lt_lib.lab.read.published import printed
 
 
 def example():
-    facts = [printed(work="lectures", row=f"L2.{i}")
-             for i in range(1, 6)]
+    facts = [printed(work="lectures", row=f"L2.{i}") for i in range(1, 6)]
     print("K = {}, alpha = {}: ({}, {}, {})".format(*facts))
 
 
@@ -58,7 +59,8 @@ example()
 # %% [markdown]
 # ## Choose what to run
 #
-# Embedded data are real: small scans of handwritten digits, the test digits by other writers than the training digits
+# Embedded data are real: small scans of handwritten digits, the test digits by other writers than the
+# training digits
 # {cite}`alpaydin1998digits`. `data = "real"` is CIFAR-10.
 
 # %% tags=["parameters"]
@@ -76,8 +78,8 @@ options = lab.check_parameters(globals())
 # %% [markdown] tags=["slide", "live"]
 # ## A label that admits doubt
 #
-# With $K$ classes let $y$ be the one-hot label: 1 at the true class, 0 elsewhere. Label smoothing moves a share $\alpha$ of the
-# certainty to the others {cite}`szegedy2016rethinking`. The slides write
+# With $K$ classes let $y$ be the one-hot label: 1 at the true class, 0 elsewhere. Label smoothing moves a
+# share $\alpha$ of the certainty to the others {cite}`szegedy2016rethinking`. The slides write
 #
 # ```{math}
 # :label: lectures-04-slide
@@ -102,8 +104,10 @@ from torch.nn.functional import one_hot
 # %%
 y, alpha, K = torch.tensor([0.0, 0.0, 1.0]), 0.005, 3
 as_printed = (1 - alpha) * y + alpha / K * (1 - y)
-mended = [(1 - alpha) * y + alpha / K,
-          (1 - alpha) * y + alpha / (K - 1) * (1 - y)]
+mended = [
+    (1 - alpha) * y + alpha / K,
+    (1 - alpha) * y + alpha / (K - 1) * (1 - y),
+]
 missing = 1 - as_printed.sum().item()
 assert abs(missing - alpha / K) < 1e-6
 assert all(abs(m.sum() - 1) < 1e-6 for m in mended)
@@ -111,9 +115,9 @@ assert not torch.equal(*mended)
 print(f"sum {as_printed.sum():.4f}, missing {missing:.4f}")
 
 # %% [markdown]
-# It sums to $1 - \alpha/K$. Of the share $\alpha$ that the true class gives away, cut into $K$ pieces, the $\mathbf 1 - y$
-# hands out only $K - 1$. Either the true class takes its piece back (the standard form, with $\mathbf 1$ for $\mathbf 1 - y$),
-# or $\alpha$ is cut into $K - 1$ pieces.
+# It sums to $1 - \alpha/K$. Of the share $\alpha$ that the true class gives away, cut into $K$ pieces, the
+# $\mathbf 1 - y$ hands out only $K - 1$. Either the true class takes its piece back (the standard form, with
+# $\mathbf 1$ for $\mathbf 1 - y$), or $\alpha$ is cut into $K - 1$ pieces.
 #
 # ```{solution-end}
 # ```
@@ -134,20 +138,23 @@ from lt_lib.losses import smooth_labels
 third = torch.tensor([2])
 for variant in ("standard", "slide", "off-class"):
     soft = smooth_labels(third, 3, 0.005, variant)[0]
-    print(f"{variant:10}", *(f"{v:.4f}" for v in soft),
-          f" sum {soft.sum():.4f}")
+    print(
+        f"{variant:10}",
+        *(f"{v:.4f}" for v in soft),
+        f" sum {soft.sum():.4f}",
+    )
 
 # %% [markdown]
-# Does the slip matter? As a target, hardly. Cross-entropy with a target $t$ that does not sum to one is that with $t$ over its
-# sum, times the sum, a constant. So the slides' formula *is* off-class smoothing with a slightly smaller $\alpha$ and a
-# slightly smaller learning rate (an exercise below). Whoever reads the row as probabilities, or takes its entropy, gets a wrong
-# number.
+# Does the slip matter? As a target, hardly. Cross-entropy with a target $t$ that does not sum to one is that
+# with $t$ over its sum, times the sum, a constant. So the slides' formula *is* off-class smoothing with a
+# slightly smaller $\alpha$ and a slightly smaller learning rate (an exercise below). Whoever reads the row as
+# probabilities, or takes its entropy, gets a wrong number.
 
 # %% [markdown] tags=["slide", "live"]
 # ### A ceiling
 #
-# The loss is smallest where the answer equals the target. Hard labels put that place at infinity: $p = 1$ needs an infinite
-# lead of the true logit. Smoothed ones ask for a finite lead:
+# The loss is smallest where the answer equals the target. Hard labels put that place at infinity: $p = 1$
+# needs an infinite lead of the true logit. Smoothed ones ask for a finite lead:
 #
 # ```{math}
 # :label: lectures-04-lead
@@ -160,8 +167,10 @@ from math import log
 
 for alpha in (0.02, 0.1, 0.3):
     lead = log(1 + 10 * (1 - alpha) / alpha)
-    print(f"K = 10, alpha = {alpha}: lead {lead:.2f}, "
-          f"confidence {1 - alpha + alpha / 10:.3f}")
+    print(
+        f"K = 10, alpha = {alpha}: lead {lead:.2f}, "
+        f"confidence {1 - alpha + alpha / 10:.3f}"
+    )
 
 # %% [markdown]
 # Keep the second number in mind. A network that follows its labels with $\alpha = 0.1$ never says more than 0.91. If it is
@@ -190,14 +199,14 @@ def rows(records, key):
 
 
 # %% [markdown]
-# `best` is the strongest evidence there is, row by row: records that came with the book where there are any, else this run. Each
-# figure says which.
+# `best` is the strongest evidence there is, row by row: records that came with the book where there are any,
+# else this run. Each figure says which.
 
 # %% [markdown] tags=["slide"]
 # ## Does it mean what it says?
 #
-# Sort the test images by confidence, the largest probability. Of those announced with 0.8, are eight in ten right? Cut into bins
-# $b$ and average the gaps {cite}`guo2017calibration`:
+# Sort the test images by confidence, the largest probability. Of those announced with 0.8, are eight in ten
+# right? Cut into bins $b$ and average the gaps {cite}`guo2017calibration`:
 #
 # ```{math}
 # :label: lectures-04-ece
@@ -205,33 +214,36 @@ def rows(records, key):
 # ```
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-reliability", "caption": "Reliability of three networks on the test images, in 15 bins, seeds together; below, the share of images in each bin. Below the diagonal: too sure. Above: too modest. Sparse bins jump."}, "image": {"alt": "Three columns. With hard labels nearly all images lie in the last bin and the curve lies mostly below the diagonal. With smoothing of 0.1 the confidences pile up around 0.8 to 0.9 and the curve lies far above the diagonal; with 0.02 it lies in between."}}
-targets = {"hard labels": rows(best, "hard"),
-           "smoothed, 0.02": rows(best, "smoothed-mildly"),
-           "smoothed, 0.1": rows(best, "smoothed")}
+targets = {
+    "hard labels": rows(best, "hard"),
+    "smoothed, 0.02": rows(best, "smoothed-mildly"),
+    "smoothed, 0.1": rows(best, "smoothed"),
+}
 lab.figure("reliability-bins", targets)
 
 # %% [markdown]
-# Hard labels make the first radiologist: nearly everything announced as certain. Smoothing moves the heap to the left, with
-# $\alpha = 0.1$ past the mark, to where {eq}`lectures-04-lead` said it would be. Nearly all the images lie in the last bins;
-# what the curve does further left, a handful of images decides.
+# Hard labels make the first radiologist: nearly everything announced as certain. Smoothing moves the heap to
+# the left, with $\alpha = 0.1$ past the mark, to where {eq}`lectures-04-lead` said it would be. Nearly all
+# the images lie in the last bins; what the curve does further left, a handful of images decides.
 
 # %% [markdown]
 # ### How many bins?
 #
-# ECE is not a property of the network alone. More bins, more gaps that no longer cancel, more bins with three images whose share
-# right is chance:
+# ECE is not a property of the network alone. More bins, more gaps that no longer cancel, more bins with three
+# images whose share right is chance:
 
 # %% mystnb={"figure": {"name": "fig-lectures-04-bins", "caption": "ECE of the same answers over the number of bins: mean over seeds, the range as a band."}, "image": {"alt": "Three curves that rise slowly with the number of bins: smoothing with 0.1 far above, hard labels and smoothing with 0.02 close together below, their bands overlapping."}}
 lab.figure("ece-bins", targets)
 
 # %% [markdown]
-# So an ECE without its number of bins is half a number, and two that differ by a hundredth may trade places. Ours have 15 equal
-# bins, here and in all records.
+# So an ECE without its number of bins is half a number, and two that differ by a hundredth may trade places.
+# Ours have 15 equal bins, here and in all records.
 
 # %% [markdown] tags=["slide"]
 # ### The plain alternative
 #
-# Leave the labels hard. When all is trained, divide every logit by one number $T$, chosen on validation images
+# Leave the labels hard. When all is trained, divide every logit by one number $T$, chosen on validation
+# images
 # {cite}`guo2017calibration`:
 #
 # ```{math}
@@ -252,24 +264,33 @@ for name, found in shown.items():
     print(f"{name:15} T = {heat}")
 
 # %% [markdown]
-# The temperatures tell the same story in one number each: above one for who was too sure, below for who was too modest. After
-# it, not much is left between the four. One caution: the validation digits come from the writers of the training digits, the
-# test digits from others. A temperature is as good as its validation images are like tomorrow's patients.
+# The temperatures tell the same story in one number each: above one for who was too sure, below for who was
+# too modest. After it, not much is left between the four. One caution: the validation digits come from the
+# writers of the training digits, the test digits from others. A temperature is as good as its validation
+# images are like tomorrow's patients.
 
 # %% [markdown] tags=["slide"]
 # ### Claim LE3, judged
 #
-# ECE with smoothing minus ECE without, paired over seeds; negative is better. Twice: with clean labels, where this network errs
-# seldom, and with 40 % wrong training labels (more of them below), where it errs often and is no less sure.
+# ECE with smoothing minus ECE without, paired over seeds; negative is better. Twice: with clean labels, where
+# this network errs seldom, and with 40 % wrong training labels (more of them below), where it errs often and
+# is no less sure.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-le3", "caption": "ECE minus that of hard labels, as trained, paired over seeds, with 95 % intervals. Left of zero: better calibrated. Hollow: not the setting of the papers."}, "image": {"alt": "Horizontal intervals beside a line at zero. With clean labels smoothing with 0.1, in the standard form and in the slides', lies far to the right of zero and its two variants coincide; smoothing with 0.02 lies near zero. In committed evidence smoothing with 0.1 at 40 % wrong labels lies far to the left."}}
 hard = rows(runs, "hard")
-lab.figure("differences", {
-    "smoothed, 0.02": (rows(runs, "smoothed-mildly"), hard),
-    "smoothed, 0.1": (rows(runs, "smoothed"), hard),
-    "0.1, as on the slide": (rows(runs, "smoothed-slide"), hard),
-    "0.1, 40 % wrong": (rows(runs, "smoothed-40"),
-                        rows(runs, "hard-40"))}, metric="ece")
+lab.figure(
+    "differences",
+    {
+        "smoothed, 0.02": (rows(runs, "smoothed-mildly"), hard),
+        "smoothed, 0.1": (rows(runs, "smoothed"), hard),
+        "0.1, as on the slide": (rows(runs, "smoothed-slide"), hard),
+        "0.1, 40 % wrong": (
+            rows(runs, "smoothed-40"),
+            rows(runs, "hard-40"),
+        ),
+    },
+    metric="ece",
+)
 
 
 # %%
@@ -280,36 +301,42 @@ def word(gap, less, more):
 
 
 def against(key, base, metric, words, selection="last"):
-    gap = lab.difference(rows(best, key), rows(best, base),
-                         metric, selection)
+    gap = lab.difference(
+        rows(best, key), rows(best, base), metric, selection
+    )
     print(f"{key:20} {metric:10} {gap!s:>16}  {word(gap, *words)}")
 
 
 # %% tags=["fragment-slide"]
-for key, base in (("smoothed-mildly", "hard"), ("smoothed", "hard"),
-                  ("smoothed-40", "hard-40")):
+for key, base in (
+    ("smoothed-mildly", "hard"),
+    ("smoothed", "hard"),
+    ("smoothed-40", "hard-40"),
+):
     for metric in ("ece", "ece_scaled", "nll"):
         against(key, base, metric, ("better", "worse"))
     against(key, base, "accuracy", ("worse", "better"))
 
 # %% [markdown]
 # Both answers are in the records that come with the book: *worse* where hardly anything was wrong, *better* where much was. LE3
-# is no law. What holds is: **smoothing lowers confidence**, towards {eq}`lectures-04-lead`. That helps whoever was too sure, by
-# about $\alpha$, and harms whoever was not. The papers' networks err on one image in four or five; there 0.91 is a high
-# ceiling. Here, with clean labels, it is low.
+# is no law. What holds is: **smoothing lowers confidence**, towards {eq}`lectures-04-lead`. That helps
+# whoever was too sure, by about $\alpha$, and harms whoever was not. The papers' networks err on one image in
+# four or five; there 0.91 is a high ceiling. Here, with clean labels, it is low.
 #
 # In every block the difference is gone after temperature scaling (`ece_scaled`). What smoothing does for the *answers* is a
 # separate question, and the accuracy line its answer.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# This is the moment to say that a result against the claim is a result. Ask which single number they would need to know in
-# advance to choose alpha. (The test error. Then ask what one does who does not know it: a temperature.)
+# This is the moment to say that a result against the claim is a result. Ask which single number they would
+# need to know in advance to choose alpha. (The test error. Then ask what one does who does not know it: a
+# temperature.)
 
 # %% [markdown] tags=["slide"]
 # ## A teacher's asides
 #
-# A large network knows more than its answer. "A seven, and if not, then a one" is worth more to a student than "a seven".
-# *Distillation* trains a small network on the probabilities of a large one, both softened by a temperature $T$
+# A large network knows more than its answer. "A seven, and if not, then a one" is worth more to a student
+# than "a seven". *Distillation* trains a small network on the probabilities of a large one, both softened by
+# a temperature $T$
 # {cite}`hinton2015distilling`:
 #
 # ```{math}
@@ -318,47 +345,57 @@ for key, base in (("smoothed-mildly", "hard"), ("smoothed", "hard"),
 # ```
 
 # %% [markdown]
-# Now smooth the teacher's labels. They say of every seven: all other digits alike. Does the teacher then forget its asides? The
-# slides say so, after {cite:t}`muller2019smoothing`, who show it in pictures. Two numbers for it, on the training images:
+# Now smooth the teacher's labels. They say of every seven: all other digits alike. Does the teacher then
+# forget its asides? The slides say so, after {cite:t}`muller2019smoothing`, who show it in pictures. Two
+# numbers for it, on the training images:
 #
 # - **tightness**: of the variance of the features before the last layer, the share *within* classes;
-# - **resemblance**: how much the logits of the other classes still vary from image to image of one class, in units of the lead of
-#   the true class. Zero means that every seven looks the same to the network.
+# - **resemblance**: how much the logits of the other classes still vary from image to image of one class, in
+#   units of the lead of the true class. Zero means that every seven looks the same to the network.
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-erased", "caption": "What is left of the differences between images of one class, by how the targets were made: mean over seeds with 95 % intervals. Both numbers are ours, for what the paper shows in pictures."}, "image": {"alt": "Two panels. In both, hard labels have larger values than smoothed ones, 0.1 the smallest; mixup has the largest."}}
 lab.figure("erased-dots", shown)
 
 # %% [markdown]
-# Erased indeed, and the more the larger $\alpha$. (Mixup does the opposite: its targets differ from image to image.) So
-# the explanation stands. Its consequence? A student of half the width learns alone, from a hard teacher, and from a smoothed
-# one:
+# Erased indeed, and the more the larger $\alpha$. (Mixup does the opposite: its targets differ from image to
+# image.) So the explanation stands. Its consequence? A student of half the width learns alone, from a hard
+# teacher, and from a smoothed one:
 
 # %%
 for metric in ("accuracy", "nll_scaled"):
     for key in ("student", "student-of-hard", "student-of-smoothed"):
-        found = lab.estimate(r.metric(metric)
-                             for r in rows(best, key))
+        found = lab.estimate(r.metric(metric) for r in rows(best, key))
         print(f"{key:20} {metric:10} {found}")
 
 # %% mystnb={"figure": {"name": "fig-lectures-04-students", "caption": "Test accuracy of students, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals beside a line at zero: the hard teacher's student and the smoothed teacher's student, each minus the student alone, and the smoothed teacher's student minus the hard teacher's."}}
 alone, of_hard, of_smoothed = (
     rows(runs, f"student{suffix}")
-    for suffix in ("", "-of-hard", "-of-smoothed"))
-lab.figure("differences", {
-    "hard teacher − alone": (of_hard, alone),
-    "smoothed teacher − alone": (of_smoothed, alone),
-    "smoothed − hard teacher": (of_smoothed, of_hard)})
+    for suffix in ("", "-of-hard", "-of-smoothed")
+)
+lab.figure(
+    "differences",
+    {
+        "hard teacher − alone": (of_hard, alone),
+        "smoothed teacher − alone": (of_smoothed, alone),
+        "smoothed − hard teacher": (of_smoothed, of_hard),
+    },
+)
 
 # %%
 against("student-of-hard", "student", "accuracy", ("worse", "better"))
-against("student-of-smoothed", "student-of-hard", "accuracy",
-        ("worse", "better"))
+against(
+    "student-of-smoothed",
+    "student-of-hard",
+    "accuracy",
+    ("worse", "better"),
+)
 
 # %% [markdown]
-# If the third interval lies to the right of zero, the claim's conclusion fails here although its premise holds: the smoothed
-# teacher has less to say, and its student does no worse for it. Why? We can only guess. A student of a smoothed teacher is also
-# a smoothed student, and on a thousand digits that may be worth more than the asides of a teacher who knows all its training
-# images by heart and is sure of each. Müller and colleagues had larger sets, where teachers still have doubts.
+# If the third interval lies to the right of zero, the claim's conclusion fails here although its premise
+# holds: the smoothed teacher has less to say, and its student does no worse for it. Why? We can only guess. A
+# student of a smoothed teacher is also a smoothed student, and on a thousand digits that may be worth more
+# than the asides of a teacher who knows all its training images by heart and is sure of each. Müller and
+# colleagues had larger sets, where teachers still have doubts.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Between two images
@@ -384,14 +421,18 @@ digits = load_digits()
 images = torch.tensor(digits.images[[3, 8]]).float()
 labels = one_hot(torch.tensor(digits.target[[3, 8]]), 10).float()
 shares = [1.0, 0.75, 0.5, 0.25, 0.0]
-mixed = [mixup(images, labels, lam, torch.tensor([1, 0]))
-         for lam in shares]
-lab.figure("mixed-images", torch.stack([x[0] for x, _ in mixed]),
-           torch.stack([y[0] for _, y in mixed]), shares)
+mixed = [mixup(images, labels, lam, torch.tensor([1, 0])) for lam in shares]
+lab.figure(
+    "mixed-images",
+    torch.stack([x[0] for x, _ in mixed]),
+    torch.stack([y[0] for _, y in mixed]),
+    shares,
+)
 
 # %% [markdown]
-# Nobody will ever see such a picture in a clinic. That is not the point; the straight line between the two is. How much is mixed
-# depends on $\alpha$. How often is one image nearly alone, with the other below five per cent?
+# Nobody will ever see such a picture in a clinic. That is not the point; the straight line between the two
+# is. How much is mixed depends on $\alpha$. How often is one image nearly alone, with the other below five
+# per cent?
 
 # %% tags=["keep_output", "live"]
 # nbval-check-output
@@ -428,9 +469,9 @@ assert (limit == 1).all()
 print([round(share, 3) for share in ends])
 
 # %% [markdown]
-# A coin: $\lambda$ is 0 or 1, and the mixed image is one of the two, whole, with its own label. That is training without
-# mixup, empirical risk minimisation. Our `draw_lam` returns this limit for $\alpha = 0$ (as $\lambda = 1$; which of two random
-# images is kept makes no difference).
+# A coin: $\lambda$ is 0 or 1, and the mixed image is one of the two, whole, with its own label. That is
+# training without mixup, empirical risk minimisation. Our `draw_lam` returns this limit for $\alpha = 0$ (as
+# $\lambda = 1$; which of two random images is kept makes no difference).
 #
 # ```{solution-end}
 # ```
@@ -438,7 +479,8 @@ print([round(share, 3) for share in ends])
 # %% [markdown] tags=["slide", "live"]
 # ### In the plane
 #
-# Forty points of two interlocked half-moons, some astray. The same network, 600 steps, without and with mixup:
+# Forty points of two interlocked half-moons, some astray. The same network, 600 steps, without and with
+# mixup:
 
 
 # %% tags=["live"]
@@ -455,9 +497,13 @@ def moons(n, seed):
 
 def plane_network(seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(2, 64), nn.ReLU(),
-                         nn.Linear(64, 64), nn.ReLU(),
-                         nn.Linear(64, 2))
+    return nn.Sequential(
+        nn.Linear(2, 64),
+        nn.ReLU(),
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 2),
+    )
 
 
 # %% tags=["live"]
@@ -467,8 +513,9 @@ def fit(alpha, x, y, steps=600, seed=0):
     adam = torch.optim.Adam(net.parameters(), lr=0.01)
     for _ in range(steps):
         partners = torch.randperm(len(x), generator=chance)
-        mixed_x, mixed_y = mixup(x, one_hot(y, 2).float(),
-                                 draw_lam(alpha, chance), partners)
+        mixed_x, mixed_y = mixup(
+            x, one_hot(y, 2).float(), draw_lam(alpha, chance), partners
+        )
         adam.zero_grad()
         cross_entropy(net(mixed_x), mixed_y).backward()
         adam.step()
@@ -478,8 +525,7 @@ def fit(alpha, x, y, steps=600, seed=0):
 # %% tags=["live"]
 points, kinds = moons(40, seed=0)
 fresh, fresh_kinds = moons(4000, seed=1)
-nets = {f"alpha = {alpha}": fit(alpha, points, kinds)
-        for alpha in (0, 1)}
+nets = {f"alpha = {alpha}": fit(alpha, points, kinds) for alpha in (0, 1)}
 
 
 def report(net, x, y):
@@ -493,47 +539,58 @@ lab.figure("certainty-maps", nets, points, kinds)
 
 # %% tags=["live"]
 for name, net in nets.items():
-    for where, (x, y) in {"training": (points, kinds),
-                          "new": (fresh, fresh_kinds)}.items():
+    for where, (x, y) in {
+        "training": (points, kinds),
+        "new": (fresh, fresh_kinds),
+    }.items():
         right, sure = report(net, x, y)
-        print(f"{name}, {where:8} points: {right:.2f} right, "
-              f"{sure:.2f} sure")
+        print(
+            f"{name}, {where:8} points: {right:.2f} right, {sure:.2f} sure"
+        )
 
 # %% [markdown]
-# Without mixup every stray point gets an island of certainty. With it the islands are gone and the colours fade; also some
-# points of its own training set are answered "wrong". Whether the new points gain is a matter of luck with forty points; what
-# is safe is that certainty and success have moved closer together.
+# Without mixup every stray point gets an island of certainty. With it the islands are gone and the colours
+# fade; also some points of its own training set are answered "wrong". Whether the new points gain is a matter
+# of luck with forty points; what is safe is that certainty and success have moved closer together.
 
 # %% [markdown] tags=["slide"]
 # ## Wrong labels
 #
-# Four labels in ten are replaced by a wrong class. Validation and test labels stay true. A stray point with an island of its
-# own is a wrong label learned by heart, so {numref}`fig-lectures-04-plane` predicts: mixup should resist.
+# Four labels in ten are replaced by a wrong class. Validation and test labels stay true. A stray point with
+# an island of its own is a wrong label learned by heart, so {numref}`fig-lectures-04-plane` predicts: mixup
+# should resist.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-memory", "caption": "40 % wrong labels: above, the share of the wrong labels that the network answers as given; below, accuracy on the test images, whose labels are true. Mean over seeds, the range as a band; dotted: chance."}, "image": {"alt": "Above, hard labels climb to nearly one, mixup and dropout later or lower, both together lowest. Below, test accuracy rises in the first epochs for all four, then hard labels lose most, the combination least."}}
-noisy = {"hard labels": rows(best, "hard-40"),
-         "mixup": rows(best, "mixup-40"),
-         "dropout": rows(best, "dropout-40"),
-         "both": rows(best, "mixup-dropout-40")}
+noisy = {
+    "hard labels": rows(best, "hard-40"),
+    "mixup": rows(best, "mixup-40"),
+    "dropout": rows(best, "dropout-40"),
+    "both": rows(best, "mixup-dropout-40"),
+}
 lab.figure("memorisation", noisy)
 
 # %% [markdown]
-# Read the two panels of {numref}`fig-lectures-04-memory` together. First the network learns what most images of a class have in
-# common, and test accuracy rises although four in ten labels lie. Then it has nothing left to learn but the lies, one by one,
-# and pays for each. Mixup makes that dear: a wrong label never comes alone, but with another image each time. It does not
-# forbid it. Train long enough, and many of the lies are learned after all.
+# Read the two panels of {numref}`fig-lectures-04-memory` together. First the network learns what most images
+# of a class have in common, and test accuracy rises although four in ten labels lie. Then it has nothing left
+# to learn but the lies, one by one, and pays for each. Mixup makes that dear: a wrong label never comes
+# alone, but with another image each time. It does not forbid it. Train long enough, and many of the lies are
+# learned after all.
 
 # %%
 print(lab.badge(rows(best, "hard-40")))
 for name, found in noisy.items():
-    learned, found_out = (lab.estimate(r.metric(m) for r in found)
-                          for m in ("memorised", "recovered"))
-    print(f"{name:12} wrong labels answered as given {learned}, "
-          f"as true {found_out}")
+    learned, found_out = (
+        lab.estimate(r.metric(m) for r in found)
+        for m in ("memorised", "recovered")
+    )
+    print(
+        f"{name:12} wrong labels answered as given {learned}, "
+        f"as true {found_out}"
+    )
 
 # %% [markdown]
-# The last column deserves a second look. *As true* means that the network, asked about a training image whose label was wrong,
-# gives the right answer all the same: it has corrected its teacher.
+# The last column deserves a second look. *As true* means that the network, asked about a training image whose
+# label was wrong, gives the right answer all the same: it has corrected its teacher.
 
 # %% [markdown] tags=["slide"]
 # ### Claim LE4, judged
@@ -545,32 +602,39 @@ lab.compare([r for r in runs if r.key.endswith("-40")])
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-le4", "caption": "Test accuracy after the last epoch with 40 % wrong labels, minus that of hard labels without any remedy, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, none of them left of a line at zero: dropout's the nearest to it, that of mixup and dropout together the farthest."}}
 noisy_runs = rows(runs, "hard-40")
-lab.figure("differences", {
-    name: (rows(runs, f"{key}-40"), noisy_runs) for name, key in {
-        "mixup": "mixup", "dropout": "dropout",
-        "both": "mixup-dropout"}.items()})
+lab.figure(
+    "differences",
+    {
+        name: (rows(runs, f"{key}-40"), noisy_runs)
+        for name, key in {
+            "mixup": "mixup",
+            "dropout": "dropout",
+            "both": "mixup-dropout",
+        }.items()
+    },
+)
 
 # %% tags=["fragment-slide"]
 for selection in ("last", "best_on_val"):
     print(f"selection: {selection}")
     for key in ("mixup-40", "dropout-40", "mixup-dropout-40"):
-        against(key, "hard-40", "accuracy", ("worse", "better"),
-                selection)
+        against(key, "hard-40", "accuracy", ("worse", "better"), selection)
 
 # %% [markdown]
-# After the last epoch LE4 is what we find, and so is the slides' remark that mixup and dropout together do better. But look at
-# the second block. Whoever keeps validation images with *true* labels can stop at the epoch that does best on them, and then
-# most of the advantage is gone: stopping early also leaves the lies unlearned. Mixup's merit is that it needs no such images.
+# After the last epoch LE4 is what we find, and so is the slides' remark that mixup and dropout together do
+# better. But look at the second block. Whoever keeps validation images with *true* labels can stop at the
+# epoch that does best on them, and then most of the advantage is gone: stopping early also leaves the lies
+# unlearned. Mixup's merit is that it needs no such images.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# A good question for the room: where would true validation labels come from, if 40 % of the others are wrong? A second reading
-# by two experts of a hundred scans is affordable; of fifty thousand it is not.
+# A good question for the room: where would true validation labels come from, if 40 % of the others are wrong?
+# A second reading by two experts of a hundred scans is affordable; of fifty thousand it is not.
 
 # %% [markdown] tags=["slide"]
 # ## Mixup for a forger and a judge
 #
-# In a GAN, $D$ judges whether a point is real (1) or made by $G$ (0). With mixup it would be asked *how much* of a mixture is
-# real. The slides:
+# In a GAN, $D$ judges whether a point is real (1) or made by $G$ (0). With mixup it would be asked *how much*
+# of a mixture is real. The slides:
 #
 # ```{math}
 # :label: lectures-04-game
@@ -598,9 +662,13 @@ def real_points(n, chance):
 
 def judge(seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(2, 32), nn.Tanh(),
-                         nn.Linear(32, 32), nn.Tanh(),
-                         nn.Linear(32, 1))
+    return nn.Sequential(
+        nn.Linear(2, 32),
+        nn.Tanh(),
+        nn.Linear(32, 32),
+        nn.Tanh(),
+        nn.Linear(32, 1),
+    )
 
 
 def slide_mixture(real, made, lam):
@@ -618,9 +686,13 @@ def judge_against(made, mixture, steps=300, n=512):
     d, chance = judge(), torch.Generator().manual_seed(0)
     adam, losses = torch.optim.Adam(d.parameters(), lr=0.01), []
     for _ in range(steps):
-        loss = game_loss(d, mixture, real_points(n, chance),
-                         made(n, chance),
-                         torch.rand(n, 1, generator=chance))
+        loss = game_loss(
+            d,
+            mixture,
+            real_points(n, chance),
+            made(n, chance),
+            torch.rand(n, 1, generator=chance),
+        )
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -633,6 +705,7 @@ def judge_against(made, mixture, steps=300, n=512):
 # :class: dropdown
 # ```
 
+
 # %%
 def right_mixture(real, made, lam):
     return lam * real + (1 - lam) * made
@@ -642,10 +715,11 @@ def zeros(n, chance):
     return torch.zeros(n, 2)
 
 
-losses = {(mixture.__name__, made.__name__):
-          judge_against(made, mixture)
-          for mixture in (slide_mixture, right_mixture)
-          for made in (real_points, zeros)}
+losses = {
+    (mixture.__name__, made.__name__): judge_against(made, mixture)
+    for mixture in (slide_mixture, right_mixture)
+    for made in (real_points, zeros)
+}
 win = log(2)
 assert abs(losses["right_mixture", "real_points"] - win) < 0.01
 assert abs(losses["slide_mixture", "zeros"] - win) < 0.01
@@ -655,10 +729,11 @@ for (mixture, made), loss in losses.items():
     print(f"{mixture:13} G makes {made:11} loss of D {loss:.3f}")
 
 # %% [markdown]
-# At $\lambda = 1$ the mixture is $x$, at $\lambda = 0$ it is $x + G(z)$: never $G(z)$. $D$ learns to tell real points from
-# *shifted* real points, and the forger who shifts by nothing cannot be told. The missing factor is a $\lambda$ before $x$, in
-# both places where the slides write the mixture: $\lambda x + (1-\lambda) G(z)$. With it, a $G$ that copies wins: exchange the
-# two points and $\lambda$ for $1 - \lambda$, and nothing has changed.
+# At $\lambda = 1$ the mixture is $x$, at $\lambda = 0$ it is $x + G(z)$: never $G(z)$. $D$ learns to tell
+# real points from *shifted* real points, and the forger who shifts by nothing cannot be told. The missing
+# factor is a $\lambda$ before $x$, in both places where the slides write the mixture: $\lambda x +
+# (1-\lambda) G(z)$. With it, a $G$ that copies wins: exchange the two points and $\lambda$ for $1 - \lambda$,
+# and nothing has changed.
 #
 # ```{solution-end}
 # ```
@@ -675,15 +750,20 @@ def play(mixture, steps=1000, n=256, lr=0.005):
     chance = torch.Generator().manual_seed(0)
     nn.init.eye_(g.weight).data.mul_(0.3)
     g.bias.data = torch.tensor([-1.0, 2.0])
-    adams = [torch.optim.Adam(m.parameters(), lr, betas=(0.5, 0.9))
-             for m in (d, g)]
+    adams = [
+        torch.optim.Adam(m.parameters(), lr, betas=(0.5, 0.9))
+        for m in (d, g)
+    ]
     way = [g.bias.detach().clone()]
     for step in range(2 * steps):  # D and G in turn
         sign = 1 if step % 2 == 0 else -1
         loss = sign * game_loss(
-            d, mixture, real_points(n, chance),
+            d,
+            mixture,
+            real_points(n, chance),
             g(torch.randn(n, 2, generator=chance)),
-            torch.rand(n, 1, generator=chance))
+            torch.rand(n, 1, generator=chance),
+        )
         for adam in adams:
             adam.zero_grad()
         loss.backward()
@@ -698,14 +778,17 @@ def mended(real, made, lam):
     return lam * real + (1 - lam) * made
 
 
-forged = {"right mixture": play(mended),
-          "slide's mixture": play(slide_mixture)}
+forged = {
+    "right mixture": play(mended),
+    "slide's mixture": play(slide_mixture),
+}
 real = real_points(150, torch.Generator().manual_seed(5))
 lab.figure("mixup-games", real, forged)
 
 # %% [markdown]
-# Played to the letter, the slides' game teaches the forger to make nothing: a black image, whatever the noise. No message tells
-# of it. The losses look like those of any GAN in equilibrium, and $\ln 2$ is what the textbook promises at the end.
+# Played to the letter, the slides' game teaches the forger to make nothing: a black image, whatever the
+# noise. No message tells of it. The losses look like those of any GAN in equilibrium, and $\ln 2$ is what the
+# textbook promises at the end.
 
 # %% [markdown]
 # ## What differs, and why
@@ -748,8 +831,9 @@ assert torch.allclose(slide / slide.sum(), other)
 print(f"off-class {off:.4f}, standard {standard:.4f}")
 
 # %% [markdown]
-# The others hold $\alpha (K-1)/K$ of the mass, over a sum of $1 - \alpha/K$: $\alpha' = \alpha (K-1)/(K-\alpha)$. For the
-# standard form it is $\alpha K / (K - \alpha)$: 0.101 in place of 0.1. That is why the two lie on top of each other in
+# The others hold $\alpha (K-1)/K$ of the mass, over a sum of $1 - \alpha/K$: $\alpha' = \alpha
+# (K-1)/(K-\alpha)$. For the standard form it is $\alpha K / (K - \alpha)$: 0.101 in place of 0.1. That is why
+# the two lie on top of each other in
 # {numref}`fig-lectures-04-le3`. With two classes and a large $\alpha$ it would show.
 #
 # ```{solution-end}
@@ -775,6 +859,7 @@ def best_probability(targets):
     def loss(z):
         logits = torch.tensor([[0.0, z]]).expand(len(targets), 2)
         return cross_entropy(logits, targets).item()
+
     z = minimize_scalar(loss, bounds=(-9, 9), method="bounded").x
     return torch.sigmoid(torch.tensor(z)).item()
 
@@ -788,9 +873,9 @@ assert abs(smoothed - 0.95) < 1e-3
 print(f"{ten_times:.2f}, {once:.2f}, smoothed {smoothed:.2f}")
 
 # %% [markdown]
-# (a) and (b) are the same loss: cross-entropy is linear in the target. Disagreement among labels *is* a soft label, made by
-# people who looked at this lump; smoothing is one made by a formula that looked at none, and it says 0.95 of every lump. If you
-# have the votes, keep them.
+# (a) and (b) are the same loss: cross-entropy is linear in the target. Disagreement among labels *is* a soft
+# label, made by people who looked at this lump; smoothing is one made by a formula that looked at none, and
+# it says 0.95 of every lump. If you have the votes, keep them.
 #
 # ```{solution-end}
 # ```
@@ -814,16 +899,15 @@ share = torch.bincount(truth) / len(truth)
 useless = share.expand(len(truth), 10)
 shy = torch.full((len(truth), 10), 0.5 / 9)
 shy[range(len(truth)), truth] = 0.5
-dull, timid = (classification_report(p, truth)
-               for p in (useless, shy))
+dull, timid = (classification_report(p, truth) for p in (useless, shy))
 assert dull["ece"] < 1e-3 and dull["accuracy"] < 0.11
 assert timid["accuracy"] == 1 and abs(timid["ece"] - 0.5) < 1e-3
 print(f"ECE {dull['ece']:.3f} and {timid['ece']:.3f}")
 
 # %% [markdown]
-# Who always announces the share of each class is calibrated to the last digit, and knows nothing. Calibration is one half of
-# honesty; the other is to say different things of different patients. Cross-entropy rewards both at once, which is why it stands
-# beside ECE in this chapter.
+# Who always announces the share of each class is calibrated to the last digit, and knows nothing. Calibration
+# is one half of honesty; the other is to say different things of different patients. Cross-entropy rewards
+# both at once, which is why it stands beside ECE in this chapter.
 #
 # ```{solution-end}
 # ```
@@ -851,9 +935,10 @@ assert 0.03 < crossed < 0.5
 print(f"{crossed:.0%} of the middles lie on the other moon")
 
 # %% [markdown]
-# A moon is bent, and the chord of a bend leaves it. Some of the middles lie among points of the other class and are labelled
-# against all evidence. That is the price of the straight line, and a reason why the right map of {numref}`fig-lectures-04-plane`
-# misses points of its own training set. In pictures with thousands of pixels such accidents are rarer, for there is more room.
+# A moon is bent, and the chord of a bend leaves it. Some of the middles lie among points of the other class
+# and are labelled against all evidence. That is the price of the straight line, and a reason why the right
+# map of {numref}`fig-lectures-04-plane` misses points of its own training set. In pictures with thousands of
+# pixels such accidents are rarer, for there is more room.
 #
 # ```{solution-end}
 # ```

@@ -22,22 +22,24 @@
 # - **Time.** 25 minutes to read; two minutes on a laptop.
 # ```
 #
-# The archive of a clinic holds a thousand scans. A specialist had time to read ten. A student is given the ten with their findings
-# and a box with the other nine hundred and ninety, unread. Can the box teach anything about disease, when nobody says who was
-# ill?
+# The archive of a clinic holds a thousand scans. A specialist had time to read ten. A student is given the
+# ten with their findings and a box with the other nine hundred and ninety, unread. Can the box teach anything
+# about disease, when nobody says who was ill?
 #
-# It can teach what scans *look like*. Whoever knows that can tell a scan from a fake. The idea of this lecture: make the student
-# tell scans from fakes, with the same eyes that must tell the diseases apart.
+# It can teach what scans *look like*. Whoever knows that can tell a scan from a fake. The idea of this
+# lecture: make the student tell scans from fakes, with the same eyes that must tell the diseases apart.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask what the box could teach at all. Usual answers: how bright scans are, where the organs lie. Nobody says "which scans belong
-# together", and that is the answer which matters: findings change where scans are rare, not where they crowd.
+# Ask what the box could teach at all. Usual answers: how bright scans are, where the organs lie. Nobody says
+# "which scans belong together", and that is the answer which matters: findings change where scans are rare,
+# not where they crowd.
 
 # %% [markdown] tags=["slide"]
 # ## The claim
 #
-# LE7: when labels are few, unlabelled images help, by way of a semi-supervised GAN ({cite:t}`salimans2016improved`, as the slides
-# report them). No number is printed. We test it with 10, 20, 50 and 100 labels.
+# LE7: when labels are few, unlabelled images help, by way of a semi-supervised GAN
+# ({cite:t}`salimans2016improved`, as the slides report them). No number is printed. We test it with 10, 20,
+# 50 and 100 labels.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
@@ -54,9 +56,9 @@ options = lab.check_parameters(globals())
 # %% [markdown] tags=["slide", "live"]
 # ## One network, two questions
 #
-# A classifier gives $K$ numbers $\theta_1(x), \dots, \theta_K(x)$. Softmax asks *which* is largest, and does not care if all are
-# raised together. So one number is left over: how large they are as a whole. The lecture uses it for the second question, *is this
-# an image at all?*
+# A classifier gives $K$ numbers $\theta_1(x), \dots, \theta_K(x)$. Softmax asks *which* is largest, and does
+# not care if all are raised together. So one number is left over: how large they are as a whole. The lecture
+# uses it for the second question, *is this an image at all?*
 #
 # ```{math}
 # :label: lectures-05-d
@@ -64,15 +66,16 @@ options = lab.check_parameters(globals())
 # ```
 
 # %% [markdown] tags=["fragment-slide"]
-# That is softmax with one class more, *fake*, whose number is fixed at 0. And $Z/(Z+1)$ is the sigmoid of $\log Z$, so it can be
-# computed without overflow:
+# That is softmax with one class more, *fake*, whose number is fixed at 0. And $Z/(Z+1)$ is the sigmoid of
+# $\log Z$, so it can be computed without overflow:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 import torch
 
-theta = torch.tensor([[2.0, -1.0, 0.5], [-300.0, -301.0, -305.0],
-                      [400.0, 1.0, 2.0]])
+theta = torch.tensor(
+    [[2.0, -1.0, 0.5], [-300.0, -301.0, -305.0], [400.0, 1.0, 2.0]]
+)
 with_fake = torch.cat([theta, torch.zeros(3, 1)], 1).softmax(1)
 naive = theta.exp().sum(1) / (theta.exp().sum(1) + 1)
 print("K + 1 classes", 1 - with_fake[:, -1])
@@ -80,7 +83,8 @@ print("sigmoid      ", torch.sigmoid(theta.logsumexp(1)))
 print("as printed   ", naive)
 
 # %% [markdown]
-# (The last of the printed form is *not a number*: infinity over infinity. Formulas on slides are not programs.)
+# (The last of the printed form is *not a number*: infinity over infinity. Formulas on slides are not
+# programs.)
 
 # %% [markdown]
 # ```{exercise} Ten numbers or eleven?
@@ -105,7 +109,8 @@ assert torch.allclose(given_real, after.softmax(1), atol=1e-6)
 print("eleven outputs say no more than ten")
 
 # %% [markdown]
-# Softmax is blind to a number added to all outputs. So one of the eleven is superfluous, and it may as well be that of the fakes.
+# Softmax is blind to a number added to all outputs. So one of the eleven is superfluous, and it may as well
+# be that of the fakes.
 #
 # ```{solution-end}
 # ```
@@ -113,8 +118,8 @@ print("eleven outputs say no more than ten")
 # %% [markdown] tags=["slide"]
 # ## The game
 #
-# The classifier $\theta$ minimises three losses: cross-entropy on the few labelled, $-\log D(x')$ on the unlabelled, and
-# $-\log(1 - D(u))$ on fakes $u = G(z)$. The forger $G$ wants the last one large:
+# The classifier $\theta$ minimises three losses: cross-entropy on the few labelled, $-\log D(x')$ on the
+# unlabelled, and $-\log(1 - D(u))$ on fakes $u = G(z)$. The forger $G$ wants the last one large:
 #
 # ```{math}
 # :label: lectures-05-game
@@ -127,16 +132,19 @@ print("eleven outputs say no more than ten")
 # played in practice is one step each, in turn.
 
 # %% [markdown]
-# In the library the losses are `semi_supervised_losses`, in the stable form, and the two players of this chapter are in
-# `lt_lib.works.lectures.few_labels`:
+# In the library the losses are `semi_supervised_losses`, in the stable form, and the two players of this
+# chapter are in `lt_lib.works.lectures.few_labels`:
 
 # %%
 import inspect
 
 from lt_lib.works.lectures import few_labels as lesson
 
-print(inspect.getsource(lesson.classifier_loss).partition('"""')[2]
-      .partition('"""')[2])
+print(
+    inspect.getsource(lesson.classifier_loss)
+    .partition('"""')[2]
+    .partition('"""')[2]
+)
 
 # %% [markdown] tags=["slide", "live"]
 # ## In the plane
@@ -153,14 +161,19 @@ def moons(seed, each=3):
     y = torch.tensor(kinds)
     x = (x - x.mean(0)) / x.std(0) / 2.5
     chance = torch.Generator().manual_seed(seed)
-    keep = [(y == k).nonzero()[:, 0][torch.randperm(300,
-            generator=chance)[:each]] for k in (0, 1)]
+    keep = [
+        (y == k).nonzero()[:, 0][
+            torch.randperm(300, generator=chance)[:each]
+        ]
+        for k in (0, 1)
+    ]
     return x, y, torch.cat(keep)
 
 
 # %% [markdown] tags=["fragment-slide"]
-# Who is to play the forger? Three candidates. One is **perfect**: his fakes are drawn from the box itself. One is **clumsy**: he
-# draws anywhere. And one is **trained**, by {eq}`lectures-05-game`.
+# Who is to play the forger? Three candidates. One is **perfect**: his fakes are drawn from the box itself.
+# One is **clumsy**: he draws anywhere. And one is **trained**, by {eq}`lectures-05-game`.
+
 
 # %% tags=["live"]
 def fakes(kind, x, forger, gen):
@@ -178,14 +191,17 @@ def play(kind, seed, steps=500):
     net, gen = lesson.Classifier(2, 2, 64, 0.05), torch.Generator()
     forger, gen = lesson.forger(4, 2, 64), gen.manual_seed(seed)
     method = "supervised" if kind == "none" else "ssgan"
-    own, his = (torch.optim.Adam(p.parameters(), lr, (0.5, 0.999))
-                for p, lr in ((net, 0.02), (forger, 0.005)))
+    own, his = (
+        torch.optim.Adam(p.parameters(), lr, (0.5, 0.999))
+        for p, lr in ((net, 0.02), (forger, 0.005))
+    )
     for _ in range(steps):
         part = x[torch.randint(600, (200,), generator=gen)]
         made = None if kind == "none" else fakes(kind, x, forger, gen)
         seen = None if made is None else made.detach()
         loss = lesson.classifier_loss(
-            net, x[keep], y[keep], part, seen, method)
+            net, x[keep], y[keep], part, seen, method
+        )
         own.zero_grad(), loss.backward(), own.step()
         if kind == "trained":
             loss = lesson.forger_loss(net, made, part, method)
@@ -194,17 +210,26 @@ def play(kind, seed, steps=500):
 
 
 # %% tags=["live"]
-kinds = {"none": "labels only", "perfect": "perfect forger",
-         "clumsy": "clumsy forger", "trained": "trained forger"}
+kinds = {
+    "none": "labels only",
+    "perfect": "perfect forger",
+    "clumsy": "clumsy forger",
+    "trained": "trained forger",
+}
 tries = range(2 if profile == "smoke" else 8)
 steps = 50 if profile == "smoke" else 500
-played = {kind: [play(kind, s, steps) for s in tries]
-          for kind in kinds}
+played = {kind: [play(kind, s, steps) for s in tries] for kind in kinds}
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-05-regions", "caption": "Six labelled points (large marks) among 600 without label (grey), and what four students make of them: shaded by the class that the network says. Crosses: fakes of the last step. Second draw of labels. Computed on the spot, a toy."}, "image": {"alt": "Four panels with two interlocked moons. With labels only, and with a perfect forger whose crosses lie on the moons, a border that bends once cuts through one moon. With a clumsy forger, whose crosses lie all over the plane, the border bends through the gap between the moons. With a trained forger the crosses lie on the moons and a little beside them, and the border is like that of the perfect one."}}
 x, y, keep = moons(1)
-lab.figure("semi-regions", x, y, keep,
-           {kinds[k]: found[1] for k, found in played.items()})
+lab.figure(
+    "semi-regions",
+    x,
+    y,
+    keep,
+    {kinds[k]: found[1] for k, found in played.items()},
+)
+
 
 # %% tags=["fragment-slide"]
 def right(net, seed):
@@ -212,8 +237,10 @@ def right(net, seed):
     return (net(x).argmax(1) == y).float().mean().item()
 
 
-scores = {kind: [right(net, s) for s, (net, _) in zip(tries, found)]
-          for kind, found in played.items()}
+scores = {
+    kind: [right(net, s) for s, (net, _) in zip(tries, found)]
+    for kind, found in played.items()
+}
 for kind, found in scores.items():
     gains = [b - a for a, b in zip(scores["none"], found)]
     more = "" if kind == "none" else f", gain {lab.estimate(gains)}"
@@ -222,42 +249,44 @@ for kind, found in scores.items():
 # %% [markdown] tags=["slide"]
 # ### A bad forger is a good teacher
 #
-# The perfect forger teaches *nothing*. His fakes are scans, and what the classifier learns about them it must unlearn about the
-# scans. The clumsy one draws where no scan is; there the classifier must make all its numbers small, so that the ridges of
-# large numbers stay on the crowds, and the border between two classes falls where all numbers are small: in the gap.
-# The trained one learns to draw on the moons, and goes the way of the perfect one.
+# The perfect forger teaches *nothing*. His fakes are scans, and what the classifier learns about them it must
+# unlearn about the scans. The clumsy one draws where no scan is; there the classifier must make all its
+# numbers small, so that the ridges of large numbers stay on the crowds, and the border between two classes
+# falls where all numbers are small: in the gap. The trained one learns to draw on the moons, and goes the way
+# of the perfect one.
 #
 # {cite:t}`dai2017good` show it, under assumptions: what is needed is a *bad* generator, one that fills the gaps. The lecture's game
 # is played to make a good one. Its use for classification lives on its not being won.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Before the second figure: who of the three is the best teacher? Most of the room votes for the perfect one. Five minutes for the
-# discussion; the sentence to end with is that in two dimensions "anywhere" hits the gaps, and in 64 dimensions it does not.
+# Before the second figure: who of the three is the best teacher? Most of the room votes for the perfect one.
+# Five minutes for the discussion; the sentence to end with is that in two dimensions "anywhere" hits the
+# gaps, and in 64 dimensions it does not.
 
 # %% [markdown] tags=["slide"]
 # ## Digits with few labels
 #
-# In the plane anybody finds the gaps. Among images of 64 pixels "anywhere" is grey noise, far from all digits; to draw *near* digits
-# and yet beside them takes a trained forger. So to the trial: scikit-learn's digits {cite}`alpaydin1998digits`, some of them with a
-# label, and four students with the same network, the same number of steps, the same settings throughout:
+# In the plane anybody finds the gaps. Among images of 64 pixels "anywhere" is grey noise, far from all
+# digits; to draw *near* digits and yet beside them takes a trained forger. So to the trial: scikit-learn's
+# digits {cite}`alpaydin1998digits`, some of them with a label, and four students with the same network, the
+# same number of steps, the same settings throughout:
 #
 # - **supervised**, who does not open the box;
 # - **semi-supervised GAN**, the game as on the slides;
-# - **feature matching**, whose forger imitates the *mean features* of real images, the variant that its authors found to work best and
-#   that the slides do not mention;
+# - **feature matching**, whose forger imitates the *mean features* of real images, the variant that its
+#   authors found to work best and that the slides do not mention;
 # - **entropy minimised**, without any forger: be decided about the unlabelled {cite}`grandvalet2004semi`.
 
 # %%
 results = lab.run("lectures-few-labels", **options)
-rows = {key: found for (_, key, _), found
-        in lab.group(results).items()}
+rows = {key: found for (_, key, _), found in lab.group(results).items()}
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-05-curve", "caption": "Test accuracy over the number of labels, for the four students: mean over seeds with 95 % intervals, last epoch. Filled: committed evidence, where there is some; hollow: this run. Digits of 8 x 8 pixels."}, "image": {"alt": "Four lines of accuracy rising with the number of labels from 10 to 100. They lie furthest apart at 10 labels and come together at 100; intervals at the left are wide."}}
 lab.figure("few-labels", results)
 
 # %% [markdown]
-# (Shading and whiskers are wide at the left because of *which* ten images happen to be labelled; all four students of one seed get
-# the same ten. So compare them in pairs.)
+# (Shading and whiskers are wide at the left because of *which* ten images happen to be labelled; all four
+# students of one seed get the same ten. So compare them in pairs.)
 
 # %% [markdown] tags=["slide"]
 # ### Claim LE7
@@ -266,11 +295,14 @@ lab.figure("few-labels", results)
 
 # %% tags=["fragment-slide"]
 for n in (10, 20, 50, 100):
-    gains = [lab.difference(rows[f"{student}-{n}"],
-                            rows[f"supervised-{n}"])
-             for student in ("ssgan", "matching", "entropy")]
-    print(f"{n:3} labels: game {gains[0]}, matching {gains[1]}, "
-          f"entropy {gains[2]}")
+    gains = [
+        lab.difference(rows[f"{student}-{n}"], rows[f"supervised-{n}"])
+        for student in ("ssgan", "matching", "entropy")
+    ]
+    print(
+        f"{n:3} labels: game {gains[0]}, matching {gains[1]}, "
+        f"entropy {gains[2]}"
+    )
 
 # %% tags=["slide"]
 from lt_lib.lab.read.claims import claims_table, strongest
@@ -278,12 +310,13 @@ from lt_lib.lab.read.report import Table
 
 table = claims_table(*strongest("lectures"), work="lectures")
 at = list(table.frame["id"]).index("LE7")
-Table(table.frame[at:at + 1], table.rows[at:at + 1], table.caption)
+Table(table.frame[at : at + 1], table.rows[at : at + 1], table.caption)
 
 # %% [markdown] tags=["slide"]
 # ### Which digits gain?
 #
-# Mean gain in recall of each digit, the game less supervised, beside the recall that the supervised student has:
+# Mean gain in recall of each digit, the game less supervised, beside the recall that the supervised student
+# has:
 
 # %% tags=["fragment-slide"]
 import numpy as np
@@ -301,8 +334,9 @@ for n in (10, 50):
 # %% [markdown] tags=["slide"]
 # ### Is a forger needed at all?
 #
-# A baseline without any network, in a second: an image takes the label of its nearest neighbours, they take that of theirs, and so
-# on ({cite:t}`zhou2003learning`). The same labels, the same box, the same test images; scikit-learn's settings as they come.
+# A baseline without any network, in a second: an image takes the label of its nearest neighbours, they take
+# that of theirs, and so on ({cite:t}`zhou2003learning`). The same labels, the same box, the same test images;
+# scikit-learn's settings as they come.
 
 # %%
 from sklearn.semi_supervised import LabelSpreading
@@ -318,8 +352,10 @@ def spread(record):
     partly = np.full(len(pool), -1)
     keep = lesson.few(known, spec.lesson.labels, spec.seeds.subset)
     partly[keep] = known[keep]
-    flat = [digits.images(split).reshape(-1, 64) / 255
-            for split in ("train", "test")]
+    flat = [
+        digits.images(split).reshape(-1, 64) / 255
+        for split in ("train", "test")
+    ]
     with np.errstate(invalid="ignore"):  # nobody's neighbours
         near = LabelSpreading(kernel="knn").fit(flat[0][pool], partly)
         return near.score(flat[1], digits.labels("test"))
@@ -332,17 +368,22 @@ for n in (10, 20, 50, 100):
     print(f"{n:3} labels: neighbours {near}, game {game}")
 
 # %% [markdown]
-# Where pixels are comparable, as in centred digits, neighbourhood alone carries labels far. A comparison with "supervised" only, which
-# is what LE7 asks for, does not show whether the *forger* was worth his trouble. Of photographs, or of scans that are not aligned, the
-# nearest neighbour in pixels says little; there one would look for neighbours among learned features.
+# Where pixels are comparable, as in centred digits, neighbourhood alone carries labels far. A comparison with
+# "supervised" only, which is what LE7 asks for, does not show whether the *forger* was worth his trouble. Of
+# photographs, or of scans that are not aligned, the nearest neighbour in pixels says little; there one would
+# look for neighbours among learned features.
 
 # %% [markdown]
 # The last epoch is shown, for a reason that is easily overlooked. Choosing the epoch by validation takes *labels*. Here a fifth of the
-# training images are held out with theirs; that is two to twenty times as many as the student has. Beside each other:
+# training images are held out with theirs; that is two to twenty times as many as the student has. Beside
+# each other:
 
 # %%
-some = [r for r in results if r.key in
-        ("supervised-10", "ssgan-10", "supervised-100", "ssgan-100")]
+some = [
+    r
+    for r in results
+    if r.key in ("supervised-10", "ssgan-10", "supervised-100", "ssgan-100")
+]
 lab.selections(some)
 
 # %% [markdown] tags=["slide"]
@@ -375,16 +416,21 @@ lab.selections(some)
 loss = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
 forger_first = loss.min(0).values.max().item()
 classifier_first = loss.max(1).values.min().item()
-stays = [(i, j) for i in (0, 1) for j in (0, 1)
-         if loss[i, j] == loss[:, j].min() == loss[i].max()]
+stays = [
+    (i, j)
+    for i in (0, 1)
+    for j in (0, 1)
+    if loss[i, j] == loss[:, j].min() == loss[i].max()
+]
 assert (forger_first, classifier_first) == (-1, 1)
 assert stays == []
 print("max min", forger_first, "min max", classifier_first)
 
 # %% [markdown]
-# An $\arg\max$ returns a place, a $\min$ a value, so $\arg\max_\Phi \min_\theta$ gives a $\hat\Phi$ and no $\hat\theta$. Whoever moves
-# second wins here, and there is no pair at which both would stay. Write either the value $\max_\Phi \min_\theta \ell$ or say that
-# $(\hat\theta, \hat\Phi)$ is a saddle point, and that one is hoped for: taking turns need not end in one.
+# An $\arg\max$ returns a place, a $\min$ a value, so $\arg\max_\Phi \min_\theta$ gives a $\hat\Phi$ and no
+# $\hat\theta$. Whoever moves second wins here, and there is no pair at which both would stay. Write either
+# the value $\max_\Phi \min_\theta \ell$ or say that $(\hat\theta, \hat\Phi)$ is a saddle point, and that one
+# is hoped for: taking turns need not end in one.
 #
 # ```{solution-end}
 # ```
@@ -412,8 +458,8 @@ assert slide_pull[0] < 0.001 and other_pull[0] > 0.999
 print("slides", slide_pull, "alternative", other_pull)
 
 # %% [markdown]
-# The slope is $D$ itself: next to nothing when he most needs advice. $-\log D$ has the slope $1 - D$. The game is the same, its
-# training is not.
+# The slope is $D$ itself: next to nothing when he most needs advice. $-\log D$ has the slope $1 - D$. The
+# game is the same, its training is not.
 #
 # ```{solution-end}
 # ```
@@ -429,20 +475,27 @@ print("slides", slide_pull, "alternative", other_pull)
 # :class: dropdown
 # ```
 
+
 # %%
 def with_box(seed, broken):
     x, y, keep = moons(seed)
     torch.manual_seed(seed)
     gen = torch.Generator().manual_seed(seed)
-    box = x if not broken else (
-        2.4 * torch.rand(600, 2, generator=gen) - 1.2)
+    box = (
+        x if not broken else (2.4 * torch.rand(600, 2, generator=gen) - 1.2)
+    )
     net = lesson.Classifier(2, 2, 64, 0.05)
     own = torch.optim.Adam(net.parameters(), 0.02, (0.5, 0.999))
     for _ in range(400):
         part = box[torch.randint(600, (200,), generator=gen)]
         loss = lesson.classifier_loss(
-            net, x[keep], y[keep], part,
-            fakes("clumsy", x, None, gen), "ssgan")
+            net,
+            x[keep],
+            y[keep],
+            part,
+            fakes("clumsy", x, None, gen),
+            "ssgan",
+        )
         own.zero_grad(), loss.backward(), own.step()
     return (net.eval()(x).argmax(1) == y).float().mean().item()
 
@@ -453,8 +506,9 @@ assert sum(whole) > sum(broken)
 print(f"moons {lab.estimate(whole)}, broken {lab.estimate(broken)}")
 
 # %% [markdown]
-# Scans and fakes now come from the same place, so that telling them apart teaches nothing: the gain is gone. Unlabelled images help if
-# they come from where the questions will come from. A box from another hospital may not.
+# Scans and fakes now come from the same place, so that telling them apart teaches nothing: the gain is gone.
+# Unlabelled images help if they come from where the questions will come from. A box from another hospital may
+# not.
 #
 # ```{solution-end}
 # ```
@@ -476,16 +530,17 @@ torch.manual_seed(0)
 alone = lesson.Classifier(2, 2, 64, 0.05)
 own = torch.optim.Adam(alone.parameters(), 0.003)
 for _ in range(200):
-    loss = lesson.classifier_loss(alone, x[keep[:3]], y[keep[:3]], x,
-                                  None, "entropy")
+    loss = lesson.classifier_loss(
+        alone, x[keep[:3]], y[keep[:3]], x, None, "entropy"
+    )
     own.zero_grad(), loss.backward(), own.step()
 said = alone.eval()(x).softmax(1)
 assert said[:, 0].min() > 0.9
 print(f"first class for all, least sure {said[:, 0].min():.2f}")
 
 # %% [markdown]
-# To be decided is easiest if one always decides the same. Entropy needs the labels to hold it back; with few of them, and in the
-# trial above at ten, it may run away.
+# To be decided is easiest if one always decides the same. Entropy needs the labels to hold it back; with few
+# of them, and in the trial above at ten, it may run away.
 #
 # ```{solution-end}
 # ```
@@ -495,8 +550,8 @@ print(f"first class for all, least sure {said[:, 0].min():.2f}")
 #
 # - {cite:t}`salimans2016improved`, sections 3 and 5: feature matching, and the method of this chapter.
 # - {cite:t}`dai2017good` show why the generator should be bad, and build one.
-# - {cite:t}`oliver2018realistic` test semi-supervised methods as they would be used: equal budgets, small validation sets, a box from
-#   elsewhere. Most gains shrink.
+# - {cite:t}`oliver2018realistic` test semi-supervised methods as they would be used: equal budgets, small
+#   validation sets, a box from elsewhere. Most gains shrink.
 
 # %% tags=["remove-input"]
 lab.provenance(results)

@@ -23,17 +23,19 @@
 # - **Time.** 25 minutes to read; half a minute on a laptop.
 # ```
 #
-# A ward reads the numbers of a laboratory downstairs. The laboratory is changing its machines: today sodium comes out a little
-# high, tomorrow potassium in other units. The doctor on the ward relearns what is normal every week, and hardly gets to learn
-# medicine. So the laboratory agrees to do something simple. Every morning it takes that morning's samples and reports each value as
-# *so many standard deviations above today's mean*.
+# A ward reads the numbers of a laboratory downstairs. The laboratory is changing its machines: today sodium
+# comes out a little high, tomorrow potassium in other units. The doctor on the ward relearns what is normal
+# every week, and hardly gets to learn medicine. So the laboratory agrees to do something simple. Every
+# morning it takes that morning's samples and reports each value as *so many standard deviations above today's
+# mean*.
 #
-# Now the ward can learn. But two questions stay. What if the morning has two samples only? And was it really the changing units
-# that held the doctor up?
+# Now the ward can learn. But two questions stay. What if the morning has two samples only? And was it really
+# the changing units that held the doctor up?
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Let the room vote on the second question before anything is shown, and write the vote down. The textbook answer, changing units, is
-# the one that Santurkar and others put to the test; the vote is opened at the last figure.
+# Let the room vote on the second question before anything is shown, and write the vote down. The textbook
+# answer, changing units, is the one that Santurkar and others put to the test; the vote is opened at the last
+# figure.
 
 # %% [markdown] tags=["slide"]
 # ## The claim
@@ -41,8 +43,8 @@
 # {cite:t}`ioffe2015batch` gave the reason: layers suffer from *internal covariate shift*, their inputs drift while the layers below
 # learn. {cite:t}`santurkar2018how` disagree, and the slides with them. Claim LE5 has two halves:
 #
-# 1. with batch norms the landscape of the loss is smoother: steps change the loss less abruptly, gradients stay true for
-#    longer;
+# 1. with batch norms the landscape of the loss is smoother: steps change the loss less abruptly, gradients
+#    stay true for longer;
 # 2. covariate shift is *not* what they remove.
 
 # %% tags=["parameters"]
@@ -86,15 +88,17 @@ print("mean", y.mean(0).round(6) + 0.0)
 print("sd  ", y.std(0).round(3))
 
 # %% [markdown] tags=["fragment-slide"]
-# Whatever the laboratory's units, the ward sees mean $\beta$ and standard deviation $\gamma$. (The slides call these two *scalar*.
-# Then all features would share one scale, and the gradient that the slides give for $\gamma$, a vector, would not fit it. In the
-# original, and in every library, there is one of each a feature.)
+# Whatever the laboratory's units, the ward sees mean $\beta$ and standard deviation $\gamma$. (The slides
+# call these two *scalar*. Then all features would share one scale, and the gradient that the slides give for
+# $\gamma$, a vector, would not fit it. In the original, and in every library, there is one of each a
+# feature.)
 
 # %% [markdown] tags=["slide"]
 # ## Backward
 #
-# A row's output depends on *every* row, through $\mu$ and $\sigma^2$. So blame comes to $x_i$ on three ways: directly, by way of
-# the mean, and by way of the variance. With $\partial_v$ for the derivative of the loss of the batch by $v$, the slides print
+# A row's output depends on *every* row, through $\mu$ and $\sigma^2$. So blame comes to $x_i$ on three ways:
+# directly, by way of the mean, and by way of the variance. With $\partial_v$ for the derivative of the loss
+# of the batch by $v$, the slides print
 #
 # ```{math}
 # :label: lectures-06-slide
@@ -131,7 +135,8 @@ unit = rng.normal(size=x.shape)  # the same scale for all features
 _, unit_cache = batchnorm_forward(unit, 1.0, 0.0)
 printed = batchnorm_backward(blame, unit_cache, "slide")[0]
 tried = finite_differences(
-    lambda v: (batchnorm_forward(v, 1.0, 0.0)[0] * blame).sum(), unit)
+    lambda v: (batchnorm_forward(v, 1.0, 0.0)[0] * blame).sum(), unit
+)
 off = np.linalg.norm(printed - tried) / np.linalg.norm(tried)
 assert np.abs(printed.sum(0)).max() > 0.1 and off > 0.1
 assert np.abs(tried.sum(0)).max() < 1e-6
@@ -139,7 +144,8 @@ print(f"sums {printed.sum(0).round(2)}, relative error {off:.2f}")
 
 # %% [markdown]
 # A batch that moves as a whole gives the same $y$, so the sum must be zero; the slides' is not. The derivative of the *mean* by
-# $x_i$ is $1/n$, that of the *variance* is $2 (x_i - \mu)/n$: in {eq}`lectures-06-slide-x` each has the other's factor.
+# $x_i$ is $1/n$, that of the *variance* is $2 (x_i - \mu)/n$: in {eq}`lectures-06-slide-x` each has the
+# other's factor.
 #
 # ```{solution-end}
 # ```
@@ -153,8 +159,9 @@ print(f"sums {printed.sum(0).round(2)}, relative error {off:.2f}")
 # + \partial_{\sigma^2} \circ \tfrac2n (x_i - \mu) + \tfrac1n\, \partial_\mu,
 # ```
 #
-# and the sums over the batch *without* $\frac1n$. The slides divide all four by $n$ (for $\gamma$ and $\beta$ as well). As
-# derivatives of a *mean* loss that would be a convention, had the first term of $\partial_{x_i}$ been divided as well.
+# and the sums over the batch *without* $\frac1n$. The slides divide all four by $n$ (for $\gamma$ and $\beta$
+# as well). As derivatives of a *mean* loss that would be a convention, had the first term of $\partial_{x_i}$
+# been divided as well.
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -175,21 +182,22 @@ for variant in ("corrected", "slide"):
     print(f"{variant:10} error by feature", off.round(3) + 0.0)
 
 # %% [markdown]
-# The first feature, whose scale is small, is hit hardest: the slide's mistake has the wrong *units*, too. A gradient by $\mu$ times
-# a length is not a gradient by $x$. Checking units would have found it.
+# The first feature, whose scale is small, is hit hardest: the slide's mistake has the wrong *units*, too. A
+# gradient by $\mu$ times a length is not a gradient by $x$. Checking units would have found it.
 
 # %% [markdown] tags=["slide"]
 # ## One patient
 #
-# At prediction there may be no batch, just one patient. So the layer keeps the means and variances of its training batches:
+# At prediction there may be no batch, just one patient. So the layer keeps the means and variances of its
+# training batches:
 #
 # ```{math}
 # :label: lectures-06-inference
 # \bar\mu = \frac1m \sum_j \mu_j, \qquad \bar\sigma^2 = \frac1m \sum_j \frac{n}{n-1} \sigma_j^2.
 # ```
 #
-# The factor $n/(n-1)$ makes each batch *variance* right on average. The slides put it before the standard deviation. Small batches
-# show the difference:
+# The factor $n/(n-1)$ makes each batch *variance* right on average. The slides put it before the standard
+# deviation. Small batches show the difference:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -202,8 +210,8 @@ for n in (2, 4, 16, 64):
     print(f"{n:2}   {right:14.1f}   {as_printed:18.1f}")
 
 # %% [markdown]
-# The truth is 9.0. It is one reason why batch norms dislike small batches; another is that in training each row sees a mean that
-# it is a large part of. (Libraries do not keep all batches, they keep a moving average.)
+# The truth is 9.0. It is one reason why batch norms dislike small batches; another is that in training each
+# row sees a mean that it is a large part of. (Libraries do not keep all batches, they keep a moving average.)
 
 # %% [markdown] tags=["slide", "live"]
 # ## What it does not see
@@ -220,8 +228,8 @@ for a in (10, 0.5, 0.01, -1):
 # %% [markdown] tags=["fragment-slide"]
 # For $a > 0$, and as long as $a^2 \sigma^2$ is large beside $\epsilon$. A negative $a$ turns the sign.
 #
-# Within these limits the *length* of a weight vector does not matter to the layer, only its direction. So the gradient is at right
-# angles to the weights, and halves when they double.
+# Within these limits the *length* of a weight vector does not matter to the layer, only its direction. So the
+# gradient is at right angles to the weights, and halves when they double.
 
 # %% tags=["keep_output"]
 # nbval-check-output
@@ -233,46 +241,53 @@ for times in (1, 2, 4):
     dz = batchnorm_backward(seen, kept)[0]
     dw = inputs.T @ dz
     angle = abs((dw * w).sum()) / np.linalg.norm(dw) / np.linalg.norm(w)
-    print(f"weights x {times}: gradient {np.linalg.norm(dw):.3f} long, "
-          f"along the weights {angle:.3f}")
+    print(
+        f"weights x {times}: gradient {np.linalg.norm(dw):.3f} long, "
+        f"along the weights {angle:.3f}"
+    )
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# A good place for the question: what does weight decay do to a layer whose length does not matter? It raises the step in angle. The
-# norm makes the learning rate a matter of lr over the square of the weights' length.
+# A good place for the question: what does weight decay do to a layer whose length does not matter? It raises
+# the step in angle. The norm makes the learning rate a matter of lr over the square of the weights' length.
 
 # %% [markdown] tags=["slide"]
 # ## The trial
 #
 # Now the second question. A network of eight layers, trained by plain SGD on handwritten digits {cite}`alpaydin1998digits`: without
-# norms, with them, and, following {cite:t}`santurkar2018how`, with norms whose output is *disturbed* by a scale and a shift drawn
-# anew at every step. If steady inputs were the point, the third should be as bad as the first.
+# norms, with them, and, following {cite:t}`santurkar2018how`, with norms whose output is *disturbed* by a
+# scale and a shift drawn anew at every step. If steady inputs were the point, the third should be as bad as
+# the first.
 #
-# At every few steps we stop and look along the gradient, up to four steps ahead: how much does the loss go up and down? How far does
-# the gradient turn from what it was?
+# At every few steps we stop and look along the gradient, up to four steps ahead: how much does the loss go up
+# and down? How far does the gradient turn from what it was?
 
 # %%
 results = lab.run("lectures-norms", **options)
-by_row = {key: found for (_, key, _), found
-          in lab.group(results).items()}
+by_row = {key: found for (_, key, _), found in lab.group(results).items()}
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-06-traces", "caption": "Along the training of three networks at one learning rate: how far the loss ranges within four steps along the gradient; how much the gradient changes there, over its length; how much a layer's gradient changes when only the layers below it move (internal covariate shift). Mean over seeds, band: lowest to highest. Digits of 8 x 8 pixels; profile and seeds in the table."}, "image": {"alt": "Three panels over training steps. In the first two the line without norms soon lies clearly above the two with norms. In the third the lines lie closer together, that without norms mostly highest."}}
 lab.figure("norm-traces", results)
 
 # %% tags=["slide"]
-columns = {"loss_range": "range of the loss",
-           "gradient_change_relative": "change of the gradient",
-           "curvature": "curvature", "shift": "covariate shift",
-           "accuracy": "accuracy", "tuned_accuracy": "at its best rate"}
+columns = {
+    "loss_range": "range of the loss",
+    "gradient_change_relative": "change of the gradient",
+    "curvature": "curvature",
+    "shift": "covariate shift",
+    "accuracy": "accuracy",
+    "tuned_accuracy": "at its best rate",
+}
 lab.sheet(results, columns)
 
 # %% [markdown]
-# (Medians over the training. *At its best rate*: test accuracy with the learning rate that does best on validation images, from
-# the same list for all rows.)
+# (Medians over the training. *At its best rate*: test accuracy with the learning rate that does best on
+# validation images, from the same list for all rows.)
 
 # %% [markdown] tags=["slide"]
 # ### Claim LE5
 #
 # Difference to the network without norms, paired by seed, with 95 % intervals:
+
 
 # %% tags=["fragment-slide"]
 def less_plain(metric, key="bn"):
@@ -285,8 +300,9 @@ for metric, words in columns.items():
 
 # %% [markdown] tags=["fragment-slide"]
 # Look at {numref}`fig-lectures-06-traces` for the first half, and at the column *covariate shift* for the second: if its difference is
-# negative, then norms do make layers less dependent on each other's steps in *this* network, and the slides' plain *no* would be too
-# much. What the disturbed row says is whether steady inputs are needed for it. The verdict on the committed evidence:
+# negative, then norms do make layers less dependent on each other's steps in *this* network, and the slides'
+# plain *no* would be too much. What the disturbed row says is whether steady inputs are needed for it. The
+# verdict on the committed evidence:
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.read.claims import claims_table, strongest
@@ -294,7 +310,7 @@ from lt_lib.lab.read.report import Table
 
 table = claims_table(*strongest("lectures"), work="lectures")
 at = list(table.frame["id"]).index("LE5")
-Table(table.frame[at:at + 1], table.rows[at:at + 1], table.caption)
+Table(table.frame[at : at + 1], table.rows[at : at + 1], table.caption)
 
 # %% [markdown] tags=["slide"]
 # ### And what it buys
@@ -304,17 +320,26 @@ Table(table.frame[at:at + 1], table.rows[at:at + 1], table.caption)
 # %% tags=["fragment-slide"]
 import pandas as pd
 
-frame = pd.DataFrame({
-    key: {rate: str(lab.estimate(values)) for rate, *values in zip(
-        found[0].history["learners"][0]["rates"]["rate"],
-        *(r.history["learners"][0]["rates"]["test_accuracy"]
-          for r in found))}
-    for key, found in by_row.items()}).sort_index()
+frame = pd.DataFrame(
+    {
+        key: {
+            rate: str(lab.estimate(values))
+            for rate, *values in zip(
+                found[0].history["learners"][0]["rates"]["rate"],
+                *(
+                    r.history["learners"][0]["rates"]["test_accuracy"]
+                    for r in found
+                ),
+            )
+        }
+        for key, found in by_row.items()
+    }
+).sort_index()
 frame.rename_axis("learning rate")
 
 # %% [markdown]
-# That a network with norms keeps learning at rates that the other does not survive is what its inventors had promised. Read the last
-# lines for it, and the first for the price of the disturbance.
+# That a network with norms keeps learning at rates that the other does not survive is what its inventors had
+# promised. Read the last lines for it, and the first for the price of the disturbance.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -348,7 +373,8 @@ assert np.abs(bias_gradient * x.std(0)).max() < 1e-12
 print(bias_gradient.round(12) + 0.0)
 
 # %% [markdown]
-# Zero: the mean takes away what the bias adds. Leave it out (`bias=False`, as every ResNet does); $\beta$ does its work.
+# Zero: the mean takes away what the bias adds. Leave it out (`bias=False`, as every ResNet does); $\beta$
+#     does its work.
 #
 # ```{solution-end}
 # ```
@@ -370,8 +396,8 @@ assert np.allclose(np.abs(normal), 1)
 print(normal.round(3))
 
 # %% [markdown]
-# Always 1 and $-1$: which of the two is larger, and nothing else. And in the backward pass all gradients by $x$ are zero, since $y$
-# does not change. Of one row nothing is left at all.
+# Always 1 and $-1$: which of the two is larger, and nothing else. And in the backward pass all gradients by
+# $x$ are zero, since $y$ does not change. Of one row nothing is left at all.
 #
 # ```{solution-end}
 # ```
@@ -400,13 +426,15 @@ training = layer(rows).mean().item()
 moved = layer.running_mean.item() - remembered
 evaluated = layer.eval()(rows).mean().item()
 assert abs(training) < 1e-5 and evaluated > 1 and moved > 0.05
-print(f"mean of the answers: training {training:.2f}, "
-      f"evaluation {evaluated:.2f}; memory moved by {moved:.2f}")
+print(
+    f"mean of the answers: training {training:.2f}, "
+    f"evaluation {evaluated:.2f}; memory moved by {moved:.2f}"
+)
 
 # %% [markdown]
-# In training mode the answers have mean zero whatever is asked, so every answer depends on the others, and asking changes the
-# memory. A hospital whose patients differ from the training data gets *normal* values. In evaluation mode each row is judged
-# alone.
+# In training mode the answers have mean zero whatever is asked, so every answer depends on the others, and
+# asking changes the memory. A hospital whose patients differ from the training data gets *normal* values. In
+# evaluation mode each row is judged alone.
 #
 # ```{solution-end}
 # ```
@@ -415,8 +443,10 @@ print(f"mean of the answers: training {training:.2f}, "
 # ## Further reading
 #
 # - {cite:t}`ioffe2015batch`: the method; section 3 has the backward pass, put right long before the slides.
-# - {cite:t}`santurkar2018how`: the trial that this chapter repeats in small, and theorems about the landscape.
-# - {cite:t}`wu2021rethinking` collect what goes wrong with batches in practice: small ones, mixed ones, those at prediction.
+# - {cite:t}`santurkar2018how`: the trial that this chapter repeats in small, and theorems about the
+#   landscape.
+# - {cite:t}`wu2021rethinking` collect what goes wrong with batches in practice: small ones, mixed ones, those
+#   at prediction.
 
 # %% tags=["remove-input"]
 lab.provenance(results)

@@ -28,27 +28,30 @@
 #
 # *Your screening picture was positive. Please come again.*
 #
-# The test finds nine tumours of ten. Of a hundred healthy women it clears ninety-nine. Of a hundred women screened, one is ill.
-# How likely is it that you are?
+# The test finds nine tumours of ten. Of a hundred healthy women it clears ninety-nine. Of a hundred women
+# screened, one is ill. How likely is it that you are?
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 def letters(women=10_000, ill=0.01, found=0.9, cleared=0.99):
     tp = women * ill * found
     fp = women * (1 - ill) * (1 - cleared)
-    print(f"of {women} women, {tp:.0f} ill and {fp:.0f} healthy ones "
-          f"get the letter: {tp / (tp + fp):.0%}")
+    print(
+        f"of {women} women, {tp:.0f} ill and {fp:.0f} healthy ones "
+        f"get the letter: {tp / (tp + fp):.0%}"
+    )
 
 
 letters()
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask for guesses first. Most rooms, medical ones too, say about ninety per cent. Count heads instead of multiplying
-# probabilities, and nobody gets it wrong.
+# Ask for guesses first. Most rooms, medical ones too, say about ninety per cent. Count heads instead of
+# multiplying probabilities, and nobody gets it wrong.
 
 # %% [markdown]
-# Less than one half. Nobody lied: "finds nine of ten", "right 99 times in 100" and "one half" describe one and the same test.
-# They divide the same four counts by different sums. Which sum is right depends on who asks.
+# Less than one half. Nobody lied: "finds nine of ten", "right 99 times in 100" and "one half" describe one
+# and the same test. They divide the same four counts by different sums. Which sum is right depends on who
+# asks.
 
 # %% [markdown] tags=["slide"]
 # ## Four counts
@@ -58,8 +61,8 @@ letters()
 # | **ill** | TP, a tumour found | FN, a tumour missed |
 # | **healthy** | FP, a false alarm | TN |
 #
-# Rows are the truth, columns the answer. Whoever looks along a *row* asks about the test; whoever looks down a *column* asks
-# about the patient with the letter.
+# Rows are the truth, columns the answer. Whoever looks along a *row* asks about the test; whoever looks down
+# a *column* asks about the patient with the letter.
 
 # %% [markdown] tags=["slide"]
 # ## One table, many names
@@ -73,7 +76,8 @@ letters()
 # | false discovery rate (FDR) | 1 − PPV | 1 − precision | FP / (TP + FP) |
 
 # %% [markdown]
-# (Statisticians call the last fraction the false discovery *proportion* and keep *rate* for what it is on average
+# (Statisticians call the last fraction the false discovery *proportion* and keep *rate* for what it is on
+# average
 # {cite}`benjamini1995fdr`. The slides, like most of machine learning, do not.) Three more put all four counts, or three of
 # them, into one number:
 #
@@ -102,8 +106,8 @@ show(tp=90, fn=10, fp=99, tn=9801)
 # %% [markdown] tags=["slide"]
 # ## The larger, the better?
 #
-# The slides give each score a range and say that larger is better. The ranges first: printed, and over all tables of six
-# people.
+# The slides give each score a range and say that larger is better. The ranges first: printed, and over all
+# tables of six people.
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -114,27 +118,33 @@ from lt_lib.lab.read.published import printed
 
 def extremes(people=6):
     sizes = range(people + 1)
-    found = [binary_report(tp, fn, fp, people - tp - fn - fp)
-             for tp, fn, fp in product(sizes, repeat=3)
-             if tp + fn + fp <= people]
-    for name, row in (("accuracy", "M.1"), ("f1", "M.2"),
-                      ("mcc", "M.4")):
+    found = [
+        binary_report(tp, fn, fp, people - tp - fn - fp)
+        for tp, fn, fp in product(sizes, repeat=3)
+        if tp + fn + fp <= people
+    ]
+    for name, row in (("accuracy", "M.1"), ("f1", "M.2"), ("mcc", "M.4")):
         some = [r[name] for r in found if r[name] is not None]
-        print(f"{name:9}", printed(work="lectures", row=row).ljust(7),
-              f"found {min(some):g} to {max(some):g}")
+        print(
+            f"{name:9}",
+            printed(work="lectures", row=row).ljust(7),
+            f"found {min(some):g} to {max(some):g}",
+        )
 
 
 extremes()
 
 # %% [markdown]
-# They hold. "Larger is better" holds too, on *one* set of people. But a score of 0.9 here and one of 0.8 there may belong to
-# the same test, or to two of which the second is the better. The rest of the chapter takes the scores to where they part: to
-# another threshold, another price of errors, another share of ill people, and to a long tail of classes.
+# They hold. "Larger is better" holds too, on *one* set of people. But a score of 0.9 here and one of 0.8
+# there may belong to the same test, or to two of which the second is the better. The rest of the chapter
+# takes the scores to where they part: to another threshold, another price of errors, another share of ill
+# people, and to a long tail of classes.
 
 # %% [markdown]
 # ## Choose what to run
 #
-# Everything here is trained in seconds, on data that come with scikit-learn. Profiles differ in how often it is repeated.
+# Everything here is trained in seconds, on data that come with scikit-learn. Profiles differ in how often it
+# is repeated.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper: how many seeds
@@ -155,8 +165,8 @@ resamples = {"smoke": 20, "paper": 5000}.get(profile, 300)
 # %% [markdown] tags=["slide"]
 # ## Real cells
 #
-# 569 lumps in a breast, each pricked with a fine needle. Thirty numbers describe the nuclei in the microscope image: radius,
-# texture, concavity {cite}`street1993nuclear`. 212 lumps were malignant.
+# 569 lumps in a breast, each pricked with a fine needle. Thirty numbers describe the nuclei in the microscope
+# image: radius, texture, concavity {cite}`street1993nuclear`. 212 lumps were malignant.
 
 # %% tags=["keep_output"]
 # nbval-check-output
@@ -168,12 +178,13 @@ features, ill = cancer.data, cancer.target == 0
 print(f"{len(ill)} lumps, {ill.sum()} malignant")
 
 # %% [markdown]
-# Mind the first line. In this file class 1 is *benign*, and a program that takes class 1 for "positive" reports, without
-# complaint, the sensitivity to health. We turn it round.
+# Mind the first line. In this file class 1 is *benign*, and a program that takes class 1 for "positive"
+# reports, without complaint, the sensitivity to health. We turn it round.
 #
-# Two classifiers, to have something to compare. Logistic regression weighs the thirty numbers. Naive Bayes takes them for
-# independent, which they are not: radius, perimeter and area say the same thing three times, and it believes all three. Each
-# is trained on one half of the lumps and tested on the other, for several ways of halving.
+# Two classifiers, to have something to compare. Logistic regression weighs the thirty numbers. Naive Bayes
+# takes them for independent, which they are not: radius, perimeter and area say the same thing three times,
+# and it believes all three. Each is trained on one half of the lumps and tested on the other, for several
+# ways of halving.
 
 # %%
 from sklearn.calibration import CalibratedClassifierCV
@@ -184,18 +195,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 MODELS = {
-    "logistic regression": make_pipeline(StandardScaler(),
-                                         LogisticRegression()),
+    "logistic regression": make_pipeline(
+        StandardScaler(), LogisticRegression()
+    ),
     "naive Bayes": GaussianNB(),
     "naive Bayes, calibrated": CalibratedClassifierCV(
-        GaussianNB(), method="isotonic", cv=5),
+        GaussianNB(), method="isotonic", cv=5
+    ),
 }
 
 
 # %%
 def halves(seed):
-    return train_test_split(features, ill, test_size=0.5,
-                            stratify=ill, random_state=seed)
+    return train_test_split(
+        features, ill, test_size=0.5, stratify=ill, random_state=seed
+    )
 
 
 runs = {name: [] for name in MODELS}
@@ -210,14 +224,18 @@ for seed in splits:
 # %% tags=["slide", "live"]
 def four_counts(y, p, threshold=0.5):
     called = p >= threshold
-    return {"tp": int((called & y).sum()),
-            "fn": int((~called & y).sum()),
-            "fp": int((called & ~y).sum()),
-            "tn": int((~called & ~y).sum())}
+    return {
+        "tp": int((called & y).sum()),
+        "fn": int((~called & y).sum()),
+        "fp": int((called & ~y).sum()),
+        "tn": int((~called & ~y).sum()),
+    }
 
 
-reports = {name: [binary_report(**four_counts(*run)) for run in found]
-           for name, found in runs.items()}
+reports = {
+    name: [binary_report(**four_counts(*run)) for run in found]
+    for name, found in runs.items()
+}
 print(four_counts(*runs["logistic regression"][0]))
 
 # %%
@@ -228,34 +246,35 @@ for name in ("logistic regression", "naive Bayes"):
         print(f"  {score:18} {mean}")
 
 # %% [markdown]
-# The intervals (95 %, Student's $t$ over the halvings) need a warning: all halvings share the same 569 lumps, so they say how
-# much hangs on the halving, not how the test would do on other people. They are too short for the latter, and no formula
-# mends it entirely {cite}`nadeau2003inference`.
+# The intervals (95 %, Student's $t$ over the halvings) need a warning: all halvings share the same 569 lumps,
+# so they say how much hangs on the halving, not how the test would do on other people. They are too short for
+# the latter, and no formula mends it entirely {cite}`nadeau2003inference`.
 
 # %% [markdown] tags=["slide"]
 # ## Move the threshold
 #
-# A classifier gives a score, not a verdict. Call ill whoever scores at least $t$. As $t$ falls, tumours found and false alarms
-# rise together:
+# A classifier gives a score, not a verdict. Call ill whoever scores at least $t$. As $t$ falls, tumours found
+# and false alarms rise together:
 #
 # - the **ROC curve** shows the one over the other, and asks each *row* of the table;
 # - the **precision-recall curve** asks a row and a *column*.
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-curves", "caption": "ROC and precision-recall curves of two classifiers on one test half, with pointwise 95 % bands over resampled test cases; the corners that matter, enlarged. A score without knowledge would lie far outside, on the diagonal of the one and at the share of ill people in the other."}, "image": {"alt": "Two panels. In the left one both curves rise steeply along the left edge to the top, logistic regression above naive Bayes; in the right one both stay near precision one and fall at high recall. Their bands overlap for most of the way."}}
-first = {name: runs[name][0] for name in
-         ("logistic regression", "naive Bayes")}
+first = {
+    name: runs[name][0] for name in ("logistic regression", "naive Bayes")
+}
 lab.figure("roc-pr", first, resamples)
 
 # %% [markdown]
-# The bands of {numref}`fig-lectures-08-curves` resample the *cases* of one test half: draw as many with replacement, draw the
-# curve again, and keep the middle 95 % at each place. They are wider than the picture of two smooth lines would suggest, for
-# a test half holds little more than a hundred tumours.
+# The bands of {numref}`fig-lectures-08-curves` resample the *cases* of one test half: draw as many with
+# replacement, draw the curve again, and keep the middle 95 % at each place. They are wider than the picture
+# of two smooth lines would suggest, for a test half holds little more than a hundred tumours.
 
 # %% [markdown] tags=["slide"]
 # ## The area is a probability
 #
-# Take an ill and a healthy person at random. The area under the ROC curve is the probability that the ill one scores higher,
-# with a tie counted as one half:
+# Take an ill and a healthy person at random. The area under the ROC curve is the probability that the ill one
+# scores higher, with a tie counted as one half:
 #
 # ```{math}
 # :label: lectures-08-auc
@@ -266,8 +285,8 @@ lab.figure("roc-pr", first, resamples)
 # Divide the rank statistic of Mann and Whitney by the number of pairs: the same {cite}`hanley1982auc`.
 
 # %% [markdown]
-# No threshold occurs in it, and no probability: only the order. The half matters when scores are coarse, such as a
-# radiologist's five grades:
+# No threshold occurs in it, and no probability: only the order. The half matters when scores are coarse, such
+# as a radiologist's five grades:
 
 # %% tags=["keep_output", "slide"]
 # nbval-check-output
@@ -282,17 +301,18 @@ def area(y, s, tie=0.5):
 
 
 truth = np.repeat([True, False], [10, 20])
-grades = np.repeat([5, 4, 3, 2, 4, 3, 2, 1],
-                   [4, 3, 2, 1, 2, 4, 6, 8])
+grades = np.repeat([5, 4, 3, 2, 4, 3, 2, 1], [4, 3, 2, 1, 2, 4, 6, 8])
 for tie in (0, 0.5, 1):
     print(f"a tie counts {tie}: {area(truth, grades, tie):.4f}")
 u = mannwhitneyu(grades[truth], grades[~truth]).statistic
-print(f"Mann-Whitney {u / (10 * 20):.4f}, "
-      f"scikit-learn {roc_auc_score(truth, grades):.4f}")
+print(
+    f"Mann-Whitney {u / (10 * 20):.4f}, "
+    f"scikit-learn {roc_auc_score(truth, grades):.4f}"
+)
 
 # %% [markdown]
-# Ten points between ignoring ties and giving them away. For the two classifiers, over halvings, and with a bootstrap over
-# the cases of the first half beside it:
+# Ten points between ignoring ties and giving them away. For the two classifiers, over halvings, and with a
+# bootstrap over the cases of the first half beside it:
 
 
 # %%
@@ -311,8 +331,8 @@ for name, half in first.items():
     print(f"{name:20} {mean}; cases [{low:.3f}, {high:.3f}]")
 
 # %% [markdown]
-# Two things to take along. The area averages over all thresholds, also those that nobody would use. And it does not see
-# whether a score of 0.9 means nine in ten. For the next question exactly that is needed.
+# Two things to take along. The area averages over all thresholds, also those that nobody would use. And it
+# does not see whether a score of 0.9 means nine in ten. For the next question exactly that is needed.
 
 # %% [markdown] tags=["slide"]
 # ## What a mistake costs
@@ -332,8 +352,9 @@ for name, half in first.items():
 # With equal costs $t^* = 1/2$. If a miss costs as much as ten alarms, $t^* = 1/11$.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Nobody likes to name the price of a missed tumour. But whoever uses 0.5 has named it: exactly one false alarm. The
-# threshold is a decision of medicine; the classifier's part is to announce probabilities that mean something.
+# Nobody likes to name the price of a missed tumour. But whoever uses 0.5 has named it: exactly one false
+# alarm. The threshold is a decision of medicine; the classifier's part is to announce probabilities that mean
+# something.
 
 # %% [markdown]
 # {cite:t}`elkan2001cost` gives the full argument, which takes one line because it is about one patient. Over a test set of $N$
@@ -344,18 +365,22 @@ for name, half in first.items():
 # C(t) = \frac{c_{FP}\, FP(t) + c_{FN}\, FN(t)}{N},
 # ```
 #
-# and $t^*$ makes it smallest *if* the scores are probabilities: if, of all patients told 0.2, one in five is ill. Are they?
+# and $t^*$ makes it smallest *if* the scores are probabilities: if, of all patients told 0.2, one in five is
+# ill. Are they?
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-08-reliability", "caption": "Share of malignant lumps over the probability announced, in ten groups of equal size, all test halves together. Dotted: announced is meant."}, "image": {"alt": "Three curves beside a diagonal. Logistic regression and calibrated naive Bayes follow it; naive Bayes has nearly all its points at announced probabilities zero and one, while the shares there are not zero and one."}}
-pooled = {name: tuple(map(np.concatenate, zip(*found)))
-          for name, found in runs.items()}
+pooled = {
+    name: tuple(map(np.concatenate, zip(*found)))
+    for name, found in runs.items()
+}
 lab.figure("reliability", pooled)
 
 # %% [markdown]
-# Naive Bayes counted the same evidence three times and is too sure. {numref}`fig-lectures-08-reliability` also shows a remedy:
-# learn, on held-out cases, a rising staircase from announced to observed (isotonic regression) and announce that. It hardly
-# changes the order of patients, so the area stays where it was, nearly; but now the numbers mean something. How far off they are on
-# average is the expected calibration error {cite}`guo2017calibration`:
+# Naive Bayes counted the same evidence three times and is too sure. {numref}`fig-lectures-08-reliability`
+# also shows a remedy: learn, on held-out cases, a rising staircase from announced to observed (isotonic
+# regression) and announce that. It hardly changes the order of patients, so the area stays where it was,
+# nearly; but now the numbers mean something. How far off they are on average is the expected calibration
+# error {cite}`guo2017calibration`:
 
 # %%
 import torch
@@ -382,17 +407,18 @@ def cost(y, p, threshold, miss=10, alarm=1):
 
 best = 1 / 11
 thresholds = np.linspace(0.005, 0.995, 100)
-costs = {name: np.array([[cost(*run, t) for t in thresholds]
-                         for run in found])
-         for name, found in runs.items()}
+costs = {
+    name: np.array([[cost(*run, t) for t in thresholds] for run in found])
+    for name, found in runs.items()
+}
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-cost", "caption": "Cost of a case, in false alarms, if a miss costs ten: mean over halvings with the range as a band. Dotted: the threshold of equal costs, and the one that calibrated probabilities ask for."}, "image": {"alt": "Three curves of cost over threshold. That of logistic regression is lowest near the left dotted line and rises towards one half; naive Bayes is nearly flat and higher; calibrated naive Bayes is low at the left and rises to meet it."}}
 lab.figure("cost-curves", thresholds, costs, best)
 
 # %% [markdown]
-# In {numref}`fig-lectures-08-cost` the curve of naive Bayes is nearly flat: its scores are all but zero or one, so moving the
-# threshold moves nobody. Calibrated, it obeys. In numbers, with a third way to choose beside it: the threshold that was
-# cheapest on the *training* half, by cross-validation.
+# In {numref}`fig-lectures-08-cost` the curve of naive Bayes is nearly flat: its scores are all but zero or
+# one, so moving the threshold moves nobody. Calibrated, it obeys. In numbers, with a third way to choose
+# beside it: the threshold that was cheapest on the *training* half, by cross-validation.
 
 # %%
 from sklearn.model_selection import cross_val_predict
@@ -408,19 +434,22 @@ print(" " * 24, "at 0.5".ljust(13), "at 1/11".ljust(13), "tuned")
 for name, found in runs.items():
     chosen = [tuned(MODELS[name], seed) for seed in splits]
     ways = [0.5] * len(found), [best] * len(found), chosen
-    print(f"{name:24}", *(lab.estimate(map(cost, *zip(*found), ts))
-                          for ts in ways))
+    print(
+        f"{name:24}",
+        *(lab.estimate(map(cost, *zip(*found), ts)) for ts in ways),
+    )
 
 # %% [markdown]
-# Where probabilities are calibrated, {eq}`lectures-08-threshold` does as well as the search, and needs no data. (The cheapest threshold on
-# the *test* half would look better still, in the table and only there: it has seen the answers.)
+# Where probabilities are calibrated, {eq}`lectures-08-threshold` does as well as the search, and needs no
+# data. (The cheapest threshold on the *test* half would look better still, in the table and only there: it
+# has seen the answers.)
 
 # %% [markdown] tags=["slide"]
 # ## Take the test elsewhere
 #
-# In this clinic more than one lump in three is malignant. In a screening, one woman in a hundred is ill. Suppose that ill people
-# look the same in both places, and healthy ones too: then TPR and FPR stay, for each looks along one row. A column mixes the
-# rows. With $\pi$ the share who are ill,
+# In this clinic more than one lump in three is malignant. In a screening, one woman in a hundred is ill.
+# Suppose that ill people look the same in both places, and healthy ones too: then TPR and FPR stay, for each
+# looks along one row. A column mixes the rows. With $\pi$ the share who are ill,
 #
 # ```{math}
 # :label: lectures-08-ppv
@@ -429,58 +458,75 @@ for name, found in runs.items():
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-prevalence", "caption": "One test, logistic regression at threshold 0.5, carried to places where fewer people are ill: true and false positive rate fixed at their mean over halvings. Broken grey: accuracy of calling everybody healthy."}, "image": {"alt": "Five curves over prevalence from 0.1 to 60 per cent. Precision, F1 and MCC rise from near 0.1, 0.15 and 0.27 to above 0.9. Accuracy stays just below one throughout, and below about one per cent prevalence lies under the grey curve of calling everybody healthy."}}
 usual = reports["logistic regression"]
-tpr, fpr = (np.mean([r[score] for r in usual])
-            for score in ("tpr", "fpr"))
-lab.figure("prevalence-curves", tpr, fpr,
-           {"screening": 0.01, "this clinic": ill.mean()})
+tpr, fpr = (np.mean([r[score] for r in usual]) for score in ("tpr", "fpr"))
+lab.figure(
+    "prevalence-curves",
+    tpr,
+    fpr,
+    {"screening": 0.01, "this clinic": ill.mean()},
+)
 
 
 # %% tags=["fragment-slide"]
 def at_prevalence(share):
     tp, fp = tpr * share, fpr * (1 - share)
-    return {"PPV": tp / (tp + fp), "accuracy": tp + 1 - share - fp,
-            "accuracy, nobody ill": 1 - share}
+    return {
+        "PPV": tp / (tp + fp),
+        "accuracy": tp + 1 - share - fp,
+        "accuracy, nobody ill": 1 - share,
+    }
 
 
 places = {"this clinic": ill.mean(), "screening": 0.01}
 for place, share in places.items():
-    print(f"{place}:", *(f"{name} {value:.3f}" for name, value in
-                         at_prevalence(share).items()), sep="\n  ")
+    print(
+        f"{place}:",
+        *(
+            f"{name} {value:.3f}"
+            for name, value in at_prevalence(share).items()
+        ),
+        sep="\n  ",
+    )
 
 # %% [markdown]
-# The test has not changed, and its letter, true nearly every time in the clinic, has become a coin toss or less. Its accuracy
-# hardly moved. Worse: look where the grey line of {numref}`fig-lectures-08-prevalence` crosses it. Among people who are
-# nearly all healthy, the program that clears everybody unseen is *more accurate* than a test that finds nine tumours of ten.
-# That is how accuracy flatters: it lets the many vote.
+# The test has not changed, and its letter, true nearly every time in the clinic, has become a coin toss or
+# less. Its accuracy hardly moved. Worse: look where the grey line of {numref}`fig-lectures-08-prevalence`
+# crosses it. Among people who are nearly all healthy, the program that clears everybody unseen is *more
+# accurate* than a test that finds nine tumours of ten. That is how accuracy flatters: it lets the many vote.
 #
-# Is {eq}`lectures-08-ppv` to be trusted? Draw a screening from the test cases, one ill woman in a hundred, and count:
+# Is {eq}`lectures-08-ppv` to be trusted? Draw a screening from the test cases, one ill woman in a hundred,
+# and count:
 
 
 # %%
 def screening(y, p, share=0.01, women=50_000, seed=0):
     rng = np.random.default_rng(seed)
     drawn = rng.random(women) < share
-    return drawn, np.where(drawn, rng.choice(p[y], women),
-                           rng.choice(p[~y], women))
+    return drawn, np.where(
+        drawn, rng.choice(p[y], women), rng.choice(p[~y], women)
+    )
 
 
 y, p = pooled["logistic regression"]
 there = screening(y, p)
 report = binary_report(**four_counts(*there))
-print(f"PPV counted {report['precision']:.3f}, "
-      f"by the formula {at_prevalence(0.01)['PPV']:.3f}")
-print(f"AUC here {roc_auc_score(y, p):.4f}, "
-      f"there {roc_auc_score(*there):.4f}")
+print(
+    f"PPV counted {report['precision']:.3f}, "
+    f"by the formula {at_prevalence(0.01)['PPV']:.3f}"
+)
+print(
+    f"AUC here {roc_auc_score(y, p):.4f}, there {roc_auc_score(*there):.4f}"
+)
 
 # %% [markdown]
-# The premise deserves more doubt than the formula. A lump that a doctor decided to prick is not what a screening finds:
-# tumours are smaller there, and TPR falls with them.
+# The premise deserves more doubt than the formula. A lump that a doctor decided to prick is not what a
+# screening finds: tumours are smaller there, and TPR falls with them.
 
 # %% [markdown] tags=["slide"]
 # ## A long tail of classes
 #
-# Ten kinds of images, the last ones rare: digits stand in for ten diagnoses, each about two thirds as frequent as the one
-# before. Two test sets:
+# Ten kinds of images, the last ones rare: digits stand in for ten diagnoses, each about two thirds as
+# frequent as the one before. Two test sets:
 #
 # - **long-tailed** as the training images are: what tomorrow brings, if tomorrow is like today;
 # - **balanced**: every class with one voice.
@@ -503,11 +549,17 @@ def cut(labels, counts, seed):
 # %%
 def tail_task(seed):
     x, test_x, y, test_y = train_test_split(
-        digits.data / 16, digits.target, test_size=600,
-        stratify=digits.target, random_state=seed)
+        digits.data / 16,
+        digits.target,
+        test_size=600,
+        stratify=digits.target,
+        random_state=seed,
+    )
     train, rare = cut(y, TRAIN, seed), cut(test_y, TEST, seed)
-    tests = {"long-tailed test": (test_x[rare], test_y[rare]),
-             "balanced test": (test_x, test_y)}
+    tests = {
+        "long-tailed test": (test_x[rare], test_y[rare]),
+        "balanced test": (test_x, test_y),
+    }
     return (x[train], y[train]), tests
 
 
@@ -526,26 +578,42 @@ for seed in splits:
     train, tests = tail_task(seed)
     for test, (x, y) in tests.items():
         for name, p in answers(train, x):
-            tail[name, test].append(classification_report(
-                torch.from_numpy(p), torch.from_numpy(y),
-                train_counts=TRAIN))
+            tail[name, test].append(
+                classification_report(
+                    torch.from_numpy(p),
+                    torch.from_numpy(y),
+                    train_counts=TRAIN,
+                )
+            )
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-tail", "caption": "Three classifiers of long-tailed digits on two test sets, by four criteria: mean over splits with 95 % intervals. Computed on scikit-learn's digits, a stand-in for rare diagnoses."}, "image": {"alt": "Four panels, accuracy, macro F1, balanced accuracy and MCC, each with a line for each of three classifiers and two marks. Accuracy of plain and weighted logistic regression is nearly the same on the long-tailed test and far apart on the balanced one; the classifier that always says the first class reaches more than a third on the long-tailed test and MCC zero on both."}}
-criteria = {"accuracy": "accuracy", "macro_f1": "macro F1",
-            "balanced_accuracy": "balanced accuracy", "mcc": "MCC"}
-lab.figure("two-tests", {
-    label: {
-        name: {test: lab.estimate(r[score] for r in tail[name, test])
-               for test in tests}
-        for name in ("always the first", "plain", "weighted")}
-    for score, label in criteria.items()})
+criteria = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "mcc": "MCC",
+}
+lab.figure(
+    "two-tests",
+    {
+        label: {
+            name: {
+                test: lab.estimate(r[score] for r in tail[name, test])
+                for test in tests
+            }
+            for name in ("always the first", "plain", "weighted")
+        }
+        for score, label in criteria.items()
+    },
+)
 
 # %% [markdown]
-# Read the first panel of {numref}`fig-lectures-08-tail` from left to right. On the long-tailed test all who learned anything
-# look excellent; the balanced test shows what they do with the rare classes. Balanced accuracy comes close to saying so on
-# *either* test, because it averages over classes. But on the long-tailed test it rests on one or two images for a rare
-# class, and its intervals show it. MCC exposes who never looked, but not who neglects the tail: on the long-tailed test it
-# flatters like accuracy. No formula replaces a test set that holds a tail worth counting.
+# Read the first panel of {numref}`fig-lectures-08-tail` from left to right. On the long-tailed test all who
+# learned anything look excellent; the balanced test shows what they do with the rare classes. Balanced
+# accuracy comes close to saying so on *either* test, because it averages over classes. But on the long-tailed
+# test it rests on one or two images for a rare class, and its intervals show it. MCC exposes who never
+# looked, but not who neglects the tail: on the long-tailed test it flatters like accuracy. No formula
+# replaces a test set that holds a tail worth counting.
 #
 # By groups of classes (many: more than 100 training images; few: fewer than 20), on the balanced test:
 
@@ -559,16 +627,19 @@ for name in ("plain", "weighted"):
 # %% [markdown] tags=["slide"]
 # ## F1 takes sides, MCC does not
 #
-# F1 leaves out TN. Rename the classes, and it becomes another number. MCC is a correlation between truth and answer: it stays,
-# and is 0 for whoever does not look.
+# F1 leaves out TN. Rename the classes, and it becomes another number. MCC is a correlation between truth and
+# answer: it stays, and is 0 for whoever does not look.
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def both_ways(label, tp, fn, fp, tn):
     here = binary_report(tp, fn, fp, tn)
     there = binary_report(tn, fp, fn, tp)
-    print(f"{label:20} F1 {here['f1']:.2f} or {there['f1']:.2f}, "
-          f"MCC {here['mcc']:.2f} or {there['mcc']:.2f}")
+    print(
+        f"{label:20} F1 {here['f1']:.2f} or {there['f1']:.2f}, "
+        f"MCC {here['mcc']:.2f} or {there['mcc']:.2f}"
+    )
 
 
 both_ways("all called ill", tp=90, fn=0, fp=10, tn=0)
@@ -576,8 +647,8 @@ both_ways("a test that looks", tp=85, fn=5, fp=5, tn=5)
 
 # %% [markdown]
 # Ninety ill of a hundred, and calling everybody ill earns an F1 of 0.95. (MCC is 0/0 there; the usual convention makes it 0.)
-# For several classes `classification_report` takes Gorodkin's MCC {cite}`gorodkin2004correlation`. MCC is not free of
-# prevalence, as {numref}`fig-lectures-08-prevalence` shows; {cite:t}`chicco2020mcc` argue its case.
+# For several classes `classification_report` takes Gorodkin's MCC {cite}`gorodkin2004correlation`. MCC is not
+# free of prevalence, as {numref}`fig-lectures-08-prevalence` shows; {cite:t}`chicco2020mcc` argue its case.
 
 # %% [markdown] tags=["slide"]
 # ## Top-k, and who wins a tie
@@ -596,18 +667,21 @@ both_ways("a test that looks", tp=85, fn=5, fp=5, tn=5)
 from sklearn.metrics import top_k_accuracy_score
 
 blank, labels = np.full((4, 5), 0.2), np.array([0, 0, 1, 4])
-ours = classification_report(torch.from_numpy(blank),
-                             torch.from_numpy(labels))["topk"]
+ours = classification_report(
+    torch.from_numpy(blank), torch.from_numpy(labels)
+)["topk"]
 for k in (1, 3):
-    theirs = top_k_accuracy_score(labels, blank, k=k,
-                                  labels=range(5))
-    print(f"top-{k}: lower class first {ours[str(k)]:.2f}, "
-          f"scikit-learn {theirs:.2f}, ties all right 1.00")
+    theirs = top_k_accuracy_score(labels, blank, k=k, labels=range(5))
+    print(
+        f"top-{k}: lower class first {ours[str(k)]:.2f}, "
+        f"scikit-learn {theirs:.2f}, ties all right 1.00"
+    )
 
 # %% [markdown]
-# Ours ranks equal scores by class number, lower first, so that top-1 is the accuracy of `argmax`; scikit-learn ranks the higher
-# class first. Neither is right; *which* is part of the number. Ties are rarer in full precision than in half, and rarest in
-# logits. On the digits, rounded to one decimal as an old program might store them:
+# Ours ranks equal scores by class number, lower first, so that top-1 is the accuracy of `argmax`;
+# scikit-learn ranks the higher class first. Neither is right; *which* is part of the number. Ties are rarer
+# in full precision than in half, and rarest in logits. On the digits, rounded to one decimal as an old
+# program might store them:
 
 # %%
 train, tests = tail_task(splits[0])
@@ -615,8 +689,10 @@ x, y = map(torch.from_numpy, tests["balanced test"])
 p = torch.from_numpy(dict(answers(train, x.numpy()))["plain"])
 rough = (10 * p).round()
 own = rough.gather(1, y[:, None])
-wins = {"ties lost": (rough >= own).sum(1),
-        "ties won": (rough > own).sum(1) + 1}
+wins = {
+    "ties lost": (rough >= own).sum(1),
+    "ties won": (rough > own).sum(1) + 1,
+}
 print("full:", f"{classification_report(p, y)['topk']['3']:.3f}")
 for rule, rank in wins.items():
     print(f"rounded, {rule}: {(rank <= 3).double().mean():.3f}")
@@ -632,8 +708,8 @@ for rule, rank in wins.items():
 # 6. Where is the interval, and over what?
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# End with the letter. Same test, three numbers; now they can say who would ask for which. If there are five minutes more,
-# do the exercise on the second letter.
+# End with the letter. Same test, three numbers; now they can say who would ask for which. If there are five
+# minutes more, do the exercise on the second letter.
 
 # %% [markdown]
 # ## What differs, and why
@@ -662,6 +738,7 @@ for rule, rank in wins.items():
 # :class: dropdown
 # ```
 
+
 # %%
 def judged(scores, threshold):
     counts = four_counts(truth, scores, threshold)
@@ -671,12 +748,16 @@ def judged(scores, threshold):
 wrong = 6 - grades  # a reader who holds the scale upside down
 bad, good = judged(wrong, 2.5), judged(6 - wrong, 3.5)
 assert bad[0] < 0.2 and np.allclose(np.add(bad, good), (1, 0))
-print("AUC, MCC: {:.2f}, {:.2f}".format(*bad), "turned round:",
-      "{:.2f}, {:.2f}".format(*good))
+print(
+    "AUC, MCC: {:.2f}, {:.2f}".format(*bad),
+    "turned round:",
+    "{:.2f}, {:.2f}".format(*good),
+)
 
 # %% [markdown]
-# Turn the score round: AUC becomes 0.8 and MCC 0.4. The worst AUC is not 0 but 0.5: 0 is perfect knowledge with a wrong sign.
-# In practice it is a mistake in the labels, as at the start of this chapter, where class 1 is benign.
+# Turn the score round: AUC becomes 0.8 and MCC 0.4. The worst AUC is not 0 but 0.5: 0 is perfect knowledge
+# with a wrong sign. In practice it is a mistake in the labels, as at the start of this chapter, where class 1
+# is benign.
 #
 # ```{solution-end}
 # ```
@@ -712,15 +793,17 @@ for tp, fn, fp in product(range(7), repeat=3):
             parted.append((tp, fn, fp))
 assert parted and all(tp == 0 for tp, _, _ in parted)
 print(f"{len(parted)} tables, all with TP = 0")
-print("no one ill, one alarm:",
-      binary_report(tp=0, fn=0, fp=1, tn=5)["f1"],
-      f1_score([0] * 6, [1] + [0] * 5))
+print(
+    "no one ill, one alarm:",
+    binary_report(tp=0, fn=0, fp=1, tn=5)["f1"],
+    f1_score([0] * 6, [1] + [0] * 5),
+)
 
 # %% [markdown]
-# All have TP = 0: then recall and precision are both 0, or one of them is 0/0. The first formula says 0 (and is itself 0/0 only
-# if TP = FP = FN = 0). If nobody in the test is ill, scikit-learn returns that 0, and our report returns None, for there a
-# class is scored that was not tested. In a mean over many rare classes these conventions are worth points; hence
-# `classification_report` leaves such classes out and says so.
+# All have TP = 0: then recall and precision are both 0, or one of them is 0/0. The first formula says 0 (and
+# is itself 0/0 only if TP = FP = FN = 0). If nobody in the test is ill, scikit-learn returns that 0, and our
+# report returns None, for there a class is scored that was not tested. In a mean over many rare classes these
+# conventions are worth points; hence `classification_report` leaves such classes out and says so.
 #
 # ```{solution-end}
 # ```
@@ -753,13 +836,15 @@ before = cost(there_y, there_p, best)
 after = cost(there_y, corrected(there_p), best)
 assert after < before
 assert np.isclose(after, cost(there_y, there_p, same_rule))
-print(f"cost {before:.4f}, corrected {after:.4f}; "
-      f"old threshold {best:.2f}, new {same_rule:.2f}")
+print(
+    f"cost {before:.4f}, corrected {after:.4f}; "
+    f"old threshold {best:.2f}, new {same_rule:.2f}"
+)
 
 # %% [markdown]
-# The correction is a change of threshold in disguise, and it goes *up*: where hardly anybody is ill, the same number on the
-# screen is weaker evidence. No retraining, no new labels; but $\pi'$ must be known, and ill people must look alike in both
-# places.
+# The correction is a change of threshold in disguise, and it goes *up*: where hardly anybody is ill, the same
+# number on the screen is weaker evidence. No retraining, no new labels; but $\pi'$ must be known, and ill
+# people must look alike in both places.
 #
 # ```{solution-end}
 # ```
@@ -775,6 +860,7 @@ print(f"cost {before:.4f}, corrected {after:.4f}; "
 # :class: dropdown
 # ```
 
+
 # %%
 def ppv(share, tpr=0.9, fpr=0.01):
     return tpr * share / (tpr * share + fpr * (1 - share))
@@ -786,9 +872,9 @@ assert 0.47 < once < 0.48 and twice > 0.98 and alike < 0.63
 print(f"once {once:.2f}, twice {twice:.2f}, or {alike:.2f}")
 
 # %% [markdown]
-# The first result is the second test's prevalence. If errors are independent, two letters are nearly proof. If whatever fooled
-# the test the first time is still in the picture, the second letter adds little. That is why a recall to screening brings
-# another *kind* of test, a needle, rather than the same picture again.
+# The first result is the second test's prevalence. If errors are independent, two letters are nearly proof.
+# If whatever fooled the test the first time is still in the picture, the second letter adds little. That is
+# why a recall to screening brings another *kind* of test, a needle, rather than the same picture again.
 #
 # ```{solution-end}
 # ```
@@ -806,5 +892,7 @@ print(f"once {once:.2f}, twice {twice:.2f}, or {alike:.2f}")
 import sklearn
 
 print(f"breast cancer and digits: scikit-learn {sklearn.__version__}")
-print(f"torch {torch.__version__}; profile {profile}: "
-      f"{len(splits)} splits, {resamples} resamples")
+print(
+    f"torch {torch.__version__}; profile {profile}: "
+    f"{len(splits)} splits, {resamples} resamples"
+)

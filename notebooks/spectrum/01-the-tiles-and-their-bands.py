@@ -22,13 +22,14 @@
 # - **Time.** 18 minutes to read; half a minute on a laptop.
 # ```
 #
-# A herder stands on a piece of ground and looks about. What could live off this? No cow, he says. Or one, or two, or three
-# and more. Seven hundred kilometres above him a satellite takes the same ground in, without stopping and without an opinion.
+# A herder stands on a piece of ground and looks about. What could live off this? No cow, he says. Or one, or
+# two, or three and more. Seven hundred kilometres above him a satellite takes the same ground in, without
+# stopping and without an opinion.
 #
-# In northern Kenya herders gave that answer more than a hundred thousand times, and {cite:t}`hobbs2020forage` laid each
-# beside a picture of the place. If a picture alone could give it, an insurance could pay for a drought without sending anyone
-# to look. Such a picture is a *tile*: 65 × 65 pixels of 30 metres, two kilometres of ground, in eleven bands. It has one
-# label, for the spot in the middle.
+# In northern Kenya herders gave that answer more than a hundred thousand times, and {cite:t}`hobbs2020forage`
+# laid each beside a picture of the place. If a picture alone could give it, an insurance could pay for a
+# drought without sending anyone to look. Such a picture is a *tile*: 65 × 65 pixels of 30 metres, two
+# kilometres of ground, in eleven bands. It has one label, for the spot in the middle.
 #
 # {cite:t}`rawal2020spectrum` train networks on these tiles. Before we do, this chapter asks what a tile shows, and what is to
 # be had for nothing.
@@ -36,7 +37,8 @@
 # %% [markdown] tags=["slide"]
 # ## The claim
 #
-# The paper opens with a warning: most of the ground feeds nobody, and a model that says so everywhere will look good.
+# The paper opens with a warning: most of the ground feeds nobody, and a model that says so everywhere will
+# look good.
 
 # %% tags=["keep_output", "hide-input", "fragment-slide"]
 # nbval-check-output
@@ -47,18 +49,20 @@ def said(row, class_=None):
     return printed(work="spectrum", row=row, class_=class_)
 
 
-print("roughly", ", ".join(
-    f"{said('P1', k)} of class {k}" for k in range(4)))
+print(
+    "roughly", ", ".join(f"{said('P1', k)} of class {k}" for k in range(4))
+)
 print("accuracy of always answering 0:", said("P2"))
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask for the accuracy of a program that never looks at the tile. Someone will say one quarter; let the room correct it. 1
-# min.
+# Ask for the accuracy of a program that never looks at the tile. Someone will say one quarter; let the room
+# correct it. 1 min.
 
 # %% [markdown] tags=["slide"]
-# Round numbers, the same as in the readme of the benchmark that the data come from. Exact ones are hidden in the paper's own
-# Table 2. It prints recall and precision of every class, to four decimals, in seven rows; only one set of class counts
-# fits them all. (How it is found belongs to the audit; here it is a function call.)
+# Round numbers, the same as in the readme of the benchmark that the data come from. Exact ones are hidden in
+# the paper's own Table 2. It prints recall and precision of every class, to four decimals, in seven rows;
+# only one set of class counts fits them all. (How it is found belongs to the audit; here it is a function
+# call.)
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -72,18 +76,22 @@ def counts():
 
 print(counts(), "make", sum(counts()))
 print("shares", *(f"{n / sum(counts()):.3f}" for n in counts()))
-print("public validation split:",
-      describe("droughtwatch").splits["test"], "tiles")
+print(
+    "public validation split:",
+    describe("droughtwatch").splits["test"],
+    "tiles",
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# So the exam of the paper is the public validation split, which the text admits, the true test labels being secret at the
-# time. The blind answer is right on six tiles of ten, as printed. The last class is a little rarer than printed.
+# So the exam of the paper is the public validation split, which the text admits, the true test labels being
+# secret at the time. The blind answer is right on six tiles of ten, as printed. The last class is a little
+# rarer than printed.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Eleven bands
 #
-# Landsat-8 sees from violet to heat {cite}`usgs2019landsat8`. The eye gives up at about 0.7 micrometres; six of these bands
-# lie beyond.
+# Landsat-8 sees from violet to heat {cite}`usgs2019landsat8`. The eye gives up at about 0.7 micrometres; six
+# of these bands lie beyond.
 #
 # | band | name | micrometres | what it tells |
 # |---|---|---|---|
@@ -99,9 +107,9 @@ print("public validation split:",
 # | B10 | thermal infrared 1 | 10.60–11.19 | how warm the ground is, in pixels of 100 m |
 # | B11 | thermal infrared 2 | 11.50–12.51 | the same, a little further out |
 #
-# A leaf is a strange mirror. It swallows red, throws back the near infrared just beyond red, and darkens again where water
-# absorbs. No soil does all three. {numref}`fig-spectrum-01-covers` draws six kinds of ground as textbooks do; they are the
-# ones from which our simulated tiles will be made.
+# A leaf is a strange mirror. It swallows red, throws back the near infrared just beyond red, and darkens
+# again where water absorbs. No soil does all three. {numref}`fig-spectrum-01-covers` draws six kinds of
+# ground as textbooks do; they are the ones from which our simulated tiles will be made.
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-01-covers", "caption": "Share of light that six kinds of ground reflect, by band: typical curves, not measurements. IR is infrared, SWIR short-wave infrared. Shaded: the bands of the agriculture picture. Constants of the simulator, no data."}, "image": {"alt": "Six curves over bands B1 to B7. Soils and dry grass rise to B6; green grass and woody plants are low in red, jump up in near infrared and fall again; water is low everywhere and lowest in the infrared."}}
 from lt_lib import lab
@@ -109,7 +117,8 @@ from lt_lib import lab
 lab.figure("cover-spectra")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask which two bands they would take to tell grass from bush. Then show the index and what it cannot do. 2 min.
+# Ask which two bands they would take to tell grass from bush. Then show the index and what it cannot do. 2
+# min.
 
 # %% [markdown] tags=["fragment-slide", "live"]
 # A screen has three colours, so a picture takes three bands. The paper takes 6, 5 and 2, a set known as *agriculture*. Band 6
@@ -131,8 +140,8 @@ lab.figure("cover-spectra")
 # \text{NDVI} = \frac{\rho_5 - \rho_4}{\rho_5 + \rho_4},
 # ```
 #
-# the *normalised difference vegetation index*. It lies between −1 and 1. A shaded slope darkens both bands by the same
-# factor, and the factor cancels. For the five kinds of land:
+# the *normalised difference vegetation index*. It lies between −1 and 1. A shaded slope darkens both bands by
+# the same factor, and the factor cancels. For the five kinds of land:
 
 
 # %% tags=["slide", "live"]
@@ -144,16 +153,20 @@ def ndvi(red, infrared):
 # nbval-check-output
 from lt_lib.data.sets import droughtsim
 
-print(*(
-    f"{cover:11} {ndvi(spectrum[3], spectrum[4]):+.2f}"
-    for cover, spectrum in zip(droughtsim.COVERS[:5],
-                               droughtsim.SPECTRA)
-), sep="\n")
+print(
+    *(
+        f"{cover:11} {ndvi(spectrum[3], spectrum[4]):+.2f}"
+        for cover, spectrum in zip(
+            droughtsim.COVERS[:5], droughtsim.SPECTRA
+        )
+    ),
+    sep="\n",
+)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Splendid at finding what is green, and of little use to a cow. Grass and bush come out the same, though she eats the one and
-# walks around the other. And dry grass, hay on the stalk, which is what a dry country lives on, is hardly to be told from
-# dark soil. In band 6 those two lie far apart.
+# Splendid at finding what is green, and of little use to a cow. Grass and bush come out the same, though she
+# eats the one and walks around the other. And dry grass, hay on the stalk, which is what a dry country lives
+# on, is hardly to be told from dark soil. In band 6 those two lie far apart.
 
 # %% [markdown] tags=["slide"]
 # ## Two accuracies
@@ -168,9 +181,9 @@ print(*(
 # \text{balanced accuracy} = \frac1K \sum_{j=1}^{K} \frac{t_j}{n_j}.
 # ```
 #
-# The paper's second footnote has another definition: the mean of TPR and TNR, the shares of positives and of negatives that
-# are recognised. With two classes that is {eq}`spectrum-01-balanced`, the negatives being the other class. With four classes
-# there is no negative. One can take each class against all others and average,
+# The paper's second footnote has another definition: the mean of TPR and TNR, the shares of positives and of
+# negatives that are recognised. With two classes that is {eq}`spectrum-01-balanced`, the negatives being the
+# other class. With four classes there is no negative. One can take each class against all others and average,
 #
 # ```{math}
 # :label: spectrum-01-rest
@@ -190,31 +203,39 @@ def blind():
 
 
 def scores(row):
-    return (f"{row.accuracy:8.4f}  {row.balanced_accuracy:11.4f}"
-            f"  {row.one_vs_rest:11.4f}")
+    return (
+        f"{row.accuracy:8.4f}  {row.balanced_accuracy:11.4f}"
+        f"  {row.one_vs_rest:11.4f}"
+    )
 
 
 print("                accuracy  mean recall  one vs rest")
 print("blind          ", scores(blind()))
 print("row 1, counted ", scores(reconstruct_table2()[0]))
-print("row 1, printed  {:>8}  {:>11}".format(*(
-    printed(work="spectrum", row="T2.1", metric=metric)
-    for metric in ("test_acc", "balanced_acc"))))
+print(
+    "row 1, printed  {:>8}  {:>11}".format(
+        *(
+            printed(work="spectrum", row="T2.1", metric=metric)
+            for metric in ("test_acc", "balanced_acc")
+        )
+    )
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # The footnote and the table disagree. Ask which of the two a later paper would copy. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# The table holds the mean recall, to the last digit, in all of its rows (audit A04). By the footnote a blind program would
-# get one half instead of one quarter: three classes of four it is excellent at *not* seeing. In this book balanced accuracy
-# is {eq}`spectrum-01-balanced`, and one quarter is where it starts.
+# The table holds the mean recall, to the last digit, in all of its rows (audit A04). By the footnote a blind
+# program would get one half instead of one quarter: three classes of four it is excellent at *not* seeing. In
+# this book balanced accuracy is {eq}`spectrum-01-balanced`, and one quarter is where it starts.
 
 # %% [markdown]
 # ## Choose what to run
 #
-# At `data = "embedded"` simulated ground, `droughtsim`, **stands in** for Kenya. At `data = "real"` all cells below show the
-# real tiles. No network is trained in this chapter; the profile only decides how many tiles there are. They are the lists on
-# which Table 2 is trained later, drawn anew for each seed, so that numbers can be compared.
+# At `data = "embedded"` simulated ground, `droughtsim`, **stands in** for Kenya. At `data = "real"` all cells
+# below show the real tiles. No network is trained in this chapter; the profile only decides how many tiles
+# there are. They are the lists on which Table 2 is trained later, drawn anew for each seed, so that numbers
+# can be compared.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper
@@ -229,8 +250,7 @@ options = lab.check_parameters(globals())
 # %%
 from lt_lib.data import load
 
-items = lab.plan("spectrum-table2", "r18-ce", profile, data,
-                 seeds or 5)
+items = lab.plan("spectrum-table2", "r18-ce", profile, data, seeds or 5)
 dataset = load(items[0].spec.data)
 print(dataset.name, dataset.splits)
 
@@ -254,8 +274,9 @@ lab.figure("spectra", dataset)
 
 # %% [markdown] tags=["fragment-slide"]
 # Four classes, one curve. What tells them apart is a few hundredths of full scale, smaller than what separates two tiles of
-# one class. On simulated ground the signs are those of {numref}`fig-spectrum-01-covers`: more forage, more near infrared,
-# less red and short-wave light, cooler ground. They had to be, since that figure made the tiles.
+# one class. On simulated ground the signs are those of {numref}`fig-spectrum-01-covers`: more forage, more
+# near infrared, less red and short-wave light, cooler ground. They had to be, since that figure made the
+# tiles.
 #
 # How many there are of each, printed, counted and here:
 
@@ -271,33 +292,43 @@ def shares(numbers):
 
 
 def proportions():
-    own = {split: np.bincount(dataset.labels(split), minlength=4)
-           for split in ("train", "test")}
-    return {"printed": [said("P1", k) for k in range(4)],
-            "counted from Table 2": shares(counts()),
-            **{f"{dataset.name}, {split}": shares(n)
-               for split, n in own.items()}}
+    own = {
+        split: np.bincount(dataset.labels(split), minlength=4)
+        for split in ("train", "test")
+    }
+    return {
+        "printed": [said("P1", k) for k in range(4)],
+        "counted from Table 2": shares(counts()),
+        **{
+            f"{dataset.name}, {split}": shares(n)
+            for split, n in own.items()
+        },
+    }
 
 
 # %% tags=["slide"]
-frame = pd.DataFrame({"cows": ["0", "1", "2", "3 or more"],
-                      **proportions()})
+frame = pd.DataFrame(
+    {"cows": ["0", "1", "2", "3 or more"], **proportions()}
+)
 Table(frame, frame.to_dict("records"), "Shares of the classes")
 
 # %% [markdown] tags=["slide", "live"]
 # ## Ground made by hand
 #
-# The real tiles may not travel with this book, and most readers will not fetch two gigabytes. So what does the stand-in do?
-# It makes a scene in the order in which nature does. {numref}`fig-spectrum-01-apart` takes one apart.
+# The real tiles may not travel with this book, and most readers will not fetch two gigabytes. So what does
+# the stand-in do? It makes a scene in the order in which nature does. {numref}`fig-spectrum-01-apart` takes
+# one apart.
 #
-# 1. *Ground.* Smooth random fields give each pixel its parts of six covers; wet places have more grass, bush and cloud.
+# 1. *Ground.* Smooth random fields give each pixel its parts of six covers; wet places have more grass, bush
+#    and cloud.
 # 2. *Light.* Slopes face the sun or do not.
 # 3. *Air.* Cloud hides the ground, throws a shadow and alone shows in B9; haze adds blue.
 # 4. *Sensor.* Noise, eight bits, blurred heat.
-# 5. *Label.* Forage is grass, dense enough and not overgrown. Its mean in the circle is estimated by a person, who errs.
+# 5. *Label.* Forage is grass, dense enough and not overgrown. Its mean in the circle is estimated by a
+#    person, who errs.
 #
-# In one line, with parts $a_c$ of covers whose spectra are $s_{cb}$, light $\ell$, cloud $\kappa$ of brightness $w_b$ and
-# haze $h$ of colour $p_b$, a pixel shows in each reflective band $b$
+# In one line, with parts $a_c$ of covers whose spectra are $s_{cb}$, light $\ell$, cloud $\kappa$ of
+# brightness $w_b$ and haze $h$ of colour $p_b$, a pixel shows in each reflective band $b$
 #
 # ```{math}
 # :label: spectrum-01-mixing
@@ -308,8 +339,9 @@ Table(frame, frame.to_dict("records"), "Shares of the classes")
 lab.figure("tile-apart", 1175)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Notice the last line of the figure. The ground in the circle is one thing, what the person made of it another, and only the
-# second becomes the label.
+# Notice the last line of the figure. The ground in the circle is one thing, what the person made of it
+# another, and only the second becomes the label.
+
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -322,8 +354,8 @@ print("by the ground: class", *class_of(scene.score))
 print("as judged: class", *class_of(scene.judged))
 
 # %% [markdown] tags=["slide", "live"]
-# Therefore even perfect sight would not give perfect marks. On simulated ground we can say how far it would get, by answering
-# with the truth:
+# Therefore even perfect sight would not give perfect marks. On simulated ground we can say how far it would
+# get, by answering with the truth:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -332,21 +364,22 @@ from lt_lib.metrics import classification_report
 
 def knowing(tiles=500):
     scene = droughtsim.simulate("test", range(tiles))
-    return classification_report(
-        class_of(scene.score), scene.labels, 4)
+    return classification_report(class_of(scene.score), scene.labels, 4)
 
 
 ceiling = knowing()
-print("accuracy {accuracy:.3f}, balanced accuracy "
-      "{balanced_accuracy:.3f}".format(**ceiling))
+print(
+    "accuracy {accuracy:.3f}, balanced accuracy "
+    "{balanced_accuracy:.3f}".format(**ceiling)
+)
 
 # %% [markdown] tags=["fragment-slide"]
 # That is the ceiling of the stand-in. The real one has a ceiling too; nobody knows where.
 #
 # ### How like the real thing?
 #
-# A few real tiles have strayed into public repositories. Their pixels stay there; their statistics are recorded with this
-# book, and here they stand beside those of as many tiles of our own.
+# A few real tiles have strayed into public repositories. Their pixels stay there; their statistics are
+# recorded with this book, and here they stand beside those of as many tiles of our own.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-likeness", "caption": "Real tiles and those of this run. Above: brightness of pixels by band, median, middle half and middle nine tenths. Below left: correlation of a pixel with its neighbour inside a tile. Below right: correlation of each two bands, real against ours."}, "image": {"alt": "Three panels comparing real tiles with this run's: boxes of brightness in eleven bands, dots of neighbour correlation by band, and a scatter of band correlations beside a diagonal."}}
 lab.figure("tile-statistics", dataset)
@@ -359,31 +392,33 @@ shown = ("mean", "sd within tiles")
 frame = pd.concat({s: facts.loc[s] for s in shown}, axis=1)
 frame.columns = [f"{s}, {name}" for s, name in frame.columns]
 frame = frame.map("{:.3f}".format).rename_axis("band").reset_index()
-Table(frame, frame.to_dict("records"),
-      "Brightness, 1 being full scale")
+Table(frame, frame.to_dict("records"), "Brightness, 1 being full scale")
 
 # %% [markdown] tags=["slide"]
-# Do not take likeness for proof. The simulator was adjusted until such numbers came near. What they cannot tell is how
-# strongly forage and picture hang together, and just that decides how well a network can do. Further,
+# Do not take likeness for proof. The simulator was adjusted until such numbers came near. What they cannot
+# tell is how strongly forage and picture hang together, and just that decides how well a network can do.
+# Further,
 #
 # - real ground has roads, fences, valleys and drainage lines; ours has blots;
 # - real tiles have neighbours, taken on the same day near the same place; ours are strangers to each other;
 # - real ground has seasons, and a picture may be older than the answer; ours are of one moment;
 # - real herders differ from each other; ours are one person in different moods;
-# - forage is *defined* here, by us, from covers with textbook spectra. Whether bands 6-5-2 suffice is thereby half decided.
+# - forage is *defined* here, by us, from covers with textbook spectra. Whether bands 6-5-2 suffice is thereby
+#   half decided.
 #
-# So a result on `droughtsim` can show that a remedy works as its authors say, on data with this imbalance and this noise. It
-# cannot show what it is worth in Kenya.
+# So a result on `droughtsim` can show that a remedy works as its authors say, on data with this imbalance and
+# this noise. It cannot show what it is worth in Kenya.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask for one thing that simulated ground lacks and that would change a conclusion. The list is in the chapter; do not show
-# it first. 2 min.
+# Ask for one thing that simulated ground lacks and that would change a conclusion. The list is in the
+# chapter; do not show it first. 2 min.
 
 # %% [markdown] tags=["slide"]
 # ## The floor
 #
-# How hard are the tiles? Before a network is praised, something simpler should have failed. Take the middle of each tile, 17
-# × 17 pixels, average it in each band, and forget the picture. What remains are eleven numbers.
+# How hard are the tiles? Before a network is praised, something simpler should have failed. Take the middle
+# of each tile, 17 × 17 pixels, average it in each band, and forget the picture. What remains are eleven
+# numbers.
 
 
 # %%
@@ -394,13 +429,13 @@ def band_means(dataset, split, half=8):
     return images[:, cut, cut].mean((1, 2)) / 255
 
 
-numbers = {split: band_means(dataset, split)
-           for split in ("train", "test")}
+numbers = {split: band_means(dataset, split) for split in ("train", "test")}
 
 # %% [markdown] tags=["fragment-slide"]
-# On these a *logistic regression* draws straight borders between the classes; it is a network with one layer. It comes in two
-# kinds, one that counts every tile the same and one in which each class weighs the same as any other (`balanced` weights,
-# inverse to class counts). Each seed has its own training list, that of the networks.
+# On these a *logistic regression* draws straight borders between the classes; it is a network with one layer.
+# It comes in two kinds, one that counts every tile the same and one in which each class weighs the same as
+# any other (`balanced` weights, inverse to class counts). Each seed has its own training list, that of the
+# networks.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -412,11 +447,14 @@ from lt_lib.lab.train.recipes import tasks, test_labels
 
 def learn(item, bands, weights, numbers):
     (task,), _ = tasks(item.spec, dataset)
-    rule = make_pipeline(StandardScaler(), LogisticRegression(
-        max_iter=1000, class_weight=weights))
+    rule = make_pipeline(
+        StandardScaler(),
+        LogisticRegression(max_iter=1000, class_weight=weights),
+    )
     tiles = task.train[:, 0]
-    return rule.fit(numbers["train"][tiles][:, bands],
-                    dataset.labels("train")[tiles])
+    return rule.fit(
+        numbers["train"][tiles][:, bands], dataset.labels("train")[tiles]
+    )
 
 
 # %%
@@ -424,10 +462,12 @@ truth = test_labels(items[0].spec, dataset)
 
 
 def exam(bands, weights=None, numbers=numbers):
-    tiles = numbers["test"][:len(truth)][:, bands]
+    tiles = numbers["test"][: len(truth)][:, bands]
     rules = (learn(item, bands, weights, numbers) for item in items)
-    return [classification_report(rule.predict(tiles), truth, 4)
-            for rule in rules]
+    return [
+        classification_report(rule.predict(tiles), truth, 4)
+        for rule in rules
+    ]
 
 
 # %%
@@ -447,17 +487,28 @@ def mean(reports, metric):
     return lab.estimate(r[metric] for r in reports)
 
 
-lines = [{"": name, "printed accuracy": "–", **{
-    metric.replace("_", " "): str(mean(reports, metric))
-    for metric in ("accuracy", "balanced_accuracy")
-}} for name, reports in floor.items()]
+lines = [
+    {
+        "": name,
+        "printed accuracy": "–",
+        **{
+            metric.replace("_", " "): str(mean(reports, metric))
+            for metric in ("accuracy", "balanced_accuracy")
+        },
+    }
+    for name, reports in floor.items()
+]
 lines[0]["printed accuracy"] = said("P2")
-Table(pd.DataFrame(lines), lines,
-      f"{dataset.name}, {len(truth)} test tiles, {len(items)} seeds")
+Table(
+    pd.DataFrame(lines),
+    lines,
+    f"{dataset.name}, {len(truth)} test tiles, {len(items)} seeds",
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# The ± is over training lists; where the data set is small these share most of their tiles, so it is rather too narrow. The
-# exam is the same for all of them, and being short it has an error of its own. For the accuracy in the last line:
+# The ± is over training lists; where the data set is small these share most of their tiles, so it is rather
+# too narrow. The exam is the same for all of them, and being short it has an error of its own. For the
+# accuracy in the last line:
 
 # %% tags=["fragment-slide"]
 share = mean(weighted, "accuracy").mean
@@ -465,33 +516,40 @@ error = (share * (1 - share) / len(truth)) ** 0.5
 print(f"{share:.3f} ± {2 * error:.3f} (two standard errors)")
 
 # %% [markdown] tags=["slide"]
-# Compare the two kinds of weights in {numref}`fig-spectrum-01-confusions`, row by row. The first rule has found out what the
-# blind program knew, that *zero* is a safe bet. The second bets on every class alike.
+# Compare the two kinds of weights in {numref}`fig-spectrum-01-confusions`, row by row. The first rule has
+# found out what the blind program knew, that *zero* is a safe bet. The second bets on every class alike.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-01-confusions", "caption": "Answers of the two rules on all bands, as shares of each true class, summed over seeds. The diagonal holds the recalls; balanced accuracy is its mean."}, "image": {"alt": "Two four-by-four tables of shares. With equal tiles the first column is dark in every row; with balanced weights the diagonal is darker and the first column paler."}}
-lab.figure("confusions", {
-    "every tile equal": sum(np.array(r["confusion"]) for r in plain),
-    "every class equal": sum(np.array(r["confusion"])
-                             for r in weighted),
-})
+lab.figure(
+    "confusions",
+    {
+        "every tile equal": sum(np.array(r["confusion"]) for r in plain),
+        "every class equal": sum(
+            np.array(r["confusion"]) for r in weighted
+        ),
+    },
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# The weighted regression moved the headline metric without a new picture. Ask against which baseline a remedy must then be
-# set. 2 min.
+# The weighted regression moved the headline metric without a new picture. Ask against which baseline a remedy
+# must then be set. 2 min.
 
 # %% tags=["fragment-slide"]
 for metric in ("accuracy", "balanced_accuracy"):
     moved = lab.estimate(
-        y[metric] - x[metric] for x, y in zip(plain, weighted))
+        y[metric] - x[metric] for x, y in zip(plain, weighted)
+    )
     print(f"weights move {metric.replace('_', ' ')} by {moved}")
 
 # %% [markdown] tags=["fragment-slide"]
-# Keep this in mind for all that follows. No new picture was taken, no new layer added; a different weighting of the same
-# eleven numbers moves the paper's headline metric by that much. A remedy for imbalance must therefore be set against a
-# *weighted* baseline. Against the plain one almost anything looks like a discovery.
+# Keep this in mind for all that follows. No new picture was taken, no new layer added; a different weighting
+# of the same eleven numbers moves the paper's headline metric by that much. A remedy for imbalance must
+# therefore be set against a *weighted* baseline. Against the plain one almost anything looks like a
+# discovery.
 #
-# The floor for the networks of Table 2 is the last line, and of the 6-5-2 networks the third. Whatever a network gets beyond
-# it, it got from the picture: from texture, from where in the tile things lie, from ratios of bands.
+# The floor for the networks of Table 2 is the last line, and of the 6-5-2 networks the third. Whatever a
+# network gets beyond it, it got from the picture: from texture, from where in the tile things lie, from
+# ratios of bands.
 
 # %% [markdown]
 # ## With real tiles
@@ -500,8 +558,8 @@ for metric in ("accuracy", "balanced_accuracy"):
 #
 #     lt data download droughtwatch
 #
-# A folder with a few of its TFRecord parts will do as well, under a name of your own. Damaged records are skipped and
-# counted.
+# A folder with a few of its TFRecord parts will do as well, under a name of your own. Damaged records are
+# skipped and counted.
 #
 #     lt data add mytiles --from FOLDER
 #
@@ -511,10 +569,16 @@ for metric in ("accuracy", "balanced_accuracy"):
 from lt_lib.data import listing
 from lt_lib.data.sets.droughtwatch import without_empty
 
-ready = [row.name for row in listing()
-         if row.kind == "user" and row.state == "ready"]
-mine = [own for own in map(load, ready)
-        if own.splits["train"][1:] == (65, 65, 11)]
+ready = [
+    row.name
+    for row in listing()
+    if row.kind == "user" and row.state == "ready"
+]
+mine = [
+    own
+    for own in map(load, ready)
+    if own.splits["train"][1:] == (65, 65, 11)
+]
 print("your tiles:", *[own.name for own in mine] or ["none yet"])
 
 # %%
@@ -524,8 +588,8 @@ for own in mine:
     display(lab.figure("tiles", own))
 
 # %% [markdown]
-# And the hardest question to a simulator: what does a rule learned on *its* ground know about real ground? (Learned above,
-# asked here; chance is one quarter.)
+# And the hardest question to a simulator: what does a rule learned on *its* ground know about real ground?
+# (Learned above, asked here; chance is one quarter.)
 
 # %%
 rule = learn(items[0], every, "balanced", numbers)
@@ -533,9 +597,13 @@ for own in mine:
     kept = without_empty(own, "train")
     report = classification_report(
         rule.predict(band_means(own, "train")[kept]),
-        own.labels("train")[kept], 4)
-    print(f"{own.name}: balanced accuracy "
-          f"{report['balanced_accuracy']:.3f} on {len(kept)} tiles")
+        own.labels("train")[kept],
+        4,
+    )
+    print(
+        f"{own.name}: balanced accuracy "
+        f"{report['balanced_accuracy']:.3f} on {len(kept)} tiles"
+    )
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -570,19 +638,23 @@ def earned(score, free):
     return (score - free) / (1 - free)
 
 
-parts = np.array([
-    [earned(row.accuracy, start.accuracy),
-     earned(row.balanced_accuracy, start.balanced_accuracy)]
-    for row in reconstruct_table2()
-])
+parts = np.array(
+    [
+        [
+            earned(row.accuracy, start.accuracy),
+            earned(row.balanced_accuracy, start.balanced_accuracy),
+        ]
+        for row in reconstruct_table2()
+    ]
+)
 spread = np.ptp(parts, axis=0)
 assert parts.max() < 0.6 and spread[0] > spread[1]
 print(parts.round(3), "\nspread", spread.round(3))
 
 # %% [markdown]
-# The best accuracy of the table has earned two fifths of what there was to earn; in balanced accuracy it is about half. And
-# surprisingly the rows differ *more* in accuracy, once the free part is taken off. What the remedies add to the rare classes
-# they pay for in the large one, and there every point is many tiles.
+# The best accuracy of the table has earned two fifths of what there was to earn; in balanced accuracy it is
+# about half. And surprisingly the rows differ *more* in accuracy, once the free part is taken off. What the
+# remedies add to the rare classes they pay for in the large one, and there every point is many tiles.
 #
 # ```{solution-end}
 # ```
@@ -611,12 +683,15 @@ for cover in (5, 2):
     on_ground = ndvi(*droughtsim.SPECTRA[cover][3:5])
     above = seen_from_space(cover)
     assert (on_ground < 0) == (cover == 5) and above < on_ground
-    print(f"{droughtsim.COVERS[cover]}: {on_ground:+.2f} on the "
-          f"ground, {above:+.2f} from space")
+    print(
+        f"{droughtsim.COVERS[cover]}: {on_ground:+.2f} on the "
+        f"ground, {above:+.2f} from space"
+    )
 
 # %% [markdown]
-# Below zero: water is dark in the infrared and less so in red. Air scatters more red than infrared into the sensor, so it
-# lowers the index of everything. A threshold for *green* that is right at the ground is wrong in orbit.
+# Below zero: water is dark in the infrared and less so in red. Air scatters more red than infrared into the
+# sensor, so it lowers the index of everything. A threshold for *green* that is right at the ground is wrong
+# in orbit.
 #
 # ```{solution-end}
 # ```
@@ -638,18 +713,17 @@ def balanced(reports):
     return mean(reports, "balanced_accuracy")
 
 
-alone = {f"B{b + 1}": balanced(exam([b], "balanced"))
-         for b in every}
+alone = {f"B{b + 1}": balanced(exam([b], "balanced")) for b in every}
 best = max(alone, key=lambda band: alone[band].mean)
 assert 0.25 < alone[best].mean < balanced(weighted).mean
 assert data == "real" or best in ("B7", "B10", "B11")
 print(*(f"{band:4} {alone[band]}" for band in alone), sep="\n")
 
 # %% [markdown]
-# On simulated ground B7 and the two heat bands lead: moist leaves are dark in the one, green places cool in the others. B5 is
-# a poor choice *alone*. Green grass shines there, and so does light soil; a brightness says little before it is known what to
-# compare it with, which is why recipes like the NDVI are ratios. B9 sees no ground and stays at chance. No band comes near
-# all eleven.
+# On simulated ground B7 and the two heat bands lead: moist leaves are dark in the one, green places cool in
+# the others. B5 is a poor choice *alone*. Green grass shines there, and so does light soil; a brightness says
+# little before it is known what to compare it with, which is why recipes like the NDVI are ratios. B9 sees no
+# ground and stays at chance. No band comes near all eleven.
 #
 # ```{solution-end}
 # ```
@@ -667,17 +741,19 @@ print(*(f"{band:4} {alone[band]}" for band in alone), sep="\n")
 # %%
 by_window = {}
 for half in (0, 2, 8, 16, 32):
-    seen = {split: band_means(dataset, split, half)
-            for split in ("train", "test")}
+    seen = {
+        split: band_means(dataset, split, half)
+        for split in ("train", "test")
+    }
     by_window[half] = balanced(exam(every, "balanced", seen))
     print(f"{2 * half + 1:2} pixels wide: {by_window[half]}")
 means = {half: e.mean for half, e in by_window.items()}
 assert data == "real" or means[8] > max(means[0], means[32])
 
 # %% [markdown]
-# In between. One pixel is noisy, and what a person sees is larger; the far corners of the tile are other ground. (On
-# `droughtsim` the person looks as far as the circle in {numref}`fig-spectrum-01-apart`. The networks of the small profiles
-# get the middle 33 × 33 pixels, which hold all of it.)
+# In between. One pixel is noisy, and what a person sees is larger; the far corners of the tile are other
+# ground. (On `droughtsim` the person looks as far as the circle in {numref}`fig-spectrum-01-apart`. The
+# networks of the small profiles get the middle 33 × 33 pixels, which hold all of it.)
 #
 # ```{solution-end}
 # ```
@@ -695,24 +771,39 @@ assert data == "real" or means[8] > max(means[0], means[32])
 # ```
 
 # %%
-released = np.array([0.720, 0.675, 0.644, 0.654, 0.734, 0.718,
-                     0.679, 0.640, 0.249, 0.969, 0.971])
+released = np.array(
+    [
+        0.720,
+        0.675,
+        0.644,
+        0.654,
+        0.734,
+        0.718,
+        0.679,
+        0.640,
+        0.249,
+        0.969,
+        0.971,
+    ]
+)
 
 
 def gaps(own, most=500):
     tiles = own.images("train")[:most]
     peaks = np.maximum(tiles.max((1, 2), keepdims=True), 1)
     guesses = (tiles / 255, tiles / peaks)
-    return [np.abs(g.mean((0, 1, 2)) - released).mean()
-            for g in guesses]
+    return [np.abs(g.mean((0, 1, 2)) - released).mean() for g in guesses]
 
 
 for own in (dataset, *mine):
     full, peak = gaps(own)
-    print(f"{own.name}: means of tiles at full scale are off by "
-          f"{full:.3f}, at own maximum by {peak:.3f}")
+    print(
+        f"{own.name}: means of tiles at full scale are off by "
+        f"{full:.3f}, at own maximum by {peak:.3f}"
+    )
 full, peak = gaps(dataset)
 assert peak < 0.1 and full > 0.2
+
 
 # %%
 def by_own_maximum(split):
@@ -722,16 +813,16 @@ def by_own_maximum(split):
 
 scaled = {split: by_own_maximum(split) for split in ("train", "test")}
 for name, bands in (("all bands", every), ("6-5-2", agriculture)):
-    for title, given in (("full scale", numbers),
-                         ("own maximum", scaled)):
+    for title, given in (("full scale", numbers), ("own maximum", scaled)):
         found = balanced(exam(bands, "balanced", given))
         print(f"{name}, {title}: {found}")
 
 # %% [markdown]
-# The fixed means look like those of tiles in which every band was divided by its own maximum. The code shows no such step; it
-# loads tiles that were prepared elsewhere. If so, the paper's networks saw the *pattern* of each band but not how bright one
-# band is against another, and the NDVI of such a tile means nothing. One suspect more, should its 6-5-2 rows and ours
-# disagree. (On the real tiles that we could look at, the fit is as close.)
+# The fixed means look like those of tiles in which every band was divided by its own maximum. The code shows
+# no such step; it loads tiles that were prepared elsewhere. If so, the paper's networks saw the *pattern* of
+# each band but not how bright one band is against another, and the NDVI of such a tile means nothing. One
+# suspect more, should its 6-5-2 rows and ours disagree. (On the real tiles that we could look at, the fit is
+# as close.)
 #
 # ```{solution-end}
 # ```
@@ -740,8 +831,8 @@ for name, bands in (("all bands", every), ("6-5-2", agriculture)):
 # ## Further reading
 #
 # - {cite:t}`hobbs2020forage` describe how the labels were gathered and what the insurance needs.
-# - {cite:t}`usgs2019landsat8`, the handbook of the satellite, has the bands, the orbit and the way from stored numbers to
-#   reflectance.
+# - {cite:t}`usgs2019landsat8`, the handbook of the satellite, has the bands, the orbit and the way from
+#   stored numbers to reflectance.
 # - {cite:t}`tucker1979ndvi` compares indices of red and infrared by the leaves they were measured over.
 # - {cite:t}`brodersen2010balanced` say what an interval for a balanced accuracy should look like.
 
@@ -751,10 +842,16 @@ import time
 
 import sklearn
 
-footer = {"data": dataset.name, "digest": dataset.digest[7:19],
-          "python": platform.python_version(),
-          "numpy": np.__version__,
-          "scikit-learn": sklearn.__version__,
-          "made": time.strftime("%Y-%m-%d")}
-Table(pd.DataFrame([footer]), [footer],
-      "No records: everything here is computed on the spot")
+footer = {
+    "data": dataset.name,
+    "digest": dataset.digest[7:19],
+    "python": platform.python_version(),
+    "numpy": np.__version__,
+    "scikit-learn": sklearn.__version__,
+    "made": time.strftime("%Y-%m-%d"),
+}
+Table(
+    pd.DataFrame([footer]),
+    [footer],
+    "No records: everything here is computed on the spot",
+)

@@ -23,18 +23,19 @@
 # - **Time.** 25 minutes to read; 5 minutes on a laptop, seconds once the records exist.
 # ```
 #
-# A patient with a headache takes a tablet. It helps a little, so he takes another one from another box, and a third. Only then
-# does he read the small print: the three boxes hold the same substance.
+# A patient with a headache takes a tablet. It helps a little, so he takes another one from another box, and a
+# third. Only then does he read the small print: the three boxes hold the same substance.
 #
-# The substance here is *attention to rare classes*. Table 1 of {cite:t}`rawal2020spectrum` gives it in three boxes: a sampler
-# that shows rare tiles more often, a loss that grants them a wider margin, weights that make them louder. Two more remedies,
-# a learning rate that goes up and down and an average of several networks, are for everybody. This chapter reads the small
-# print.
+# The substance here is *attention to rare classes*. Table 1 of {cite:t}`rawal2020spectrum` gives it in three
+# boxes: a sampler that shows rare tiles more often, a loss that grants them a wider margin, weights that make
+# them louder. Two more remedies, a learning rate that goes up and down and an average of several networks,
+# are for everybody. This chapter reads the small print.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The claim
 #
-# In the paper's words LDAM works better than crude re-sampling, and the combination of all is best. In its numbers:
+# In the paper's words LDAM works better than crude re-sampling, and the combination of all is best. In its
+# numbers:
 
 # %% tags=["keep_output", "hide-input", "fragment-slide", "live"]
 # nbval-check-output
@@ -42,31 +43,48 @@ from lt_lib.lab.read.published import printed
 
 
 def said(row, metric):
-    return printed(work="spectrum", table="Table 1", row=row,
-                   metric=metric)
+    return printed(work="spectrum", table="Table 1", row=row, metric=metric)
 
 
 def line(number, name):
     net = "ResNet-50" if number < 4 else "EfficientNet-B4"
-    cells = (said(f"T1.{number}", metric)
-             for metric in ("test_acc", "balanced_acc", "icv"))
-    return " ".join([f"{number} {net:16}{name:22}",
-                     *(f"{cell:>7}" for cell in cells)])
+    cells = (
+        said(f"T1.{number}", metric)
+        for metric in ("test_acc", "balanced_acc", "icv")
+    )
+    return " ".join(
+        [f"{number} {net:16}{name:22}", *(f"{cell:>7}" for cell in cells)]
+    )
 
 
-print(*map(line, range(1, 10), (
-    "CE", "CE, sampler", "LDAM", "CE", "LDAM, cycles",
-    "+ averages", "+ averages, 6-5-2", "CE, filled up",
-    "+ averages, filled up")), sep="\n")
+print(
+    *map(
+        line,
+        range(1, 10),
+        (
+            "CE",
+            "CE, sampler",
+            "LDAM",
+            "CE",
+            "LDAM, cycles",
+            "+ averages",
+            "+ averages, 6-5-2",
+            "CE, filled up",
+            "+ averages, filled up",
+        ),
+    ),
+    sep="\n",
+)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# The columns are accuracy, balanced accuracy, and ICV, the spread of the recalls around the accuracy, of which later.
+# The columns are accuracy, balanced accuracy, and ICV, the spread of the recalls around the accuracy, of
+# which later.
 #
 # ### A row that cannot be
 #
 # Look at row 3. Its balanced accuracy is below chance, at an accuracy of 0.7. With the class sizes that
-# [the first chapter](01-the-tiles-and-their-bands) found, how accurate can a classifier be at that mean recall? At best it
-# answers the large class perfectly and spends what is left on the next:
+# [the first chapter](01-the-tiles-and-their-bands) found, how accurate can a classifier be at that mean
+# recall? At best it answers the large class perfectly and spends what is left on the next:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -90,17 +108,18 @@ print(possible(said("T1.3", "icv")))
 print("printed accuracy:", said("T1.3", "test_acc"))
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# A row that no set of counts can make. Ask what one would write to the authors, in one friendly sentence. 2 min.
+# A row that no set of counts can make. Ask what one would write to the authors, in one friendly sentence. 2
+# min.
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# It cannot, unless two cells of the row have changed places. Read the other way round, all is possible. From here on we read
-# them so, and mark the moved cells with a dagger.
+# It cannot, unless two cells of the row have changed places. Read the other way round, all is possible. From
+# here on we read them so, and mark the moved cells with a dagger.
 
 # %% [markdown] tags=["slide", "live"]
 # ## First box: show rare tiles more often
 #
-# Draw each tile with a chance inverse to the size of its class, $p_i \propto 1/n_{y_i}$, with replacement. Every class then
-# comes up equally often, and a tile of class $j$ is seen
+# Draw each tile with a chance inverse to the size of its class, $p_i \propto 1/n_{y_i}$, with replacement.
+# Every class then comes up equally often, and a tile of class $j$ is seen
 #
 # ```{math}
 # :label: spectrum-03-multiplicity
@@ -118,29 +137,33 @@ from lt_lib.sampling import balanced_sample, expected_multiplicity
 
 def seen(counts):
     labels = torch.arange(len(counts)).repeat_interleave(
-        torch.tensor(counts))
+        torch.tensor(counts)
+    )
     chance = torch.Generator().manual_seed(0)
     drawn = labels[balanced_sample(labels, len(labels), chance)]
     return drawn.bincount() / torch.tensor(counts)
 
 
 print("drawn:   ", *(f"{m:.2f}" for m in seen(tiles())))
-print("expected:", *(
-    f"{m:.2f}" for m in expected_multiplicity(tiles(), sum(tiles()))))
+print(
+    "expected:",
+    *(f"{m:.2f}" for m in expected_multiplicity(tiles(), sum(tiles()))),
+)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# A rare tile is met almost three times an epoch, and of the common ones more than half are not met at all. No information is
-# added, and some is left lying.
+# A rare tile is met almost three times an epoch, and of the common ones more than half are not met at all. No
+# information is added, and some is left lying.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask what the network no longer sees when rare tiles come thrice: more than half of the common ones, in each epoch. 1 min.
+# Ask what the network no longer sees when rare tiles come thrice: more than half of the common ones, in each
+# epoch. 1 min.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Second box: demand more of an answer
 #
 # A network that knows ten pictures of a class draws its border close around those ten. LDAM {cite}`cao2019ldam` asks a rare
-# class to be *recognised by a distance*: its logit is lowered by $\Delta_y$ before the softmax, so that it must win by that
-# much to be as good as right.
+# class to be *recognised by a distance*: its logit is lowered by $\Delta_y$ before the softmax, so that it
+# must win by that much to be as good as right.
 #
 # ```{math}
 # :label: spectrum-03-ldam
@@ -164,17 +187,20 @@ def costs(scale, gap):
     return " ".join(f"{c:.3f}" for c in loss(z, torch.arange(4)))
 
 
-print(*(f"won by {gap}: {costs(30, gap)}"
-        for gap in (0.3, 0.5, 0.7)), sep="\n")
+print(
+    *(f"won by {gap}: {costs(30, gap)}" for gap in (0.3, 0.5, 0.7)),
+    sep="\n",
+)
 
 # %% [markdown] tags=["slide"]
-# With $s = 30$ a tile that has its margin costs nothing, and one that lacks a tenth of it costs three. The scale belongs to a
-# *cosine head*: there a logit is the cosine of an angle and cannot leave $[-1, 1]$, so half a unit is a great deal.
+# With $s = 30$ a tile that has its margin costs nothing, and one that lacks a tenth of it costs three. The
+# scale belongs to a *cosine head*: there a logit is the cosine of an angle and cannot leave $[-1, 1]$, so
+# half a unit is a great deal.
 #
 # ### A border and the room beside it
 #
-# In a plane such a head has one number to learn, the direction of its border, and we can try all of them. Let two classes be
-# two fans of points, equally wide. Of one we have five hundred pictures, of the other ten.
+# In a plane such a head has one number to learn, the direction of its border, and we can try all of them. Let
+# two classes be two fans of points, equally wide. Of one we have five hundred pictures, of the other ten.
 
 
 # %%
@@ -185,8 +211,12 @@ def around(degrees):
 
 def fans(counts, width, seed):
     labels = torch.arange(2).repeat_interleave(torch.tensor(counts))
-    u = torch.rand(len(labels), 4, dtype=torch.float64,
-                   generator=torch.Generator().manual_seed(seed))
+    u = torch.rand(
+        len(labels),
+        4,
+        dtype=torch.float64,
+        generator=torch.Generator().manual_seed(seed),
+    )
     middle = torch.tensor([135.0, 45.0])[labels]
     angle = middle + width * (u[:, :3].sum(1) - 1.5)
     return around(angle) * (0.7 + 0.6 * u[:, 3:]), labels
@@ -206,9 +236,11 @@ def learned(loss, x, y):
 
 # %%
 def losses(counts=(500, 10)):
-    return {"s = 1, no margin": LDAMLoss(counts, 0, scale=1),
-            "s = 30, no margin": LDAMLoss(counts, 0),
-            "s = 30, margin": LDAMLoss(counts)}
+    return {
+        "s = 1, no margin": LDAMLoss(counts, 0, scale=1),
+        "s = 30, no margin": LDAMLoss(counts, 0),
+        "s = 30, margin": LDAMLoss(counts),
+    }
 
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-03-borders", "caption": "Where three losses put the border of a cosine head between two fans of points. Pale: further points of the rare class, which no loss has seen. Computed, no data."}, "image": {"alt": "A half circle of points. The dense fan of the frequent class lies on the left, ten triangles of the rare class on the right, pale points of the rare class reach further to the left than the triangles. A dotted ray cuts through the rare class, a dashed one lies near the triangles, a solid one nearer the middle."}}
@@ -217,8 +249,7 @@ from lt_lib import lab
 
 def drawn_fans(width=34, seed=0):
     x, y = fans([500, 10], width, seed)
-    found = {name: learned(loss, x, y)
-             for name, loss in losses().items()}
+    found = {name: learned(loss, x, y) for name, loss in losses().items()}
     unseen, _ = fans([0, 400], width, seed=99)
     return lab.figure("borders", x, y, found, unseen)
 
@@ -226,13 +257,13 @@ def drawn_fans(width=34, seed=0):
 drawn_fans()
 
 # %% [markdown] tags=["fragment-slide"]
-# Without the scale a cosine is too weak a voice: however right a point is, it costs nearly as much as before and goes on pulling,
-# and five hundred pull harder than ten. With it, only points near the border pull. They put the border midway between the
-# points that are *known*, which is too near to the rare class, for ten points do not show how far their class reaches. The
-# margin moves it to where the unseen ones are.
+# Without the scale a cosine is too weak a voice: however right a point is, it costs nearly as much as before
+# and goes on pulling, and five hundred pull harder than ten. With it, only points near the border pull. They
+# put the border midway between the points that are *known*, which is too near to the rare class, for ten
+# points do not show how far their class reaches. The margin moves it to where the unseen ones are.
 #
-# That needs room. Widen the fans until they overlap, and ask on unseen points, as many of either class, for the share of right
-# answers:
+# That needs room. Widen the fans until they overlap, and ask on unseen points, as many of either class, for
+# the share of right answers:
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Let the room say which of the fans has the wider border on the side of the rare class, and why. 2 min.
@@ -256,10 +287,12 @@ def on_unseen(loss, width, draws=8):
 def apart_and_overlapping(counts=(500, 10)):
     loud = class_weights(counts, "ins")
     print(f"{'':12} apart overlapping")
-    for name, margin, weight in (("no margin", 0, None),
-                                 ("margin", 0.5, None),
-                                 ("weights", 0, loud),
-                                 ("both", 0.5, loud)):
+    for name, margin, weight in (
+        ("no margin", 0, None),
+        ("margin", 0.5, None),
+        ("weights", 0, loud),
+        ("both", 0.5, loud),
+    ):
         loss = LDAMLoss(counts, margin, weight=weight)
         print(f"{name:12}", *(on_unseen(loss, w) for w in (34, 60)))
 
@@ -267,16 +300,18 @@ def apart_and_overlapping(counts=(500, 10)):
 apart_and_overlapping()
 
 # %% [markdown] tags=["fragment-slide"]
-# Apart, the margin repairs the border. Overlapping, there is no room for one. Points beyond the border claim their margin all the
-# same, the frequent class has more of them, and the border moves the wrong way; weights repair it, and the margin adds little
-# to them. Tiles that are labelled by judgement overlap: in [the first chapter](01-the-tiles-and-their-bands) even perfect sight
-# erred. So expect less from the second box than from the third, which follows below. (That a margin alone does not lead to the
-# best balanced border is known: {cite:t}`menon2021logit`.)
+# Apart, the margin repairs the border. Overlapping, there is no room for one. Points beyond the border claim
+# their margin all the same, the frequent class has more of them, and the border moves the wrong way; weights
+# repair it, and the margin adds little to them. Tiles that are labelled by judgement overlap: in [the first
+# chapter](01-the-tiles-and-their-bands) even perfect sight erred. So expect less from the second box than
+# from the third, which follows below. (That a margin alone does not lead to the best balanced border is
+# known: {cite:t}`menon2021logit`.)
 #
 # ### On another head
 #
-# The released drought code puts the same loss on an ordinary linear layer. Its logits have no bound. A network can buy any
-# margin by making its last weights longer, without moving a single border:
+# The released drought code puts the same loss on an ordinary linear layer. Its logits have no bound. A
+# network can buy any margin by making its last weights longer, without moving a single border:
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -285,8 +320,7 @@ def bought(longer):
     return float(LDAMLoss(tiles())(z, torch.tensor([0])))
 
 
-print(*(f"weights x {n:2}: {bought(n):.3f}" for n in (1, 5, 25)),
-      sep="\n")
+print(*(f"weights x {n:2}: {bought(n):.3f}" for n in (1, 5, 25)), sep="\n")
 
 # %% [markdown] tags=["fragment-slide"]
 # Both heads are switches of ours; what the choice costs is measured below.
@@ -294,29 +328,32 @@ print(*(f"weights x {n:2}: {bought(n):.3f}" for n in (1, 5, 25)),
 # %% [markdown] tags=["slide", "live"]
 # ## Third box: make rare classes louder, late
 #
-# Class weights on the loss do what the sampler does, and early in training they do harm: a few loud pictures shape the
-# features of all. *Deferred re-weighting* (DRW) therefore trains without weights first, and for the last third of the epochs
-# with weights $w_j \propto 1/E_{n_j}$, where $E_n = (1 - \beta^n)/(1 - \beta)$ counts how much new there is in $n$ pictures
-# ([chapter 3 of `ee443`](../ee443/03-weighting-the-loss)).
+# Class weights on the loss do what the sampler does, and early in training they do harm: a few loud pictures
+# shape the features of all. *Deferred re-weighting* (DRW) therefore trains without weights first, and for the
+# last third of the epochs with weights $w_j \propto 1/E_{n_j}$, where $E_n = (1 - \beta^n)/(1 - \beta)$
+# counts how much new there is in $n$ pictures ([chapter 3 of `ee443`](../ee443/03-weighting-the-loss)).
 #
-# The paper does not give its $\beta$. The released code has 0.99 before the switch, 0.99999 after it; the authors of LDAM use
-# 0 and 0.9999. In {numref}`fig-spectrum-03-margins` on the right, for a training set of the full size:
+# The paper does not give its $\beta$. The released code has 0.99 before the switch, 0.99999 after it; the
+# authors of LDAM use 0 and 0.9999. In {numref}`fig-spectrum-03-margins` on the right, for a training set of
+# the full size:
+
 
 # %% tags=["live"]
 def full():
     return [round(86317 * n / sum(tiles())) for n in tiles()]
 
+
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-margins", "caption": "What each class is granted. Left: the margin of LDAM. Right: its weight after the switch, under three values of beta, for 86,317 tiles in the proportions of the validation set. Computed, no data."}, "image": {"alt": "Left, four bars of margins rising from about 0.3 for class 0 to 0.5 for class 3. Right, weights: equal for every class at beta 0.99, rising towards the rare class for the other two."}}
 lab.figure("margins", full())
 
 # %% [markdown] tags=["slide", "live"]
-# At 0.99 no class of this data is rare: a hundred pictures already say all there is, and the weights are equal to four
-# digits. "0.99, then 0.99999" is a way to write "none, then nearly inverse frequency".
+# At 0.99 no class of this data is rare: a hundred pictures already say all there is, and the weights are
+# equal to four digits. "0.99, then 0.99999" is a way to write "none, then nearly inverse frequency".
 #
 # ### The small print
 #
-# Sampler and weights are the same substance. Under the sampler each class already has an equal share of the batches; weights
-# come on top. What share of the loss does each class hold?
+# Sampler and weights are the same substance. Under the sampler each class already has an equal share of the
+# batches; weights come on top. What share of the loss does each class hold?
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -336,15 +373,17 @@ print("weights", shares(False, True))
 print("both   ", shares(True, True))
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# One of the two gives every class about a quarter. Both together turn the tail upside down: class 3, with nine tiles in a hundred, holds over two fifths
-# of the loss, and class 0, with sixty, less than a tenth. Rows 3, 5, 6, 7 and 9 of Table 1 name both. So predict, before
-# anything is trained: run as printed, these rows will *lose* class 0, and most of their accuracy with it.
+# One of the two gives every class about a quarter. Both together turn the tail upside down: class 3, with
+# nine tiles in a hundred, holds over two fifths of the loss, and class 0, with sixty, less than a tenth. Rows
+# 3, 5, 6, 7 and 9 of Table 1 name both. So predict, before anything is trained: run as printed, these rows
+# will *lose* class 0, and most of their accuracy with it.
 
 # %% [markdown] tags=["slide", "live"]
 # ## For everybody: cycles and averages
 #
-# A *cyclical learning rate* {cite}`smith2017clr` climbs from a low to a high value and back, in a straight line. High rates
-# shake the network out of narrow places, low ones let it settle. With $S$ epochs up and $S$ down,
+# A *cyclical learning rate* {cite}`smith2017clr` climbs from a low to a high value and back, in a straight
+# line. High rates shake the network out of narrow places, low ones let it settle. With $S$ epochs up and $S$
+# down,
 #
 # ```{math}
 # :label: spectrum-03-clr
@@ -352,15 +391,16 @@ print("both   ", shares(True, True))
 # x = \left| \frac{t}{S} - 2 \left\lfloor 1 + \frac{t}{2S} \right\rfloor + 1 \right| .
 # ```
 #
-# *Stochastic weight averaging* {cite}`izmailov2018swa` takes the mean of the weights that training passed through,
+# *Stochastic weight averaging* {cite}`izmailov2018swa` takes the mean of the weights that training passed
+# through,
 #
 # ```{math}
 # :label: spectrum-03-swa
 # \bar w \leftarrow \frac{n\, \bar w + w}{n + 1},
 # ```
 #
-# on the thought that a walk around a valley never stands at its lowest point, but its mean does. In a valley of two
-# dimensions, with noise on every step:
+# on the thought that a walk around a valley never stands at its lowest point, but its mean does. In a valley
+# of two dimensions, with noise on every step:
 
 
 # %% tags=["live"]
@@ -386,52 +426,58 @@ def compared(late):
     return sum(heights) / len(heights), height(late.mean(0))
 
 
-print("above the floor: a step of the walk {:.2f}, on average;\n"
-      "the mean of its steps {:.3f}".format(*compared(walk()[100:])))
+print(
+    "above the floor: a step of the walk {:.2f}, on average;\n"
+    "the mean of its steps {:.3f}".format(*compared(walk()[100:]))
+)
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-03-descent", "caption": "The same walk, thirty of its points, one every ten steps, and their average. Computed, no data."}, "image": {"alt": "A jagged walk comes in from the right and then circles around the minimum of a bowl. Thirty diamonds lie scattered around the cross that marks the minimum; the star of their average lies beside it."}}
 lab.figure("descent", walk(), walk()[100::10], (1.0, 5.0))
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask what the average of the walk's points does that no single point does. Then ask when it would not: in a landscape with
-# two valleys. 2 min.
+# Ask what the average of the walk's points does that no single point does. Then ask when it would not: in a
+# landscape with two valleys. 2 min.
 
 # %% [markdown] tags=["slide"]
-# Thirty points are more than the paper has. With six, far enough apart to know nothing of each other, over fifty walks:
+# Thirty points are more than the paper has. With six, far enough apart to know nothing of each other, over
+# fifty walks:
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 def six(walks=50):
-    return torch.tensor([compared(walk(seed=seed)[100::50])
-                         for seed in range(walks)]).mean(0)
+    return torch.tensor(
+        [compared(walk(seed=seed)[100::50]) for seed in range(walks)]
+    ).mean(0)
 
 
-print("one {:.2f} above the floor, six averaged {:.2f}"
-      .format(*six()))
+print("one {:.2f} above the floor, six averaged {:.2f}".format(*six()))
 
 # %% [markdown] tags=["fragment-slide"]
-# About a sixth: the noise of independent points averages away as that of any sample does. A bowl is kind, though. In a network
-# the points must lie in one valley, and points taken at a high rate lie further up its sides.
+# About a sixth: the noise of independent points averages away as that of any sample does. A bowl is kind,
+# though. In a network the points must lie in one valley, and points taken at a high rate lie further up its
+# sides.
 #
-# The averaged network has met no batch of its own, so the statistics of its batch norms must be computed anew, from training
-# images.
+# The averaged network has met no batch of its own, so the statistics of its batch norms must be computed
+# anew, from training images.
 #
-# The released script wants all this and does something else. The call that moves the rate stands after the loop over the
-# epochs, and so does the call that takes a snapshot; batch statistics come from the validation tiles, which are the test
-# tiles. {numref}`fig-spectrum-03-rates` has the plan and what ran.
+# The released script wants all this and does something else. The call that moves the rate stands after the
+# loop over the epochs, and so does the call that takes a snapshot; batch statistics come from the validation
+# tiles, which are the test tiles. {numref}`fig-spectrum-03-rates` has the plan and what ran.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-rates", "caption": "Learning rate by epoch, as the drought code means it and as it runs, and the epochs whose weights enter the average. Computed, no data."}, "image": {"alt": "A zigzag between 1 and 10 hundred-thousandths with a period of four epochs and six diamonds at every fifth epoch from 15 on; a dashed horizontal line at 1 with a single square at epoch 40."}}
 lab.figure("rates")
 
 # %% [markdown] tags=["fragment-slide"]
-# The six diamonds stand at different heights. The usual advice is to average at the low points of the cycles; a snapshot every
-# five epochs on a cycle of four takes every phase in turn.
+# The six diamonds stand at different heights. The usual advice is to average at the low points of the cycles;
+# a snapshot every five epochs on a cycle of four takes every phase in turn.
 
 # %% [markdown]
 # ## Choose what to run
 #
-# At `embedded`, simulated ground **stands in** for Kenya; below `paper`, narrow networks stand in for ResNet-50 and
-# EfficientNet-B4, trained from random weights on the middle of each tile. Only `paper` with `real` is judged against print.
+# At `embedded`, simulated ground **stands in** for Kenya; below `paper`, narrow networks stand in for
+# ResNet-50 and EfficientNet-B4, trained from random weights on the middle of each tile. Only `paper` with
+# `real` is judged against print.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
@@ -452,25 +498,35 @@ from lt_lib.data import load
 spec = lab.plan("spectrum-table1", "T1.7", profile, data)[0].spec
 swa, clr, drw = spec.recipe.swa, spec.recipe.clr, spec.recipe.drw
 last = spec.optimizer.epochs
-taken = [epoch for epoch in range(swa.start + 1, last + 1)
-         if epoch % swa.every == 0]
+taken = [
+    epoch
+    for epoch in range(swa.start + 1, last + 1)
+    if epoch % swa.every == 0
+]
 n = spec.recipe.tiles or load(spec.data).splits["train"][0]
 print(f"{spec.data}: {n} tiles")
 print(f"{last} epochs, weights from epoch {drw.switch_epoch + 1} on")
-print(f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
-      f"{2 * clr.step_size:g} epochs, snapshots after {taken}")
+print(
+    f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
+    f"{2 * clr.step_size:g} epochs, snapshots after {taken}"
+)
 
 # %% [markdown] tags=["slide"]
 # ## Table 1
 #
-# Nine rows. Those with LDAM are run twice: as printed, with the sampler, and as released, where it is off in every script.
+# Nine rows. Those with LDAM are run twice: as printed, with the sampler, and as released, where it is off in
+# every script.
 
 # %%
 results = lab.run("spectrum-table1", **options)
 
 # %% tags=["fragment-slide"]
-columns = {"accuracy": "accuracy", "balanced_accuracy": "balanced",
-           "macro_f1": "F1", "icv_used": "ICV"}
+columns = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced",
+    "macro_f1": "F1",
+    "icv_used": "ICV",
+}
 lab.sheet(results, columns)
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-plane", "caption": "The paper's Fig 2b, redrawn: accuracy against balanced accuracy, numbered as the rows of Table 1, each as printed. The upper right corner is where one wants to be. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels for the published numbers and ours. Published marks lie close together between 0.67 and 0.76; ours with sampler and weights together lie far to the left."}}
@@ -479,15 +535,20 @@ lab.figure("spectrum-fig2b", results)
 # %% [markdown] tags=["slide"]
 # ### One box at a time
 #
-# A table of combinations is best read as a ladder: what does each rung add to the one below? In print, with row 3 put right:
+# A table of combinations is best read as a ladder: what does each rung add to the one below? In print, with
+# row 3 put right:
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
 from lt_lib.works.spectrum.audit import table1_row
 
-RUNGS = {"2 - 1: sampler": "21", "3 - 2: cycles, LDAM+DRW": "32",
-         "5 - 4: sampler, cycles, LDAM+DRW": "54",
-         "6 - 5: averages": "65", "7 - 6: 6-5-2": "76"}
+RUNGS = {
+    "2 - 1: sampler": "21",
+    "3 - 2: cycles, LDAM+DRW": "32",
+    "5 - 4: sampler, cycles, LDAM+DRW": "54",
+    "6 - 5: averages": "65",
+    "7 - 6: 6-5-2": "76",
+}
 
 
 def gap(rung, score):
@@ -497,13 +558,12 @@ def gap(rung, score):
 
 print(f"{'':34}balanced  accuracy")
 for name, rung in RUNGS.items():
-    print(f"{name:34}", gap(rung, "balanced"), "",
-          gap(rung, "accuracy"))
+    print(f"{name:34}", gap(rung, "balanced"), "", gap(rung, "accuracy"))
 
 # %% [markdown] tags=["slide"]
-# Three rungs go up by more than two points: the crude sampler where it is alone, the change of bands, and between them one that
-# opens three boxes at once. Averages, and LDAM on top of the sampler, go *down*, though by less than one run can tell: the rows
-# of Table 2, whose tiles we can count, have a standard error of
+# Three rungs go up by more than two points: the crude sampler where it is alone, the change of bands, and
+# between them one that opens three boxes at once. Averages, and LDAM on top of the sampler, go *down*, though
+# by less than one run can tell: the rows of Table 2, whose tiles we can count, have a standard error of
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # A ladder of combinations. Ask which rungs change one thing only; the others cannot be read. 3 min.
@@ -512,13 +572,18 @@ for name, rung in RUNGS.items():
 # nbval-check-output
 from lt_lib.works.spectrum.audit import balanced_error
 
-print("{:.4f} to {:.4f}".format(*(
-    pick(map(balanced_error, reconstruct_table2()))
-    for pick in (min, max))))
+print(
+    "{:.4f} to {:.4f}".format(
+        *(
+            pick(map(balanced_error, reconstruct_table2()))
+            for pick in (min, max)
+        )
+    )
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# from the number of tiles alone. (So the row that the paper calls best, 7, owes its lead over row 5 to its bands, or to luck.) Our
-# ladder, paired over seeds:
+# from the number of tiles alone. (So the row that the paper calls best, 7, owes its lead over row 5 to its
+# bands, or to luck.) Our ladder, paired over seeds:
 
 
 # %%
@@ -527,13 +592,17 @@ def rows(key, variant="as-printed", found=results):
 
 
 KEYS = dict(zip("123456789", dict.fromkeys(r.key for r in results)))
-ladder = {name: (rows(KEYS[new]), rows(KEYS[old]))
-          for name, (new, old) in RUNGS.items()}
+ladder = {
+    name: (rows(KEYS[new]), rows(KEYS[old]))
+    for name, (new, old) in RUNGS.items()
+}
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-ladder", "caption": "What each rung of Table 1 adds to balanced accuracy, rows as printed; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each rung, beside a vertical line at zero."}}
-lab.figure("differences", {name.replace(": ", ":\n"): pair
-                           for name, pair in ladder.items()},
-           metric="balanced_accuracy")
+lab.figure(
+    "differences",
+    {name.replace(": ", ":\n"): pair for name, pair in ladder.items()},
+    metric="balanced_accuracy",
+)
 
 # %% [markdown] tags=["slide"]
 # ### Two boxes or one
@@ -541,11 +610,17 @@ lab.figure("differences", {name.replace(": ", ":\n"): pair
 # What the sampler adds to a row that already has margins and weights, in accuracy and in balanced accuracy:
 
 # %%
-LDAM = {"3": "r50-clr-ldam", "5": "b4-clr-ldam",
-        "6": "b4-swa-clr-ldam", "7": "b4-652-swa-clr-ldam",
-        "9": "b4-gan-swa-clr-ldam"}
-doubled = {f"row {n}": (rows(key), rows(key, "as-released"))
-           for n, key in LDAM.items()}
+LDAM = {
+    "3": "r50-clr-ldam",
+    "5": "b4-clr-ldam",
+    "6": "b4-swa-clr-ldam",
+    "7": "b4-652-swa-clr-ldam",
+    "9": "b4-gan-swa-clr-ldam",
+}
+doubled = {
+    f"row {n}": (rows(key), rows(key, "as-released"))
+    for n, key in LDAM.items()
+}
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-doubled", "caption": "Accuracy with the sampler minus accuracy without it, in the rows of Table 1 that have LDAM and deferred weights; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero; most lie far to its left, that of row 9 at zero."}}
 lab.figure("differences", doubled)
@@ -554,20 +629,22 @@ lab.figure("differences", doubled)
 lab.figure("differences", doubled, metric="balanced_accuracy")
 
 # %% [markdown] tags=["slide"]
-# Where the interval of a row lies far below zero in {numref}`fig-spectrum-03-doubled`, the sampler on top of the weights has
-# thrown class 0 away. Print shows nothing of the kind: its LDAM rows keep an accuracy of 0.70 to 0.74. That fits the
-# released scripts, in all of which the sampler is off, and does not fit the table's own description. On a stand-in this is no
-# proof; but the arithmetic of the shares is the same for any data.
+# Where the interval of a row lies far below zero in {numref}`fig-spectrum-03-doubled`, the sampler on top of
+# the weights has thrown class 0 away. Print shows nothing of the kind: its LDAM rows keep an accuracy of 0.70
+# to 0.74. That fits the released scripts, in all of which the sampler is off, and does not fit the table's
+# own description. On a stand-in this is no proof; but the arithmetic of the shares is the same for any data.
 #
-# One caveat is ours. The average of rows 6 and 7 gets its batch statistics from the training list as it stands, while those rows
-# trained on balanced batches. A part of what they lose may be that mismatch; rows 3 and 5 have no average, and lose as well.
+# One caveat is ours. The average of rows 6 and 7 gets its batch statistics from the training list as it
+# stands, while those rows trained on balanced batches. A part of what they lose may be that mismatch; rows 3
+# and 5 have no average, and lose as well.
 #
-# Row 9 is different. Its classes are filled up with counterfeits to one size, and where all classes are equal, sampler,
-# margins and weights have nothing left to do:
+# Row 9 is different. Its classes are filled up with counterfeits to one size, and where all classes are
+# equal, sampler, margins and weights have nothing left to do:
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Sampler and weights together turn the tail upside down. Ask who would have noticed from the balanced accuracy alone. 2
-# min.
+# Sampler and weights together turn the tail upside down. Ask who would have noticed from the balanced
+# accuracy alone. 2 min.
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -577,24 +654,26 @@ def filled():
 
 def granted():
     n = filled()
-    return {"seen an epoch": expected_multiplicity(n, sum(n)),
-            "margins": ldam_margins(n),
-            "weights": drw_weights(n, 1, 1, (0.99, 0.99999))}
+    return {
+        "seen an epoch": expected_multiplicity(n, sum(n)),
+        "margins": ldam_margins(n),
+        "weights": drw_weights(n, 1, 1, (0.99, 0.99999)),
+    }
 
 
 for name, given in granted().items():
     print(f"{name}:", *(f"{g:.1f}" for g in given))
 
 # %% [markdown] tags=["fragment-slide"]
-# One margin for all is no favour to anyone. What remains of row 9 over row 8 are cycles, averages and a loss that is thirty times
-# as steep.
+# One margin for all is no favour to anyone. What remains of row 9 over row 8 are cycles, averages and a loss
+# that is thirty times as steep.
 
 # %% [markdown] tags=["slide"]
 # ### Which ICV
 #
-# The paper's footnote defines ICV as a sum of squares, $\sum_i (\text{acc} - r_i)^2$. Or was the root of it printed? At a printed
-# accuracy and balanced accuracy only some recalls are possible. How far must those of the three rare classes lie apart, if the
-# printed ICV is a sum, and how far, if it is a root?
+# The paper's footnote defines ICV as a sum of squares, $\sum_i (\text{acc} - r_i)^2$. Or was the root of it
+# printed? At a printed accuracy and balanced accuracy only some recalls are possible. How far must those of
+# the three rare classes lie apart, if the printed ICV is a sum, and how far, if it is a root?
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -602,23 +681,33 @@ from lt_lib.works.spectrum.audit import icv_of_table2, icv_table
 
 print("row     ICV   apart if a sum   if a root")
 for r in icv_table().itertuples():
-    print(f"{r.row}{'†' if r.swapped else ' '} {r.icv:.4f}"
-          f"{r.apart_sum:12.2f}{r.apart_root:15.2f}")
+    print(
+        f"{r.row}{'†' if r.swapped else ' '} {r.icv:.4f}"
+        f"{r.apart_sum:12.2f}{r.apart_root:15.2f}"
+    )
 known = icv_of_table2()
-print("in Table 2 they lie {:.2f} to {:.2f} apart".format(
-    known["apart"].min(), known["apart"].max()))
-print("and the roots are {:.2f} to {:.2f}".format(
-    known["root"].min(), known["root"].max()))
+print(
+    "in Table 2 they lie {:.2f} to {:.2f} apart".format(
+        known["apart"].min(), known["apart"].max()
+    )
+)
+print(
+    "and the roots are {:.2f} to {:.2f}".format(
+        known["root"].min(), known["root"].max()
+    )
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# Both are possible, so this is no proof. But if these are sums, then in all nine rows two rare classes lie further apart than in
-# any row of Table 2, in eight of them more than twice as far. If they are roots, none need do so, and all but row 8 have
-# the size of Table 2's roots. We take them for roots. (Neither is a variance, nor within a class; and of the footnote's five terms there can be only
-# four.) Ours, both ways:
+# Both are possible, so this is no proof. But if these are sums, then in all nine rows two rare classes lie
+# further apart than in any row of Table 2, in eight of them more than twice as far. If they are roots, none
+# need do so, and all but row 8 have the size of Table 2's roots. We take them for roots. (Neither is a
+# variance, nor within a class; and of the footnote's five terms there can be only four.) Ours, both ways:
 
 # %% tags=["slide"]
-lab.sheet([r for r in results if r.key in ("r50-ce", "b4-ce")],
-          {"icv_printed": "the sum", "icv_used": "its root"})
+lab.sheet(
+    [r for r in results if r.key in ("r50-ce", "b4-ce")],
+    {"icv_printed": "the sum", "icv_used": "its root"},
+)
 
 # %% [markdown]
 # ### Which epoch
@@ -640,8 +729,9 @@ from lt_lib.lab.read.report import Table
 
 def ours(table, names=("SP1", "SP2", "SP3", "SP6")):
     keep = [i for i, n in enumerate(table.frame["id"]) if n in names]
-    return Table(table.frame.iloc[keep],
-                 [table.rows[i] for i in keep], table.caption)
+    return Table(
+        table.frame.iloc[keep], [table.rows[i] for i in keep], table.caption
+    )
 
 
 # %% tags=["fragment-slide"]
@@ -650,39 +740,55 @@ variants = lab.run("spectrum-variants", **options)
 ours(claims_table("overnight", "embedded", work="spectrum"))
 
 # %% tags=["fragment-slide"]
-ours(claims_table(profile, data, results + second + variants,
-                  work="spectrum"))
+ours(
+    claims_table(
+        profile, data, results + second + variants, work="spectrum"
+    )
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Let everyone pick one claim and read its verdict on print and on records. Where they differ, ask what would settle it. 3
-# min.
+# Let everyone pick one claim and read its verdict on print and on records. Where they differ, ask what would
+# settle it. 3 min.
 
 # %% [markdown] tags=["slide"]
-# SP6 says that counterfeits lower the spread. Table 1 pairs its filled rows with rows on other bands, row 8 even with one that
-# lacks the sampler. We ran row 8 without counterfeits as well, so that nothing else differs:
+# SP6 says that counterfeits lower the spread. Table 1 pairs its filled rows with rows on other bands, row 8
+# even with one that lacks the sampler. We ran row 8 without counterfeits as well, so that nothing else
+# differs:
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-spread", "caption": "ICV (as a root) with counterfeits minus without: at the same recipe, and as Table 1 pairs its rows. Below zero the recalls lie closer together. Paired over seeds, with 95 % intervals; hollow marks are not comparable with print."}, "image": {"alt": "Four horizontal intervals beside a vertical line at zero."}}
-lab.figure("differences", {
-    "row 8, same recipe": (rows(KEYS["8"]), rows("b4-652-ce-sampler",
-                                                 found=variants)),
-    "row 9, same recipe:\n9 - 7": (rows(KEYS["9"]), rows(KEYS["7"])),
-    "as paired: 8 - 4": (rows(KEYS["8"]), rows(KEYS["4"])),
-    "as paired: 9 - 6": (rows(KEYS["9"]), rows(KEYS["6"])),
-}, metric="icv_used")
+lab.figure(
+    "differences",
+    {
+        "row 8, same recipe": (
+            rows(KEYS["8"]),
+            rows("b4-652-ce-sampler", found=variants),
+        ),
+        "row 9, same recipe:\n9 - 7": (rows(KEYS["9"]), rows(KEYS["7"])),
+        "as paired: 8 - 4": (rows(KEYS["8"]), rows(KEYS["4"])),
+        "as paired: 9 - 6": (rows(KEYS["9"]), rows(KEYS["6"])),
+    },
+    metric="icv_used",
+)
 
 # %% [markdown] tags=["slide"]
-# All this takes the rows *as printed*, sampler and weights together. Without the sampler, LDAM against re-sampling, the
-# paper's own comparison, is fairer:
+# All this takes the rows *as printed*, sampler and weights together. Without the sampler, LDAM against
+# re-sampling, the paper's own comparison, is fairer:
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.figures.shared import strongest
 
 best = strongest(results)
-fair = (rows("r50-clr-ldam", "as-released", best),
-        rows("r50-ce-sampler", found=best))
+fair = (
+    rows("r50-clr-ldam", "as-released", best),
+    rows("r50-ce-sampler", found=best),
+)
 for metric in ("balanced_accuracy", "accuracy"):
-    print(f"LDAM less sampler, {metric.replace('_', ' ')}:",
-          lab.difference(*fair, metric), "·", lab.badge(fair[0]))
+    print(
+        f"LDAM less sampler, {metric.replace('_', ' ')}:",
+        lab.difference(*fair, metric),
+        "·",
+        lab.badge(fair[0]),
+    )
 
 # %% [markdown] tags=["fragment-slide"]
 # Print has the two within a hundredth of each other, in favour of the crude remedy.
@@ -693,8 +799,16 @@ for metric in ("balanced_accuracy", "accuracy"):
 # One switch at a time, each against the same row: ResNet-18 on bands 6-5-2 with cycles, averages and LDAM.
 
 # %% tags=["fragment-slide"]
-PLAIN = ("base", "rate-unstepped", "one-snapshot", "test-norms",
-         "all-three", "sampler", "authors-beta", "cosine")
+PLAIN = (
+    "base",
+    "rate-unstepped",
+    "one-snapshot",
+    "test-norms",
+    "all-three",
+    "sampler",
+    "authors-beta",
+    "cosine",
+)
 chosen = [r for r in variants if r.key in PLAIN]
 lab.sheet(chosen, columns)
 
@@ -708,9 +822,10 @@ TITLES = {
     "authors-beta": "betas 0, then 0.9999",
     "cosine": "cosine head",
 }
-switched = {title: (rows(key, found=variants),
-                    rows("base", found=variants))
-            for key, title in TITLES.items()}
+switched = {
+    title: (rows(key, found=variants), rows("base", found=variants))
+    for key, title in TITLES.items()
+}
 lab.figure("differences", switched, metric="balanced_accuracy")
 
 # %%
@@ -719,29 +834,38 @@ import pandas as pd
 
 def effect(key, found):
     pair = rows(key, found=found), rows("base", found=found)
-    return {score.replace("_", " "): str(lab.difference(*pair, score))
-            for score in columns}
+    return {
+        score.replace("_", " "): str(lab.difference(*pair, score))
+        for score in columns
+    }
 
 
 filed = strongest(variants)
-lines = [{"": title, **effect(key, filed)}
-         for key, title in TITLES.items()]
-Table(pd.DataFrame(lines), lines, "Switched minus base, paired over "
-      f"seeds, ± 95 %: {lab.badge(rows('base', found=filed))}")
+lines = [{"": title, **effect(key, filed)} for key, title in TITLES.items()]
+Table(
+    pd.DataFrame(lines),
+    lines,
+    "Switched minus base, paired over "
+    f"seeds, ± 95 %: {lab.badge(rows('base', found=filed))}",
+)
 
 # %% mystnb={"figure": {"name": "fig-spectrum-03-variants-accuracy", "caption": "The same for accuracy."}, "image": {"alt": "Seven horizontal intervals beside a vertical line at zero."}}
 lab.figure("differences", switched)
 
 # %% [markdown] tags=["fragment-slide"]
-# An interval that covers zero says that the seeds at hand cannot tell the difference, not that there is none. Three things to
-# look for: whether the misplaced calls matter as much as the doubled dose; whether the network with a moving rate, averaged, is
-# steadier from epoch to epoch; whether the head that the loss was made for pays.
+# An interval that covers zero says that the seeds at hand cannot tell the difference, not that there is none.
+# Three things to look for: whether the misplaced calls matter as much as the doubled dose; whether the
+# network with a moving rate, averaged, is steadier from epoch to epoch; whether the head that the loss was
+# made for pays.
 
 # %% mystnb={"figure": {"name": "fig-spectrum-03-curves", "caption": "Balanced accuracy on the test tiles by epoch, mean over seeds with the range as a band. The last point is the averaged network. From the strongest records there are."}, "image": {"alt": "Two curves of balanced accuracy over epochs, one with a cycling learning rate, one with a constant one."}}
-lab.figure("curves", {
-    "cycles, average": rows("base", found=filed),
-    "no cycles, one snapshot": rows("all-three", found=filed),
-})
+lab.figure(
+    "curves",
+    {
+        "cycles, average": rows("base", found=filed),
+        "no cycles, one snapshot": rows("all-three", found=filed),
+    },
+)
 
 # %% [markdown] tags=["slide"]
 # The released scripts train with cross-entropy at a hundredth of the printed rate:
@@ -749,9 +873,12 @@ lab.figure("curves", {
 # %% tags=["fragment-slide"]
 low = rows("ce-low-rate", found=variants)
 usual = [r for r in second if r.key == "r18-652-ce"]
-print("a hundredth of the rate, balanced accuracy:",
-      lab.difference(low, usual, "balanced_accuracy"),
-      "·", lab.badge(low))
+print(
+    "a hundredth of the rate, balanced accuracy:",
+    lab.difference(low, usual, "balanced_accuracy"),
+    "·",
+    lab.badge(low),
+)
 
 # %% [markdown] tags=["fragment-slide"]
 # On networks that start from random weights that is no training at all; from ImageNet weights it may be.
@@ -792,8 +919,9 @@ print("a hundredth of the rate, balanced accuracy:",
 often = expected_multiplicity(tiles(), sum(tiles()))
 missed = torch.exp(-often)
 labels = torch.arange(4).repeat_interleave(torch.tensor(tiles()))
-draw = balanced_sample(labels, len(labels),
-                       torch.Generator().manual_seed(0))
+draw = balanced_sample(
+    labels, len(labels), torch.Generator().manual_seed(0)
+)
 shown = torch.bincount(draw, minlength=len(labels)) > 0
 for k in range(4):
     counted = 1 - shown[labels == k].double().mean()
@@ -803,10 +931,11 @@ assert 5 < epochs < 6
 print(*(f"{m:.2f}" for m in missed), f"and {epochs:.1f} epochs")
 
 # %% [markdown]
-# A draw hits class $j$ with probability $1/K$ and then each of its $n_j$ tiles alike, so each tile with $1/(K n_j)$; $N$ draws
-# make $N / (K n_j)$ hits. It is missed by all of them with probability $(1 - 1/(K n_j))^N \approx e^{-m_j}$: two tiles of three
-# in class 0, one of seventeen in class 3. After $e$ epochs $e^{-e\, m_0}$ are left, a tenth after five and a half. A network
-# that is trained for forty epochs has seen nearly all; in a small profile, with a handful of epochs, it has not.
+# A draw hits class $j$ with probability $1/K$ and then each of its $n_j$ tiles alike, so each tile with $1/(K
+# n_j)$; $N$ draws make $N / (K n_j)$ hits. It is missed by all of them with probability $(1 - 1/(K n_j))^N
+# \approx e^{-m_j}$: two tiles of three in class 0, one of seventeen in class 3. After $e$ epochs $e^{-e\,
+# m_0}$ are left, a tenth after five and a half. A network that is trained for forty epochs has seen nearly
+# all; in a small profile, with a handful of epochs, it has not.
 #
 # ```{solution-end}
 # ```
@@ -837,8 +966,8 @@ for beta in (0.99, 0.9999, 0.99999):
     print(f"beta {beta}: {n:,.0f} pictures; classes {beyond}")
 
 # %% [markdown]
-# $1 - \beta^n = 0.99$, so $n = \ln 0.01 / \ln \beta \approx 4.6 / (1 - \beta)$. At 0.99 that is under five hundred, and all
-# classes are beyond it; at 0.99999 none is.
+# $1 - \beta^n = 0.99$, so $n = \ln 0.01 / \ln \beta \approx 4.6 / (1 - \beta)$. At 0.99 that is under five
+# hundred, and all classes are beyond it; at 0.99999 none is.
 #
 # ```{solution-end}
 # ```
@@ -866,9 +995,9 @@ assert torch.isclose(LDAMLoss(tiles())(z, y), wide(30 * z, y))
 print(f"{bare(z, y):.4f} and {wide(30 * z, y):.4f}, both ways")
 
 # %% [markdown]
-# $s (z_y - \Delta_y) = (s z_y) - s \Delta_y$: margins of up to 15 on logits that are thirty times as long. A linear layer learns
-# those as well as any. So in the drought code $s$ does not set the scale of the logits. What else it does, the next exercise
-# shows.
+# $s (z_y - \Delta_y) = (s z_y) - s \Delta_y$: margins of up to 15 on logits that are thirty times as long. A
+# linear layer learns those as well as any. So in the drought code $s$ does not set the scale of the logits.
+# What else it does, the next exercise shows.
 #
 # ```{solution-end}
 # ```
@@ -883,6 +1012,7 @@ print(f"{bare(z, y):.4f} and {wide(30 * z, y):.4f}, both ways")
 # ```{solution-start} ex-spectrum-03-half
 # :class: dropdown
 # ```
+
 
 # %%
 def linear_border(margin, scale, steps=300, seed=0):
@@ -900,16 +1030,20 @@ def linear_border(margin, scale, steps=300, seed=0):
 
 # %%
 bare, margin, scale, both = (
-    linear_border(m, s) for s in (1, 30) for m in (0, 0.5))
+    linear_border(m, s) for s in (1, 30) for m in (0, 0.5)
+)
 assert 0 < margin - bare < 3 and both > scale + 10 > bare + 10
-print(f"neither {bare:.0f}°, margin {margin:.0f}°, "
-      f"scale {scale:.0f}°, both {both:.0f}°")
+print(
+    f"neither {bare:.0f}°, margin {margin:.0f}°, "
+    f"scale {scale:.0f}°, both {both:.0f}°"
+)
 
 # %% [markdown]
-# Half a unit alone is worth a degree: the logits have long outgrown it. The scale alone is a faster cross-entropy, for thirty times
-# the logits go thirty times as far in a step. Only half of *thirty* units is a margin to be noticed. And whoever replaces
-# cross-entropy by LDAM on a linear head changes two things at once, one of which is speed. (Trained for ever on classes that can
-# be separated, a linear head outgrows every margin that is added to its logits, {cite:t}`kini2021vs`.)
+# Half a unit alone is worth a degree: the logits have long outgrown it. The scale alone is a faster
+# cross-entropy, for thirty times the logits go thirty times as far in a step. Only half of *thirty* units is
+# a margin to be noticed. And whoever replaces cross-entropy by LDAM on a linear head changes two things at
+# once, one of which is speed. (Trained for ever on classes that can be separated, a linear head outgrows
+# every margin that is added to its logits, {cite:t}`kini2021vs`.)
 #
 # ```{solution-end}
 # ```
@@ -939,8 +1073,8 @@ assert set(heights(range(13, 41, 4))) == {1}
 print(every_five)
 
 # %% [markdown]
-# Twice at the top, once at the bottom, three times in between. Every four epochs, begun at epoch 13, all snapshots stand at the
-# bottom, as the method's authors advise.
+# Twice at the top, once at the bottom, three times in between. Every four epochs, begun at epoch 13, all
+# snapshots stand at the bottom, as the method's authors advise.
 #
 # ```{solution-end}
 # ```
@@ -950,9 +1084,11 @@ print(every_five)
 #
 # - {cite:t}`cao2019ldam` derive the fourth root and defer the weights; their networks end in the cosine head.
 # - {cite:t}`izmailov2018swa` on averages, {cite:t}`smith2017clr` on cycles.
-# - {cite:t}`menon2021logit` shift logits by class frequency, so that the best border for balanced accuracy comes out;
+# - {cite:t}`menon2021logit` shift logits by class frequency, so that the best border for balanced accuracy
+#   comes out;
 #   {cite:t}`kini2021vs` ask what margins, shifts and weights do in the long run.
-# - {cite:t}`buda2018imbalance` compared remedies for imbalance before all of these, and found crude over-sampling hard to beat.
+# - {cite:t}`buda2018imbalance` compared remedies for imbalance before all of these, and found crude
+#   over-sampling hard to beat.
 # - {cite:t}`kang2020decoupling` separate what a sampler does to features from what it does to the last layer.
 
 # %% tags=["remove-input"]

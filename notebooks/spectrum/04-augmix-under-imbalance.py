@@ -23,18 +23,18 @@
 # - **Time.** 25 minutes to read; 5 minutes on a laptop, seconds once the records exist.
 # ```
 #
-# A goalkeeper who has trained in rain, in fog and against the sun keeps his nerve when the weather turns. If nearly all shots of
-# his training came from the right, he is late on the left, in any weather. Robustness is about what the same shot may look like,
-# balance about which shots there are.
+# A goalkeeper who has trained in rain, in fog and against the sun keeps his nerve when the weather turns. If
+# nearly all shots of his training came from the right, he is late on the left, in any weather. Robustness is
+# about what the same shot may look like, balance about which shots there are.
 #
-# AugMix {cite}`hendrycks2020augmix` is training in bad weather. {cite:t}`rawal2020spectrum` try it on tiles of which six in ten
-# feed no cow, and ask whether it helps on the left.
+# AugMix {cite}`hendrycks2020augmix` is training in bad weather. {cite:t}`rawal2020spectrum` try it on tiles
+# of which six in ten feed no cow, and ask whether it helps on the left.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The claim
 #
-# It does not: in all three pairings of Table 2, AugMix lowers balanced accuracy. Each line below leads from a row to the same
-# row with AugMix.
+# It does not: in all three pairings of Table 2, AugMix lowers balanced accuracy. Each line below leads from a
+# row to the same row with AugMix.
 
 # %% tags=["keep_output", "hide-input", "fragment-slide", "live"]
 # nbval-check-output
@@ -42,8 +42,9 @@ from lt_lib.lab.read.published import value
 
 
 def said(row, metric):
-    return value(work="spectrum", row=f"T2.{row}", metric=metric,
-                 class_="all")
+    return value(
+        work="spectrum", row=f"T2.{row}", metric=metric, class_="all"
+    )
 
 
 def claim(*metrics):
@@ -59,20 +60,22 @@ print("            balanced acc    macro F1        accuracy")
 claim("balanced_acc", "macro_f1", "test_acc")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Ask for the mechanism before the evidence: why should more robustness cost the rare classes? Collect two or three. 2 min.
+# Ask for the mechanism before the evidence: why should more robustness cost the rare classes? Collect two or
+# three. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# Accuracy stays where it was, within a point or two, and hides the loss. Robustness, the paper concludes, does not by itself
-# bring generalisation to all classes.
+# Accuracy stays where it was, within a point or two, and hides the loss. Robustness, the paper concludes,
+# does not by itself bring generalisation to all classes.
 #
-# Two smaller claims ride in the same table: that three bands do as well as eleven (rows 1 and 2), and that margins with deferred
-# weights buy recall of the rare classes with precision (rows 2 and 4).
+# Two smaller claims ride in the same table: that three bands do as well as eleven (rows 1 and 2), and that
+# margins with deferred weights buy recall of the rare classes with precision (rows 2 and 4).
 
 # %% [markdown]
 # ## Choose what to run
 #
-# Simulated tiles, `droughtsim`, **stand in** for Kenya unless `data = "real"`. Slim networks on the middle of each tile stand
-# in for a pretrained ResNet-18 unless `profile = "paper"`. Only both together are judged against print.
+# Simulated tiles, `droughtsim`, **stand in** for Kenya unless `data = "real"`. Slim networks on the middle of
+# each tile stand in for a pretrained ResNet-18 unless `profile = "paper"`. Only both together are judged
+# against print.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper
@@ -100,16 +103,17 @@ print("AugMix:", spec.recipe.augmix)
 # Train a network on fog, and it learns fog; show it snow, and it is as lost as before {cite}`geirhos2018generalisation`. So the
 # picture must be spoilt in ways that cannot be learnt by heart.
 #
-# Give it to three painters. Each may take a few small liberties: tilt it, shove it to one side, work with fewer tones, turn up
-# the contrast. Lay the three copies over one another like tinted glass, each as thick as chance decides, and the stack over
-# the original. You would still know the place. But no two stacks are alike.
+# Give it to three painters. Each may take a few small liberties: tilt it, shove it to one side, work with
+# fewer tones, turn up the contrast. Lay the three copies over one another like tinted glass, each as thick as
+# chance decides, and the stack over the original. You would still know the place. But no two stacks are
+# alike.
 
 # %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-spectrum-04-views", "caption": "Four tiles in bands 6-5-2, the copies of three painters, and the mixture that the network is shown. One brightness scale for all. Simulated ground, unless data is real."}, "image": {"alt": "Four rows of five square pictures. Some copies are only shifted or tilted, with black corners; others have glaring colours in place of muted red and green. The mixtures lie between the first picture and the copies."}}
 lab.figure("augmix-views", tiles)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Show the views and ask whether a radiologist would still read them alike. For some operators the answer is no, and that is
-# the chapter. 2 min.
+# Show the views and ask whether a radiologist would still read them alike. For some operators the answer is
+# no, and that is the chapter. 2 min.
 
 # %% [markdown] tags=["slide", "live"]
 # In symbols, for an image $x$: every chain applies one to three operators, one after the other; then
@@ -141,8 +145,8 @@ def first_row():
 first_row()
 
 # %% [markdown] tags=["slide", "live"]
-# There are nine operators. Their strength is a level between 0.1 and 3 of 10, drawn anew each time; the table says what level 3
-# means.
+# There are nine operators. Their strength is a level between 0.1 and 3 of 10, drawn anew each time; the table
+# says what level 3 means.
 #
 # | operator | what it does | at level 3 |
 # |---|---|---|
@@ -154,8 +158,8 @@ first_row()
 # | shear x, shear y | slants | by a slope of 0.09 |
 # | translate x, translate y | shoves | by a tenth of the side |
 #
-# What slides in from outside is black. Colour, contrast, brightness and sharpness would be operators too; the authors leave
-# them out, because their exam for robustness consists of such corruptions.
+# What slides in from outside is black. Colour, contrast, brightness and sharpness would be operators too; the
+# authors leave them out, because their exam for robustness consists of such corruptions.
 #
 # Their code mixes after the bands are normalised, ours before. The shares sum to one, so it is the same:
 
@@ -182,8 +186,8 @@ print("the same:", order_of_mixing())
 #
 # A mixture is not put in the place of the tile. The network sees three pictures of the same ground, the clean tile and two
 # mixtures, and should think the same of all of them. Let $p_0, p_1, p_2$ be its three probabilities over the classes and $M$
-# their mean. How far they lie apart is the Jensen-Shannon divergence {cite}`lin1991divergence`, and it is added to the loss
-# $\ell$ of the clean tile:
+# their mean. How far they lie apart is the Jensen-Shannon divergence {cite}`lin1991divergence`, and it is
+# added to the loss $\ell$ of the clean tile:
 #
 # ```{math}
 # :label: spectrum-04-jsd
@@ -191,8 +195,8 @@ print("the same:", order_of_mixing())
 # \text{JSD} = \frac13 \sum_{v=0}^{2} \sum_k p_{vk} \ln \frac{p_{vk}}{M_k}, \qquad \lambda = 12.
 # ```
 #
-# It is 0 when the three agree, and at most $\ln 3$, when each is sure of something else. In nats, with the factor, and beside
-# it the cross-entropy of the first opinion if class 0 is right:
+# It is 0 when the three agree, and at most $\ln 3$, when each is sure of something else. In nats, with the
+# factor, and beside it the cross-entropy of the first opinion if class 0 is right:
 
 # %% tags=["keep_output", "slide", "live"]
 # nbval-check-output
@@ -207,62 +211,75 @@ def quarrel(*opinions):
 
 a, b, c = [0.97, 0.01, 0.02], [0.01, 0.98, 0.01], [0.01, 0.02, 0.97]
 print("                   JSD   x 12     cross-entropy")
-print("blind:         ", quarrel([0.6, 0.25, 0.15],
-                                 *2 * [[0.6, 0.25, 0.15]]))
-print("wavering:      ", quarrel([0.7, 0.2, 0.1], [0.6, 0.3, 0.1],
-                                 [0.65, 0.25, 0.1]))
-print("half of that:  ", quarrel([0.7, 0.2, 0.1], [0.65, 0.25, 0.1],
-                                 [0.675, 0.225, 0.1]))
+print(
+    "blind:         ", quarrel([0.6, 0.25, 0.15], *2 * [[0.6, 0.25, 0.15]])
+)
+print(
+    "wavering:      ",
+    quarrel([0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.65, 0.25, 0.1]),
+)
+print(
+    "half of that:  ",
+    quarrel([0.7, 0.2, 0.1], [0.65, 0.25, 0.1], [0.675, 0.225, 0.1]),
+)
 print("two against one", quarrel(a, a, b))
 print("a quarrel:     ", quarrel(a, b, c))
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# Why twelve? Near agreement the term is a square: half the wavering, a quarter of the divergence. What networks mostly do is
-# waver, and that is worth half a hundredth of a nat, beside a cross-entropy of a few tenths. Twelve makes it audible. The value is
-# AugMix's for everyday photographs; neither that paper nor this one derives it.
+# Why twelve? Near agreement the term is a square: half the wavering, a quarter of the divergence. What
+# networks mostly do is waver, and that is worth half a hundredth of a nat, beside a cross-entropy of a few
+# tenths. Twelve makes it audible. The value is AugMix's for everyday photographs; neither that paper nor this
+# one derives it.
 #
 # Two properties bear on long tails.
 #
-# - The term knows no labels, hence no class weights. A tile that feeds nobody is heard as loudly as one that feeds three cows, and
-#   there are almost seven of the former for each of the latter.
-# - It has a perfect solution, the first line above: name the class frequencies whatever you are shown, and you never contradict
-#   yourself. Cross-entropy forbids that, but it is the direction of the pull.
+# - The term knows no labels, hence no class weights. A tile that feeds nobody is heard as loudly as one that
+#   feeds three cows, and there are almost seven of the former for each of the latter.
+# - It has a perfect solution, the first line above: name the class frequencies whatever you are shown, and
+#   you never contradict yourself. Cross-entropy forbids that, but it is the direction of the pull.
 
 # %% [markdown] tags=["slide", "live"]
 # ### A matter of scale
 #
-# LDAM multiplies the logits by 30 before its softmax. The consistency term, in the released scripts and so in ours, takes them
-# as they come. To be as sure as its neighbour, a network under LDAM needs only a thirtieth of the logits, and of its quarrels
-# this is left:
+# LDAM multiplies the logits by 30 before its softmax. The consistency term, in the released scripts and so in
+# ours, takes them as they come. To be as sure as its neighbour, a network under LDAM needs only a thirtieth
+# of the logits, and of its quarrels this is left:
+
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
 def scaled(factor):
-    views = torch.tensor([[2.0, 0.0, -1.0, -2.0],
-                          [1.0, 1.0, -1.0, -2.0],
-                          [1.5, 0.5, -1.0, -2.0]])
+    views = torch.tensor(
+        [
+            [2.0, 0.0, -1.0, -2.0],
+            [1.0, 1.0, -1.0, -2.0],
+            [1.5, 0.5, -1.0, -2.0],
+        ]
+    )
     return jsd_consistency(*(factor * views).double()[:, None])
 
 
-print(f"under cross-entropy {scaled(1):.4f}, "
-      f"under LDAM {scaled(1 / 30):.6f}")
+print(
+    f"under cross-entropy {scaled(1):.4f}, under LDAM {scaled(1 / 30):.6f}"
+)
 print(f"{scaled(1) / scaled(1 / 30):.0f} times less")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# The loss of scale is easily missed in code. Ask how one would notice it without reading: by printing both terms once. 1
-# min.
+# The loss of scale is easily missed in code. Ask how one would notice it without reading: by printing both
+# terms once. 1 min.
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# So in rows (5) and (7), computed in this way, AugMix is all but switched off. What remains of it is that mixtures pass through
-# the network together with the clean tiles and share their batch statistics. A prediction, before anything is trained: the effect of AugMix will
-# be largest in the pair with plain cross-entropy. In print it is.
+# So in rows (5) and (7), computed in this way, AugMix is all but switched off. What remains of it is that
+# mixtures pass through the network together with the clean tiles and share their batch statistics. A
+# prediction, before anything is trained: the effect of AugMix will be largest in the pair with plain
+# cross-entropy. In print it is.
 
 # %% [markdown] tags=["slide"]
 # ## What the printed numbers weigh
 #
-# Before training anything, read the table once more. Its four-decimal recalls and precisions betray whole tiles: the class sizes,
-# as the first chapter found, and for each row how many tiles of each class were answered rightly, and how many were answered
-# *with* each class.
+# Before training anything, read the table once more. Its four-decimal recalls and precisions betray whole
+# tiles: the class sizes, as the first chapter found, and for each row how many tiles of each class were
+# answered rightly, and how many were answered *with* each class.
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -274,8 +291,12 @@ from lt_lib.works.spectrum.audit import (
 counted = {m.row[-1]: m for m in reconstruct_table2()}
 print("tiles    ", *(f"{n:5}" for n in counted["1"].counts))
 for row, m in counted.items():
-    print(f"({row}) right", *(f"{n:5}" for n in m.true_positives),
-          "  answered", *(f"{n:5}" for n in m.predicted))
+    print(
+        f"({row}) right",
+        *(f"{n:5}" for n in m.true_positives),
+        "  answered",
+        *(f"{n:5}" for n in m.predicted),
+    )
 
 # %% [markdown] tags=["fragment-slide"]
 # All cells of the table follow from these integers, those for which they were not fitted as well:
@@ -288,8 +309,9 @@ NAMES = {"test_acc": "accuracy", "balanced_acc": "balanced_accuracy"}
 
 
 def again(cell):
-    found = getattr(counted[cell.row_id[-1]],
-                    NAMES.get(cell.metric, cell.metric))
+    found = getattr(
+        counted[cell.row_id[-1]], NAMES.get(cell.metric, cell.metric)
+    )
     by_class = isinstance(found, tuple)
     return found[int(cell["class"])] if by_class else found
 
@@ -299,8 +321,9 @@ hits = sum(agrees(c.text, again(c)) for _, c in cells.iterrows())
 print(f"{hits} of {len(cells)} printed numbers agree")
 
 # %% [markdown] tags=["fragment-slide"]
-# A rare consistency. (The sum of the tiles is the size of the public *validation* set; the table says "test".) And whole tiles
-# have a standard error. Recall $r_j$ is a share of $n_j$ tiles, and the mean of $K$ independent shares has
+# A rare consistency. (The sum of the tiles is the size of the public *validation* set; the table says
+# "test".) And whole tiles have a standard error. Recall $r_j$ is a share of $n_j$ tiles, and the mean of $K$
+# independent shares has
 #
 # ```{math}
 # :label: spectrum-04-se
@@ -318,15 +341,18 @@ def recall_errors(m):
 
 
 for row in "23":
-    print(f"({row}) recalls ± {recall_errors(counted[row])}, "
-          f"balanced accuracy ± {balanced_error(counted[row]):.4f}")
+    print(
+        f"({row}) recalls ± {recall_errors(counted[row])}, "
+        f"balanced accuracy ± {balanced_error(counted[row]):.4f}"
+    )
 
 # %% [markdown] tags=["slide"]
 # The rarest class contributes most: its 952 tiles count as much as the 6443 of class 0.
 #
-# For a *difference* of two rows, print leaves a range. Had they sat different exams, the errors would add as squares. They
-# sat the same one, so their luck goes together; at best they part on as few tiles as the counts allow, $|d_j|$ of class $j$
-# where one row has $d_j$ right answers more. That gives a floor.
+# For a *difference* of two rows, print leaves a range. Had they sat different exams, the errors would add as
+# squares. They sat the same one, so their luck goes together; at best they part on as few tiles as the counts
+# allow, $|d_j|$ of class $j$ where one row has $d_j$ right answers more. That gives a floor.
+
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
@@ -341,13 +367,15 @@ for parent, mixed in ("23", "45", "67"):
     old, new = counted[parent], counted[mixed]
     gap = new.balanced_accuracy - old.balanced_accuracy
     apart = np.hypot(balanced_error(old), balanced_error(new))
-    print(f"({parent}) to ({mixed})  {gap:+.4f}   "
-          f"{floor(new, old):.4f} and {apart:.4f}")
+    print(
+        f"({parent}) to ({mixed})  {gap:+.4f}   "
+        f"{floor(new, old):.4f} and {apart:.4f}"
+    )
 
 # %% [markdown] tags=["fragment-slide"]
-# The first gap is beyond doubt, the second beyond two standard errors at the worst. The third is not: even at the floor it is
-# between one and two standard errors. "In every pairing" is two pairings and a tie. The same pair is the one in which AugMix
-# "marginally outperforms" on F1:
+# The first gap is beyond doubt, the second beyond two standard errors at the worst. The third is not: even at
+# the floor it is between one and two standard errors. "In every pairing" is two pairings and a tie. The same
+# pair is the one in which AugMix "marginally outperforms" on F1:
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Two pairings and a tie. Ask how often they have read 'in every case' about three cases. 2 min.
@@ -356,38 +384,43 @@ for parent, mixed in ("23", "45", "67"):
 # nbval-check-output
 gain = said(7, "macro_f1") - said(6, "macro_f1")
 least = floor(counted["7"], counted["6"])
-print(f"F1 {gain:+.4f}, {gain / least:.1f} of the floor, "
-      f"{gain / apart:.2f} of the larger error")
+print(
+    f"F1 {gain:+.4f}, {gain / least:.1f} of the floor, "
+    f"{gain / apart:.2f} of the larger error"
+)
 
 # %% [markdown] tags=["fragment-slide"]
 # (Errors of balanced accuracy; those of macro F1 are of the same size.) That is a tie as well.
 #
-# All this is the error of the exam alone. Each row is one run. What another seed would have given, no printed table can say.
+# All this is the error of the exam alone. Each row is one run. What another seed would have given, no printed
+# table can say.
 #
 # One more thing can be read off the integers. Where does row (3) lose?
 
 # %% tags=["keep_output", "slide"]
 # nbval-check-output
 for parent, mixed in ("23", "45", "67"):
-    more = np.subtract(counted[mixed].predicted,
-                       counted[parent].predicted)
-    print(f"({parent}) to ({mixed}): answers given more often:",
-          *(f"{n:+5}" for n in more))
+    more = np.subtract(counted[mixed].predicted, counted[parent].predicted)
+    print(
+        f"({parent}) to ({mixed}): answers given more often:",
+        *(f"{n:+5}" for n in more),
+    )
 
 # %% [markdown] tags=["fragment-slide"]
-# Under cross-entropy, AugMix says *zero* to some eight hundred tiles more, and to fewer of everything else. That is the pull
-# of the blind solution, or looks like it. Under LDAM nothing of the kind.
+# Under cross-entropy, AugMix says *zero* to some eight hundred tiles more, and to fewer of everything else.
+# That is the pull of the blind solution, or looks like it. Under LDAM nothing of the kind.
 
 # %% [markdown] tags=["slide"]
 # ## What a painter must not touch
 #
-# A cat stays a cat when the photograph is turned brighter. Is a pasture still the same pasture? What tells grass from bare
-# ground is how bright near infrared is; the first chapter measured it in hundredths. Autocontrast stretches every tile to the
-# full range and equalize replaces brightness by rank. Neither can know afterwards whether the tile was dark or bright. AugMix's
-# promise, that its operators leave the label alone, was made for other pictures.
+# A cat stays a cat when the photograph is turned brighter. Is a pasture still the same pasture? What tells
+# grass from bare ground is how bright near infrared is; the first chapter measured it in hundredths.
+# Autocontrast stretches every tile to the full range and equalize replaces brightness by rank. Neither can
+# know afterwards whether the tile was dark or bright. AugMix's promise, that its operators leave the label
+# alone, was made for other pictures.
 #
-# That can be measured without a network. Take three numbers from each tile, the mean brightness of its middle in bands 6, 5
-# and 2, and let a logistic regression guess the class.
+# That can be measured without a network. Take three numbers from each tile, the mean brightness of its middle
+# in bands 6, 5 and 2, and let a logistic regression guess the class.
 
 
 # %%
@@ -397,14 +430,20 @@ from lt_lib.augmix import Draws
 def alone(name, x, level=3.0):
     """One operator at a fixed level, nothing mixed in."""
     one = (len(x), 1, 1)
-    signs = torch.randint(2, one,
-                          generator=torch.Generator().manual_seed(0))
-    return AugMix().apply(x, Draws(
-        operators=torch.full(one, OPERATORS.index(name)),
-        levels=torch.full(one, level, dtype=torch.float64),
-        signs=2 * signs - 1,
-        depths=torch.ones(one[:2], dtype=torch.long),
-        weights=torch.ones(one[:2]), m=torch.ones(len(x))))
+    signs = torch.randint(
+        2, one, generator=torch.Generator().manual_seed(0)
+    )
+    return AugMix().apply(
+        x,
+        Draws(
+            operators=torch.full(one, OPERATORS.index(name)),
+            levels=torch.full(one, level, dtype=torch.float64),
+            signs=2 * signs - 1,
+            depths=torch.ones(one[:2], dtype=torch.long),
+            weights=torch.ones(one[:2]),
+            m=torch.ones(len(x)),
+        ),
+    )
 
 
 # %% tags=["fragment-slide"]
@@ -412,16 +451,22 @@ from lt_lib.lab.train.recipes import centre_crops
 
 at = np.arange(min(2000, len(tiles.labels("train"))))
 y = torch.from_numpy(np.asarray(tiles.labels("train"))[at]).long()
-x = centre_crops(tiles.images("train"), at, (6, 5, 2),
-                 spec.backbones[0].resolution) / 255
-print(f"{len(x)} tiles, {x.shape[-1]} px; brighter than solarize's "
-      f"threshold: {(x >= 180 / 255).float().mean():.1%} of pixels")
+x = (
+    centre_crops(
+        tiles.images("train"), at, (6, 5, 2), spec.backbones[0].resolution
+    )
+    / 255
+)
+print(
+    f"{len(x)} tiles, {x.shape[-1]} px; brighter than solarize's "
+    f"threshold: {(x >= 180 / 255).float().mean():.1%} of pixels"
+)
 
 # %% [markdown] tags=["fragment-slide"]
-# (So solarize will hardly be noticed: on this ground only cloud is that bright.) Every operator is judged twice. First the
-# regression learns plain tiles and is asked about painted ones: how surprised is it? Then it learns painted tiles and is asked
-# about painted ones: what is left to be known? The tiles are dealt into five groups, each with a half to learn from and a
-# half to be asked about, which gives an interval.
+# (So solarize will hardly be noticed: on this ground only cloud is that bright.) Every operator is judged
+# twice. First the regression learns plain tiles and is asked about painted ones: how surprised is it? Then it
+# learns painted tiles and is asked about painted ones: what is left to be known? The tiles are dealt into
+# five groups, each with a half to learn from and a half to be asked about, which gives an interval.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -441,8 +486,9 @@ def judged(learn, ask, groups=5, score="balanced_accuracy"):
     found = []
     for g in range(groups):
         a, b = (at[at % groups == g][i::2] for i in (0, 1))
-        model = make_pipeline(StandardScaler(), LogisticRegression(
-            class_weight="balanced")).fit(learn[a], y[a])
+        model = make_pipeline(
+            StandardScaler(), LogisticRegression(class_weight="balanced")
+        ).fit(learn[a], y[a])
         answer = torch.from_numpy(model.predict(ask[b]))
         found.append(classification_report(answer, y[b], 4)[score])
     return np.array(found)
@@ -454,41 +500,48 @@ painted = {name: middle(alone(name, x)) for name in OPERATORS}
 mixture = AugMix()(x, torch.Generator().manual_seed(0))
 painted["the mixture"] = middle(mixture)
 base = judged(plain, plain)
-costs = {name: {
-    "learnt plain tiles": lab.estimate(judged(plain, z) - base),
-    "learnt painted tiles": lab.estimate(judged(z, z) - base),
-} for name, z in painted.items()}
+costs = {
+    name: {
+        "learnt plain tiles": lab.estimate(judged(plain, z) - base),
+        "learnt painted tiles": lab.estimate(judged(z, z) - base),
+    }
+    for name, z in painted.items()
+}
 print("plain tiles, balanced accuracy:", lab.estimate(base))
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-operators", "caption": "What each operator at level 3, and a mixture as AugMix draws it, costs a logistic regression on three band means: balanced accuracy minus that on plain tiles, with 95 % intervals over five disjoint groups of tiles. Simulated ground, unless data is real."}, "image": {"alt": "Ten lines with two marks each, beside a vertical line at zero. On simulated tiles autocontrast and equalize lie a tenth to the left of it with both marks, posterize less far, the moving operators and solarize on it, the mixture a little to the left."}}
 lab.figure("operator-costs", costs, f"{tiles.name}, {len(x)} tiles")
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Read the figure by colour. Ask which operators they would drop for their own pictures, and what they would measure first.
-# 3 min.
+# Read the figure by colour. Ask which operators they would drop for their own pictures, and what they would
+# measure first. 3 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# Read {numref}`fig-spectrum-04-operators` by colour. Where the first mark falls and the second does not, an operator has only
-# moved the scale, and whoever trains on painted tiles can learn the new one. Where both fall, evidence is gone. On the simulated
-# ground both fall for autocontrast and equalize, and with them goes most of what three means know beyond chance, a quarter; tilting
-# and shoving cost nothing that could be seen. How much is left in the mixture, half of which is the tile itself on average, the
-# last line says.
+# Read {numref}`fig-spectrum-04-operators` by colour. Where the first mark falls and the second does not, an
+# operator has only moved the scale, and whoever trains on painted tiles can learn the new one. Where both
+# fall, evidence is gone. On the simulated ground both fall for autocontrast and equalize, and with them goes
+# most of what three means know beyond chance, a quarter; tilting and shoving cost nothing that could be seen.
+# How much is left in the mixture, half of which is the tile itself on average, the last line says.
 #
 # And what would plain accuracy have said of the first two, to a regression that learnt plain tiles?
 
 # %% tags=["fragment-slide"]
 for name in ("autocontrast", "equalize"):
-    moved = {score: lab.estimate(
-        judged(plain, painted[name], score=score)
-        - judged(plain, plain, score=score)
-    ) for score in ("accuracy", "balanced_accuracy")}
+    moved = {
+        score: lab.estimate(
+            judged(plain, painted[name], score=score)
+            - judged(plain, plain, score=score)
+        )
+        for score in ("accuracy", "balanced_accuracy")
+    }
     print(name, *(f"{score} {m}" for score, m in moved.items()))
 
 # %% [markdown] tags=["fragment-slide"]
-# On the simulated ground it praises what balanced accuracy condemns. A puzzled regression says *zero* more often, and zero is
-# right more often than not: the pattern of row (3), in miniature.
+# On the simulated ground it praises what balanced accuracy condemns. A puzzled regression says *zero* more
+# often, and zero is right more often than not: the pattern of row (3), in miniature.
 #
-# A network sees more than three means: texture, edges, what lies where. So this is a suspect, not a verdict. The trial is next.
+# A network sees more than three means: texture, edges, what lies where. So this is a suspect, not a verdict.
+# The trial is next.
 
 # %% [markdown] tags=["slide"]
 # ## Seven rows, eleven columns
@@ -499,19 +552,24 @@ results = lab.run("spectrum-table2", **options)
 
 # %%
 def rows(key, records=results):
-    return [r for r in records
-            if (r.key, r.variant) == (key, "as-printed")]
+    return [r for r in records if (r.key, r.variant) == (key, "as-printed")]
 
 
-columns = {"accuracy": "acc", "balanced_accuracy": "balanced",
-           "macro_f1": "F1"}
-columns |= {f"{kind}.{k}": f"{kind} {k}"
-            for kind in ("recall", "precision") for k in range(4)}
+columns = {
+    "accuracy": "acc",
+    "balanced_accuracy": "balanced",
+    "macro_f1": "F1",
+}
+columns |= {
+    f"{kind}.{k}": f"{kind} {k}"
+    for kind in ("recall", "precision")
+    for k in range(4)
+}
 lab.sheet(results, columns)
 
 # %% [markdown] tags=["fragment-slide"]
-# So many numbers are no picture. Fig 2a draws two of each row. Up is fairer, right is more often right, and an arrow leads
-# from a row to the same row with AugMix; the claim says that all arrows point down.
+# So many numbers are no picture. Fig 2a draws two of each row. Up is fairer, right is more often right, and
+# an arrow leads from a row to the same row with AugMix; the claim says that all arrows point down.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-plane", "caption": "The paper's Fig 2a, redrawn: accuracy and balanced accuracy of the seven rows; arrows lead to the row with AugMix. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels of seven marks each, the published one first. In print all three arrows point down: a long one from the circle of cross-entropy, a shorter one to the left from LDAM, and one too short to see from SWA."}}
 lab.figure("spectrum-fig2a", results)
@@ -519,21 +577,26 @@ lab.figure("spectrum-fig2a", results)
 # %% [markdown] tags=["slide"]
 # ### AugMix, pair by pair
 #
-# Both rows of a pair had the same tiles, the same first weights and the same order of batches at each seed, so the difference is
-# taken seed by seed.
+# Both rows of a pair had the same tiles, the same first weights and the same order of batches at each seed,
+# so the difference is taken seed by seed.
 
 # %%
-LOSSES = {"CE, (2) to (3)": "ce", "LDAM+DRW, (4) to (5)": "ldam",
-          "SWA+CLR, (6) to (7)": "swa-clr-ldam"}
-pairs = {label: (rows(f"r18-652-augmix-{loss}"),
-                 rows(f"r18-652-{loss}"))
-         for label, loss in LOSSES.items()}
+LOSSES = {
+    "CE, (2) to (3)": "ce",
+    "LDAM+DRW, (4) to (5)": "ldam",
+    "SWA+CLR, (6) to (7)": "swa-clr-ldam",
+}
+pairs = {
+    label: (rows(f"r18-652-augmix-{loss}"), rows(f"r18-652-{loss}"))
+    for label, loss in LOSSES.items()
+}
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-gaps", "caption": "Balanced accuracy with AugMix minus without, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each loss, beside a vertical line at zero."}}
 lab.figure("differences", pairs, metric="balanced_accuracy")
 
 # %% [markdown] tags=["slide"]
-# The same for the other two scores, and the share of tiles that are answered with *zero*, from the strongest records there are:
+# The same for the other two scores, and the share of tiles that are answered with *zero*, from the strongest
+# records there are:
 
 # %%
 from lt_lib.lab.figures.shared import strongest
@@ -567,20 +630,23 @@ for label, pair in best.items():
 # %% [markdown] tags=["slide"]
 # ### Recall for precision
 #
-# Rows (2) and (4) differ in the loss alone: cross-entropy, then margins with deferred weights. Claim SP7 says that the three rare
-# classes gain recall and lose precision. They should: weights move the borders between classes outwards around the rare ones,
-# more of their tiles fall inside, and more of everybody else's. But rare classes are neighbours, too, and the rarest is weighted
-# most. One in the middle may lose its own tiles to the next.
+# Rows (2) and (4) differ in the loss alone: cross-entropy, then margins with deferred weights. Claim SP7 says
+# that the three rare classes gain recall and lose precision. They should: weights move the borders between
+# classes outwards around the rare ones, more of their tiles fall inside, and more of everybody else's. But
+# rare classes are neighbours, too, and the rarest is weighted most. One in the middle may lose its own tiles
+# to the next.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-classes", "caption": "Recall and precision by class under cross-entropy and under LDAM with deferred re-weighting. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Four panels of two marks for each class. In print, recall of the three rare classes is higher and precision lower under LDAM; class 0 the other way round."}}
-lab.figure("class-scores", {"CE, (2)": rows("r18-652-ce"),
-                            "LDAM+DRW, (4)": rows("r18-652-ldam")})
+lab.figure(
+    "class-scores",
+    {"CE, (2)": rows("r18-652-ce"), "LDAM+DRW, (4)": rows("r18-652-ldam")},
+)
 
 # %% [markdown] tags=["slide"]
 # ### Three bands or eleven
 #
-# By claim SP4 bands 6-5-2 suffice. In Table 2 that rests on rows (1) and (2), in Table 1 on a pair of larger networks, which we
-# run here too.
+# By claim SP4 bands 6-5-2 suffice. In Table 2 that rests on rows (1) and (2), in Table 1 on a pair of larger
+# networks, which we run here too.
 
 # %%
 larger = lab.run("spectrum-table1", rows=["T1.6", "T1.7"], **options)
@@ -588,7 +654,8 @@ bands = {
     "ResNet-18, CE": (rows("r18-652-ce"), rows("r18-ce")),
     "EfficientNet-B4,\nSWA+CLR": (
         rows("b4-652-swa-clr-ldam", larger),
-        rows("b4-swa-clr-ldam", larger)),
+        rows("b4-swa-clr-ldam", larger),
+    ),
 }
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-04-bands", "caption": "Balanced accuracy on bands 6-5-2 minus that on all bands, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Two horizontal intervals, one for each network, beside a vertical line at zero."}}
@@ -601,23 +668,24 @@ error = np.hypot(*(balanced_error(counted[r]) for r in "12"))
 print(f"in print, ResNet-18: {gap:+.4f}, at most ± {error:.4f}")
 
 # %% [markdown] tags=["fragment-slide"]
-# In print a tie; "suffice" is the right word for it. Two cautions. A pretrained ResNet takes three channels, so the row with
-# all bands first passes through a learned layer that mixes them into three: three chosen bands stand against three learned
-# ones. And on simulated ground the label was made from the same covers as the bands, so that what a band tells there is what
-# the simulator put in.
+# In print a tie; "suffice" is the right word for it. Two cautions. A pretrained ResNet takes three channels,
+# so the row with all bands first passes through a learned layer that mixes them into three: three chosen
+# bands stand against three learned ones. And on simulated ground the label was made from the same covers as
+# the bands, so that what a band tells there is what the simulator put in.
 
 # %% [markdown] tags=["slide"]
 # ## As released
 #
-# The repository holds three scripts with AugMix. Each computes the loss, clips the gradient, takes a step. The call between, the
-# one that *computes* a gradient, is missing from all three (audit A12). No weight ever changes. Whatever made the printed
-# rows, it was another script. Ours can leave out the call as well:
+# The repository holds three scripts with AugMix. Each computes the loss, clips the gradient, takes a step.
+# The call between, the one that *computes* a gradient, is missing from all three (audit A12). No weight ever
+# changes. Whatever made the printed rows, it was another script. Ours can leave out the call as well:
 
 # %% tags=["fragment-slide"]
-released = lab.run("spectrum-variants", rows=["no-backward"],
-                   **options)
-lab.sheet(released, {"accuracy": "acc", "macro_f1": "F1",
-                     "balanced_accuracy": "balanced"})
+released = lab.run("spectrum-variants", rows=["no-backward"], **options)
+lab.sheet(
+    released,
+    {"accuracy": "acc", "macro_f1": "F1", "balanced_accuracy": "balanced"},
+)
 
 
 # %% tags=["fragment-slide"]
@@ -626,30 +694,39 @@ def majority(record):
     return truth.max() / truth.sum(), 1 / len(truth)
 
 
-print("the majority vote: accuracy {:.3f}, balanced accuracy {:.3f}"
-      .format(*majority(released[0])))
+print(
+    "the majority vote: accuracy {:.3f}, balanced accuracy {:.3f}".format(
+        *majority(released[0])
+    )
+)
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares. A network that never learnt answers without regard to the truth, so that its rows are nearly alike; the trained one has its largest shares on the diagonal or in the first column."}}
-lab.figure("confusions", {
-    name: np.sum([r.confusion for r in strongest(found)], axis=0)
-    for name, found in (("as released", released),
-                        ("with a backward pass",
-                         rows("r18-652-augmix-ce")))})
+lab.figure(
+    "confusions",
+    {
+        name: np.sum([r.confusion for r in strongest(found)], axis=0)
+        for name, found in (
+            ("as released", released),
+            ("with a backward pass", rows("r18-652-augmix-ce")),
+        )
+    },
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# A script that never computes a gradient still prints accuracies. Ask what single check at the end of training would have
-# caught it. 2 min.
+# A script that never computes a gradient still prints accuracies. Ask what single check at the end of
+# training would have caught it. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# Chance, by balanced accuracy, with a favourite class that depends on the first weights; where that is not class 0, accuracy
-# falls even below the vote that looks at nothing. Something does change in such a network: batch statistics, which need no
-# gradient. They do not help.
+# Chance, by balanced accuracy, with a favourite class that depends on the first weights; where that is not
+# class 0, accuracy falls even below the vote that looks at nothing. Something does change in such a network:
+# batch statistics, which need no gradient. They do not help.
 
 # %% [markdown]
 # ## Honest confidence
 #
-# AugMix promises a second thing, which Table 2 does not look at: a network that knows how sure it may be. Sort the answers by
-# the confidence $c$ that came with them into bins $b$, and compare it with the share of right answers {cite}`guo2017calibration`:
+# AugMix promises a second thing, which Table 2 does not look at: a network that knows how sure it may be.
+# Sort the answers by the confidence $c$ that came with them into bins $b$, and compare it with the share of
+# right answers {cite}`guo2017calibration`:
 #
 # ```{math}
 # :label: spectrum-04-ece
@@ -660,14 +737,18 @@ lab.figure("confusions", {
 lab.compare([r for r in results if "652" in r.key], metric="ece")
 
 # %% [markdown]
-# Only the first two lines can be set against each other as they stand. LDAM trains thirty times the logits, while probabilities are
-# taken here from the logits as the network gives them: those networks are pale by construction, less sure than they ought to
-# be, with AugMix or without. For cross-entropy:
+# Only the first two lines can be set against each other as they stand. LDAM trains thirty times the logits,
+# while probabilities are taken here from the logits as the network gives them: those networks are pale by
+# construction, less sure than they ought to be, with AugMix or without. For cross-entropy:
 
 # %%
 pair = best["CE, (2) to (3)"]
-print("AugMix changes ECE by", lab.difference(*pair, "ece"),
-      "·", lab.badge(pair[0]))
+print(
+    "AugMix changes ECE by",
+    lab.difference(*pair, "ece"),
+    "·",
+    lab.badge(pair[0]),
+)
 
 # %% [markdown]
 # Below zero the promise is kept on clean tiles; it was made, above all, for spoilt ones.
@@ -675,8 +756,8 @@ print("AugMix changes ECE by", lab.difference(*pair, "ece"),
 # %% [markdown]
 # ## Which epoch
 #
-# Last, chosen on a tenth of the training tiles, chosen on the test tiles themselves. The paper had one set of tiles for choosing
-# and for reporting, so its numbers may stand in the last column, and no reader can tell.
+# Last, chosen on a tenth of the training tiles, chosen on the test tiles themselves. The paper had one set of
+# tiles for choosing and for reporting, so its numbers may stand in the last column, and no reader can tell.
 
 # %%
 lab.selections(results, "balanced_accuracy")
@@ -692,10 +773,10 @@ from lt_lib.lab.read.report import Table
 
 
 def ours(table, names=("SP4", "SP5", "SP7")):
-    keep = [i for i, name in enumerate(table.frame["id"])
-            if name in names]
-    return Table(table.frame.iloc[keep],
-                 [table.rows[i] for i in keep], table.caption)
+    keep = [i for i, name in enumerate(table.frame["id"]) if name in names]
+    return Table(
+        table.frame.iloc[keep], [table.rows[i] for i in keep], table.caption
+    )
 
 
 ours(claims_table("overnight", "embedded", work="spectrum"))
@@ -704,14 +785,14 @@ ours(claims_table("overnight", "embedded", work="spectrum"))
 ours(claims_table(profile, data, results + larger, work="spectrum"))
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Undecided is not 'fails'. Ask how many seeds it would take; the exercise on a fairer exam gives one half of the answer. 2
-# min.
+# Undecided is not 'fails'. Ask how many seeds it would take; the exercise on a fairer exam gives one half of
+# the answer. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# "Undecided" is not "fails". It means that some interval covers zero, and with few seeds most intervals are wide. And unless the
-# table says `paper + real`, it is about a direction on made ground: simulated tiles have no corruptions but cloud, and slim
-# networks have less to lose. If AugMix hurts here, the suspicion against its brightness operators gains; if it does not,
-# the printed loss may still be Kenya's.
+# "Undecided" is not "fails". It means that some interval covers zero, and with few seeds most intervals are
+# wide. And unless the table says `paper + real`, it is about a direction on made ground: simulated tiles have
+# no corruptions but cloud, and slim networks have less to lose. If AugMix hurts here, the suspicion against
+# its brightness operators gains; if it does not, the printed loss may still be Kenya's.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -755,8 +836,9 @@ assert 0.61 < heaviest < 0.64
 print(f"tile {1 - draws.m.mean():.2f}, heaviest in {heaviest:.0%}")
 
 # %% [markdown]
-# One half, because Beta(1, 1) is uniform, and a third of the other half each. But uniform means spread: the original is the
-# heaviest of the four in little more than six mixtures of ten, and in every tenth it has less than a tenth.
+# One half, because Beta(1, 1) is uniform, and a third of the other half each. But uniform means spread: the
+# original is the heaviest of the four in little more than six mixtures of ten, and in every tenth it has less
+# than a tenth.
 #
 # ```{solution-end}
 # ```
@@ -772,6 +854,7 @@ print(f"tile {1 - draws.m.mean():.2f}, heaviest in {heaviest:.0%}")
 # :class: dropdown
 # ```
 
+
 # %%
 def divergence(*votes):
     sure = 100 * torch.eye(4)[list(votes)]
@@ -785,8 +868,8 @@ assert abs(divergence(0, 0, 1) - two_to_one) < 1e-5
 print(f"0, {np.log(3):.3f}, {two_to_one:.3f}")
 
 # %% [markdown]
-# For sure opinions only $M$ matters: the divergence is the entropy of $M$, which is 0, $\ln 3$, and that of a coin with sides
-# ⅓ and ⅔. None depends on the number of classes. Three opinions cannot name more than three.
+# For sure opinions only $M$ matters: the divergence is the entropy of $M$, which is 0, $\ln 3$, and that of a
+# coin with sides ⅓ and ⅔. None depends on the number of classes. Three opinions cannot name more than three.
 #
 # ```{solution-end}
 # ```
@@ -803,23 +886,36 @@ print(f"0, {np.log(3):.3f}, {two_to_one:.3f}")
 # ```
 
 # %%
-levels = torch.randint(20, 60, (8, 3, 33, 33),
-                       generator=torch.Generator().manual_seed(0))
+levels = torch.randint(
+    20, 60, (8, 3, 33, 33), generator=torch.Generator().manual_seed(0)
+)
 dark, light = levels / 255, 2 * levels / 255
-blind = [name for name in OPERATORS
-         if torch.equal(alone(name, dark), alone(name, light))]
-off = {name: (alone(name, light) - 2 * alone(name, dark)).abs().max()
-       for name in OPERATORS}
+blind = [
+    name
+    for name in OPERATORS
+    if torch.equal(alone(name, dark), alone(name, light))
+]
+off = {
+    name: (alone(name, light) - 2 * alone(name, dark)).abs().max()
+    for name in OPERATORS
+}
 faithful = [name for name in OPERATORS if off[name] < 1.5 / 255]
 assert blind == ["autocontrast", "equalize"]
-assert faithful == ["rotate", "solarize", "shear_x", "shear_y",
-                    "translate_x", "translate_y"]
+assert faithful == [
+    "rotate",
+    "solarize",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+]
 print("blind:", blind, "faithful:", faithful)
 
 # %% [markdown]
-# Autocontrast forgets level and scale, equalize everything but the order. Light that falls on a slope is forgotten with them, which
-# is what they are good for; so is how much the ground reflects. What moves pixels is faithful, up to rounding, and so is
-# solarize below its threshold. Posterize is neither: it keeps the level, coarsely, and darkens.
+# Autocontrast forgets level and scale, equalize everything but the order. Light that falls on a slope is
+# forgotten with them, which is what they are good for; so is how much the ground reflects. What moves pixels
+# is faithful, up to rounding, and so is solarize below its threshold. Posterize is neither: it keeps the
+# level, coarsely, and darkens.
 #
 # ```{solution-end}
 # ```
@@ -850,11 +946,11 @@ best = se(n.sum() * spread / spread.sum())
 assert abs(as_is - balanced_error(counted["6"])) < 1e-12
 assert best < equal < 0.8 * as_is and equal < 1.02 * best
 print(f"as it is {as_is:.5f}, equal {equal:.5f}, best {best:.5f}")
-print(f"as good as it is with {(equal / as_is)**2:.0%} of the tiles")
+print(f"as good as it is with {(equal / as_is) ** 2:.0%} of the tiles")
 
 # %% [markdown]
-# A quarter smaller, for the same number of labels, or as small for well under two thirds of them. A test set that mirrors the world measures accuracy well; to measure fairness
-# it should not.
+# A quarter smaller, for the same number of labels, or as small for well under two thirds of them. A test set
+# that mirrors the world measures accuracy well; to measure fairness it should not.
 #
 # ```{solution-end}
 # ```
@@ -862,11 +958,11 @@ print(f"as good as it is with {(equal / as_is)**2:.0%} of the tiles")
 # %% [markdown]
 # ## Further reading
 #
-# - {cite:t}`hendrycks2020augmix`: where the operators, the mixture and the factor come from, and what they do against the
-#   corruptions that they were made for.
+# - {cite:t}`hendrycks2020augmix`: where the operators, the mixture and the factor come from, and what they do
+#   against the corruptions that they were made for.
 # - {cite:t}`geirhos2018generalisation`: networks that are trained on one distortion and tested on another.
-# - {cite:t}`guo2017calibration`: how far confidence and accuracy lie apart in modern networks, and a cure with one parameter, which
-#   would also cure the paleness of LDAM.
+# - {cite:t}`guo2017calibration`: how far confidence and accuracy lie apart in modern networks, and a cure
+#   with one parameter, which would also cure the paleness of LDAM.
 # - {cite:t}`lin1991divergence`: the divergence, for any number of opinions with any weights.
 
 # %% tags=["remove-input"]

@@ -23,18 +23,19 @@
 # - **Time.** 15 minutes to read; half a minute on a laptop.
 # ```
 #
-# Somewhere within a day's walk there is grass for two cows. That is what a classified tile says, and it may well be right. A
-# herder who hears it will ask one thing: *where?*
+# Somewhere within a day's walk there is grass for two cows. That is what a classified tile says, and it may
+# well be right. A herder who hears it will ask one thing: *where?*
 #
 # {cite:t}`rawal2020spectrum` know it. They would like predictions at every pixel, they write, and train on tiles because the
-# labels are sparse: one for each tile, about its centre. The tiles come without coordinates, so nobody outside can lay them
-# side by side. This chapter therefore changes the landscape and keeps the problem: a whole scene, few labels, a long tail.
+# labels are sparse: one for each tile, about its centre. The tiles come without coordinates, so nobody
+# outside can lay them side by side. This chapter therefore changes the landscape and keeps the problem: a
+# whole scene, few labels, a long tail.
 
 # %% [markdown] tags=["slide", "live"]
 # ## A pixel with an address
 #
-# A picture becomes a map by six numbers. They take a pixel's column $c$ and row $r$, counted from the upper left corner, to
-# coordinates on the ground:
+# A picture becomes a map by six numbers. They take a pixel's column $c$ and row $r$, counted from the upper
+# left corner, to coordinates on the ground:
 #
 # ```{math}
 # :label: spectrum-affine
@@ -42,8 +43,8 @@
 # \begin{pmatrix} a & b \\ d & e \end{pmatrix} \begin{pmatrix} c \\ r \end{pmatrix} + \begin{pmatrix} x_0 \\ y_0 \end{pmatrix}.
 # ```
 #
-# North is up if $b = d = 0$; rows run southwards, so $e$ is negative. A seventh piece, the coordinate system, says which
-# metres $x$ and $y$ are. For pixels of 30 m, Landsat's size:
+# North is up if $b = d = 0$; rows run southwards, so $e$ is negative. A seventh piece, the coordinate system,
+# says which metres $x$ and $y$ are. For pixels of 30 m, Landsat's size:
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -60,9 +61,10 @@ def there_and_back(row, column):
 there_and_back(20, 100)
 
 # %% [markdown] tags=["slide", "live"]
-# Whatever is computed from a pixel inherits its address. If the classifier's answer is written to the same row and column of a
-# file with the same seven pieces, a GIS will lay it over roads, wells and borders. The rest is bookkeeping, most of it about
-# memory:
+# Whatever is computed from a pixel inherits its address. If the classifier's answer is written to the same
+# row and column of a file with the same seven pieces, a GIS will lay it over roads, wells and borders. The
+# rest is bookkeeping, most of it about memory:
+
 
 # %% tags=["keep_output", "fragment-slide", "live"]
 # nbval-check-output
@@ -77,15 +79,16 @@ print(memory(10_000), memory(512), sep="\n")
 # Ask what a classified picture lacks to be a map. Six numbers and a name; the live set computes them. 1 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# So a scene is read in windows, and the answers to one window are on disk before the next is read. `landsat.sweep` does that;
-# `benchmarks/sweep.py` measures what it takes.
+# So a scene is read in windows, and the answers to one window are on disk before the next is read.
+# `landsat.sweep` does that; `benchmarks/sweep.py` measures what it takes.
 
 # %% [markdown]
 # ## Choose what to run
 #
-# With `real`, the scene is one of Landsat-7: a square of southern Mexico in 1999, and the same place in 2002. It must be in the
-# data store. With `embedded`, a simulated scene **stands in** for it: fields with a spectrum each, a few labelled, made by
-# code. Profiles differ in the number of seeds only, and nothing here is compared with print.
+# With `real`, the scene is one of Landsat-7: a square of southern Mexico in 1999, and the same place in 2002.
+# It must be in the data store. With `embedded`, a simulated scene **stands in** for it: fields with a
+# spectrum each, a few labelled, made by code. Profiles differ in the number of seeds only, and nothing here
+# is compared with print.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper
@@ -113,10 +116,10 @@ print("bands:", ", ".join(scene.bands))
 # %% [markdown] tags=["slide", "live"]
 # ## Three bands of six
 #
-# An eye has three kinds of receptors, the satellite six reflective bands. A composite chooses. The paper's choice, *6-5-2* in
-# Landsat-8's numbering, is called *agriculture*: short-wave infrared as red, near infrared as green, blue as blue. Leaves
-# scatter near infrared and their water swallows short-wave infrared, so what grows is green. A number for the same contrast
-# is the vegetation index
+# An eye has three kinds of receptors, the satellite six reflective bands. A composite chooses. The paper's
+# choice, *6-5-2* in Landsat-8's numbering, is called *agriculture*: short-wave infrared as red, near infrared
+# as green, blue as blue. Leaves scatter near infrared and their water swallows short-wave infrared, so what
+# grows is green. A number for the same contrast is the vegetation index
 #
 # ```{math}
 # :label: spectrum-ndvi
@@ -133,8 +136,8 @@ print("6-5-2 of Landsat-8 in this file:", "-".join(map(str, numbers)))
 maps.composites(scene, foot=maps.badge(options))
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# In {numref}`fig-spectrum-05-scene` the true colours are the least telling of the three. That is the case for the paper's
-# choice of bands, at least to an eye.
+# In {numref}`fig-spectrum-05-scene` the true colours are the least telling of the three. That is the case for
+# the paper's choice of bands, at least to an eye.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The tail, once more
@@ -145,31 +148,32 @@ maps.composites(scene, foot=maps.badge(options))
 maps.tail(labels, example.classes, foot=maps.badge(options))
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Two numbers on each bar. Ask which of them is the sample size, pixels or polygons, and let them vote. In medicine: slices
-# or patients? 3 min.
+# Two numbers on each bar. Ask which of them is the sample size, pixels or polygons, and let them vote. In
+# medicine: slices or patients? 3 min.
 
 # %% [markdown] tags=["slide"]
 # A long tail, again without anybody's intention: people label what there is. But {numref}`fig-spectrum-05-tail` prints two
 # numbers on each bar, and their tails differ. Which of the two is the sample size?
 #
-# Pixels of one polygon are one patch of ground under one sky, photographed many times. If $m$ of them lie in each polygon and
-# any two have correlation $\rho$, then $n$ pixels tell as much about the mean of a class as
+# Pixels of one polygon are one patch of ground under one sky, photographed many times. If $m$ of them lie in
+# each polygon and any two have correlation $\rho$, then $n$ pixels tell as much about the mean of a class as
 #
 # ```{math}
 # :label: spectrum-kish
 # n_{\text{eff}} = \frac{n}{1 + (m - 1)\,\rho}
 # ```
 #
-# independent ones (Kish's design effect): $n$ if $\rho = 0$, the number of polygons if $\rho = 1$. With $\rho$ estimated by
-# analysis of variance:
+# independent ones (Kish's design effect): $n$ if $\rho = 0$, the number of polygons if $\rho = 1$. With
+# $\rho$ estimated by analysis of variance:
 
 # %%
 import numpy as np
 
 
 def worth(values, polygon):
-    _, polygon, sizes = np.unique(polygon, return_inverse=True,
-                                  return_counts=True)
+    _, polygon, sizes = np.unique(
+        polygon, return_inverse=True, return_counts=True
+    )
     n, k = len(values), len(sizes)
     means = np.bincount(polygon, values) / sizes
     within = ((values - means[polygon]) ** 2).sum() / (n - k)
@@ -186,18 +190,20 @@ for k, name in enumerate(example.classes, 1):
     own = labels == k
     count = len(np.unique(polygons[own]))
     n_eff = worth(index[own], polygons[own])
-    print(f"{name:10} {own.sum():4} pixels in {count:2} polygons, "
-          f"worth {n_eff:.1f}")
+    print(
+        f"{name:10} {own.sum():4} pixels in {count:2} polygons, "
+        f"worth {n_eff:.1f}"
+    )
 
 # %% [markdown] tags=["fragment-slide"]
-# By their NDVI hundreds of pixels are worth about as many as there are polygons. The polygon is the sample; the pixel is its
-# grain.
+# By their NDVI hundreds of pixels are worth about as many as there are polygons. The polygon is the sample;
+# the pixel is its grain.
 
 # %% [markdown] tags=["slide"]
 # ## Two ways to hold out
 #
-# The usual split shuffles pixels, so that nearly every test pixel has a twin next door in training. The honest one shuffles
-# polygons.
+# The usual split shuffles pixels, so that nearly every test pixel has a twin next door in training. The
+# honest one shuffles polygons.
 
 # %%
 from sklearn.model_selection import train_test_split
@@ -206,8 +212,8 @@ from sklearn.model_selection import train_test_split
 def by_pixel(labels, seed=0):
     at = np.flatnonzero(labels)
     chosen, _ = train_test_split(
-        at, train_size=0.5, stratify=labels.flat[at],
-        random_state=seed)
+        at, train_size=0.5, stratify=labels.flat[at], random_state=seed
+    )
     train = np.zeros(labels.shape, bool)
     train.flat[chosen] = True
     return train, (labels > 0) & ~train
@@ -220,8 +226,11 @@ def by_polygon(labels, seed=0):
 SPLITS = {"by pixel": by_pixel, "by polygon": by_polygon}
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-split", "caption": "The same labels split by pixel and by polygon, in the corner of the scene that holds most of them, over the pale agriculture composite."}, "image": {"alt": "Two maps of the same polygons. On the left train and test marks alternate inside every polygon; on the right each polygon has marks of one kind."}}
-maps.split(scene, {name: how(labels) for name, how in SPLITS.items()},
-           foot=maps.badge(options))
+maps.split(
+    scene,
+    {name: how(labels) for name, how in SPLITS.items()},
+    foot=maps.badge(options),
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Ask what an exam is worth whose questions hang next door to the answers. Then the next figure. 2 min.
@@ -229,8 +238,8 @@ maps.split(scene, {name: how(labels) for name, how in SPLITS.items()},
 # %% [markdown] tags=["slide"]
 # ## A small network, three losses
 #
-# Six bands of a pixel, and their means over its 3 x 3 neighbours: twelve numbers. Where a neighbour was not measured, the
-# mean is over the others.
+# Six bands of a pixel, and their means over its 3 x 3 neighbours: twelve numbers. Where a neighbour was not
+# measured, the mean is over the others.
 
 # %%
 import torch
@@ -242,8 +251,9 @@ torch.set_num_threads(1)
 
 def features(x):
     """Bands (6, h, w), nan where missing, to (12, h, w)."""
-    known = uniform_filter(np.isfinite(x[0]).astype(x.dtype), 3,
-                           mode="constant")
+    known = uniform_filter(
+        np.isfinite(x[0]).astype(x.dtype), 3, mode="constant"
+    )
     x = np.nan_to_num(x)
     near = uniform_filter(x, (0, 3, 3), mode="constant")
     return np.concatenate([x, near / np.maximum(known, 1e-3)])
@@ -256,8 +266,8 @@ def per_pixel(scene):
 x, y = per_pixel(scene), torch.from_numpy(labels).long() - 1
 
 # %% [markdown] tags=["fragment-slide"]
-# The losses: plain cross-entropy; the same with class-balanced weights; and LDAM {cite}`cao2019ldam`, which asks for a wider
-# margin where pixels are few, on the cosine head that it was made for.
+# The losses: plain cross-entropy; the same with class-balanced weights; and LDAM {cite}`cao2019ldam`, which
+# asks for a wider margin where pixels are few, on the cosine head that it was made for.
 
 # %% tags=["fragment-slide"]
 from lt_lib.losses import LDAMLoss, class_weights
@@ -274,11 +284,16 @@ LOSSES = {
 def fit(x, y, loss, seed, steps=100):
     torch.manual_seed(seed)
     head = CosineHead if loss == "LDAM" else nn.Linear
-    net = nn.Sequential(nn.BatchNorm1d(12, affine=False),
-                        nn.Linear(12, 32), nn.ReLU(), head(32, 5))
+    net = nn.Sequential(
+        nn.BatchNorm1d(12, affine=False),
+        nn.Linear(12, 32),
+        nn.ReLU(),
+        head(32, 5),
+    )
     criterion = LOSSES[loss](y.bincount(minlength=5))
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.02,
-                                 weight_decay=1e-3)
+    optimizer = torch.optim.Adam(
+        net.parameters(), lr=0.02, weight_decay=1e-3
+    )
     for _ in range(steps):
         optimizer.zero_grad()
         criterion(net(x), y).backward()
@@ -309,8 +324,11 @@ def judged(loss, how, x=x, keep=True):
     for (name, split, seed), net in nets.items():
         if (name, split) == (loss, how):
             test = tests[how, seed] & keep
-            found.append(classification_report(
-                net(x[test]).argmax(1), y[test], num_classes=5))
+            found.append(
+                classification_report(
+                    net(x[test]).argmax(1), y[test], num_classes=5
+                )
+            )
     return found
 
 
@@ -328,34 +346,42 @@ badge = maps.badge(options, num_seeds)
 print(badge)
 for loss in LOSSES:
     pixel, polygon = (balanced(loss, how) for how in SPLITS)
-    print(f"{loss:9} by pixel {lab.estimate(pixel)}, by polygon "
-          f"{lab.estimate(polygon)}, gap {lead(pixel, polygon)}")
+    print(
+        f"{loss:9} by pixel {lab.estimate(pixel)}, by polygon "
+        f"{lab.estimate(polygon)}, gap {lead(pixel, polygon)}"
+    )
 for loss in ("weighted", "LDAM"):
     gain = lead(*(balanced(n, "by polygon") for n in (loss, "plain")))
     print(f"{loss} over plain, by polygon: {gain}")
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
-maps.scores({
-    loss: {how: lab.estimate(balanced(loss, how)) for how in SPLITS}
-    for loss in LOSSES
-}, "balanced accuracy on test pixels", foot=badge)
+maps.scores(
+    {
+        loss: {how: lab.estimate(balanced(loss, how)) for how in SPLITS}
+        for loss in LOSSES
+    },
+    "balanced accuracy on test pixels",
+    foot=badge,
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Which loss matters less than which split. Ask for a paper in the room's own field where the split is not stated. 3 min.
+# Which loss matters less than which split. Ask for a paper in the room's own field where the split is not
+# stated. 3 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# Read {numref}`fig-spectrum-05-gap` from side to side before you read it from top to bottom. The question that papers fight
-# over, which loss, moves the marks by less than their intervals; the question that they seldom mention, which split, moves
-# them by a multiple. By pixel, the task looks solved. By polygon the intervals are so wide that the first thing to buy is not
-# another loss but more polygons.
+# Read {numref}`fig-spectrum-05-gap` from side to side before you read it from top to bottom. The question
+# that papers fight over, which loss, moves the marks by less than their intervals; the question that they
+# seldom mention, which split, moves them by a multiple. By pixel, the task looks solved. By polygon the
+# intervals are so wide that the first thing to buy is not another loss but more polygons.
 #
-# And they are too narrow, if anything. Seeds reshuffle the same polygons; another annotator would draw others, and somewhere
-# else.
+# And they are too narrow, if anything. Seeds reshuffle the same polygons; another annotator would draw
+# others, and somewhere else.
 
 # %% [markdown] tags=["slide"]
 # ### Who pays
 #
 # Recall of each class, with class-balanced weights:
+
 
 # %% tags=["fragment-slide"]
 def recalls(how, k):
@@ -365,20 +391,24 @@ def recalls(how, k):
 
 print(badge)
 for k, name in enumerate(example.classes):
-    print(f"{name:10} by pixel {recalls('by pixel', k)}, "
-          f"by polygon {recalls('by polygon', k)}")
+    print(
+        f"{name:10} by pixel {recalls('by pixel', k)}, "
+        f"by polygon {recalls('by polygon', k)}"
+    )
 
 # %% [markdown] tags=["fragment-slide"]
-# Split by pixel, no class is hard. Split by polygon, it is not the class with the fewest *pixels* that suffers: water is rare
-# and easy, as nothing else is black in infrared. It is the class whose polygons differ. On the real scene that is *urban*, with
-# two: one to learn from, one to be asked about, and two towns need not look alike. A weight makes one example louder, not two
-# out of one. Here reweighting ends, and DroughtWatch's rarest class with its thousands of tiles is far from here.
+# Split by pixel, no class is hard. Split by polygon, it is not the class with the fewest *pixels* that
+# suffers: water is rare and easy, as nothing else is black in infrared. It is the class whose polygons
+# differ. On the real scene that is *urban*, with
+# two: one to learn from, one to be asked about, and two towns need not look alike. A weight makes one example
+# louder, not two out of one. Here reweighting ends, and DroughtWatch's rarest class with its thousands of
+# tiles is far from here.
 
 # %% [markdown] tags=["slide"]
 # ## The sweep
 #
-# For the map itself all polygons may teach. `sweep` hands over windows of bands with a margin, the *halo*, as wide as the
-# features look: one pixel. It takes back probabilities.
+# For the map itself all polygons may teach. `sweep` hands over windows of bands with a margin, the *halo*, as
+# wide as the features look: one pixel. It takes back probabilities.
 
 # %%
 net = fit(x[labels > 0], y[labels > 0], "weighted", seed=0)
@@ -394,9 +424,16 @@ def predict(window):  # (1, 6, h, w)
 # %%
 def draw_map(path, name, **more):
     return landsat.sweep(
-        path, predict, maps.workplace(options) / name,
-        classes=example.classes, kind="dense", halo=1, fill=np.nan,
-        tile=128, **more)
+        path,
+        predict,
+        maps.workplace(options) / name,
+        classes=example.classes,
+        kind="dense",
+        halo=1,
+        fill=np.nan,
+        tile=128,
+        **more,
+    )
 
 
 first = draw_map(example.scene, "first")
@@ -410,16 +447,16 @@ print(maps.summary(first.confidence_path))
 
 # %% [markdown] tags=["fragment-slide"]
 # Same size, coordinates and pixels as the scene. *Blocks* let a GIS load the part that is on the screen, *overviews* a
-# coarser copy when you zoom out: nearest neighbours for classes, since the mean of forest and barren is not water, averages
-# for the confidence. Drag the files into QGIS, and they lie in place, in these colours.
+# coarser copy when you zoom out: nearest neighbours for classes, since the mean of forest and barren is not
+# water, averages for the confidence. Drag the files into QGIS, and they lie in place, in these colours.
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
 maps.class_and_confidence(first, foot=maps.badge(options, 1))
 
 # %% [markdown] tags=["fragment-slide"]
-# There it is, *where*. The right half of {numref}`fig-spectrum-05-map` adds how sure the network is: less along borders, where
-# a pixel of 30 m holds both neighbours. How sure, not how right: it is certain of nearly everything, and the split by polygon
-# has just told us what that is worth.
+# There it is, *where*. The right half of {numref}`fig-spectrum-05-map` adds how sure the network is: less
+# along borders, where a pixel of 30 m holds both neighbours. How sure, not how right: it is certain of nearly
+# everything, and the split by polygon has just told us what that is worth.
 
 # %% [markdown] tags=["slide"]
 # ### How much of it
@@ -430,8 +467,10 @@ maps.class_and_confidence(first, foot=maps.badge(options, 1))
 total = sum(first.counts.values())
 print(maps.badge(options, 1))
 for name, count in first.counts.items():
-    print(f"{name:10} {count / total:.3f} of the map, "
-          f"{count * 30 * 30 / 1e6:.1f} square kilometres")
+    print(
+        f"{name:10} {count / total:.3f} of the map, "
+        f"{count * 30 * 30 / 1e6:.1f} square kilometres"
+    )
 
 # %% [markdown] tags=["slide"]
 # Three decimals, no doubt. Now ask the networks that saw half of the polygons each, the same by every right:
@@ -447,17 +486,20 @@ shares = {
 print(badge)
 for k, name in enumerate(example.classes):
     found = [float(share[k]) for share in shares.values()]
-    print(f"{name:10} {lab.estimate(found)}, "
-          f"from {min(found):.3f} to {max(found):.3f}")
+    print(
+        f"{name:10} {lab.estimate(found)}, "
+        f"from {min(found):.3f} to {max(found):.3f}"
+    )
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # An area with three decimals, and the spread of networks with equal rights. Ask what they would sign. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# The rarer a class, the less is known of its area, in proportion: errors of the large classes spill into the small ones, and
-# a small share may consist of little else. Class weights do not mend that, for they buy recall of the tail with false alarms.
-# An area to be acted on needs a random sample of map pixels checked on the ground, class by class, and an estimate corrected
-# by it. Polygons drawn where it was easy are no such sample.
+# The rarer a class, the less is known of its area, in proportion: errors of the large classes spill into the
+# small ones, and a small share may consist of little else. Class weights do not mend that, for they buy
+# recall of the tail with false alarms. An area to be acted on needs a random sample of map pixels checked on
+# the ground, class by class, and an estimate corrected by it. Polygons drawn where it was easy are no such
+# sample.
 
 # %% [markdown] tags=["slide"]
 # ## Another day
@@ -468,23 +510,33 @@ for k, name in enumerate(example.classes):
 later = draw_map(example.later, "later")
 clear = draw_map(example.later, "clear", clear_only=True)
 print(maps.badge(options, 1))
-print("without a class:", {
-    name: f"{found.missing / labels.size:.3f}" for name, found in
-    {"first": first, "later": later, "clear only": clear}.items()})
+print(
+    "without a class:",
+    {
+        name: f"{found.missing / labels.size:.3f}"
+        for name, found in {
+            "first": first,
+            "later": later,
+            "clear only": clear,
+        }.items()
+    },
+)
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps. The first has large patches of forest; the second, of the later date, has whole regions in other classes where clouds and shadows lie; in the third these regions are white."}}
 maps.side_by_side(
-    {"first date": first, "later date": later,
-     "later, clear only": clear}, foot=maps.badge(options, 1))
+    {"first date": first, "later date": later, "later, clear only": clear},
+    foot=maps.badge(options, 1),
+)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # A cloud gets a class. Ask what the classifier should be allowed to answer instead. 2 min.
 
 # %% [markdown] tags=["slide"]
-# A cloud is no class, but {numref}`fig-spectrum-05-later` gives it one: the classifier knows five words and must use one of
-# them. (Saturated pixels, at 16000, are no measurement, and `sweep` leaves them out by itself. Most of a cloud is not that
-# bright.) A mask made by people who know clouds helps. What it cannot remove is that grass, sun and haze are not those of the
-# training day. On test polygons, under a clear sky at both dates:
+# A cloud is no class, but {numref}`fig-spectrum-05-later` gives it one: the classifier knows five words and
+# must use one of them. (Saturated pixels, at 16000, are no measurement, and `sweep` leaves them out by
+# itself. Most of a cloud is not that bright.) A mask made by people who know clouds helps. What it cannot
+# remove is that grass, sun and haze are not those of the training day. On test polygons, under a clear sky at
+# both dates:
 
 # %%
 with landsat.Scene(example.later) as scene_later:
@@ -494,10 +546,14 @@ with landsat.Scene(example.later) as scene_later:
 print(badge)
 both = {}
 for loss in LOSSES:
-    then, now = (balanced(loss, "by polygon", x=date, keep=sky)
-                 for date in (x, x_later))
-    both[loss] = {"first date": lab.estimate(then),
-                  "later date": lab.estimate(now)}
+    then, now = (
+        balanced(loss, "by polygon", x=date, keep=sky)
+        for date in (x, x_later)
+    )
+    both[loss] = {
+        "first date": lab.estimate(then),
+        "later date": lab.estimate(now),
+    }
     print(f"{loss:9} falls by {lead(then, now)}")
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, with the mark of the later date to the left of the mark of the first date."}}
@@ -506,8 +562,8 @@ maps.scores(both, "balanced accuracy on clear test pixels", badge)
 # %% [markdown] tags=["fragment-slide"]
 # Not all of that fall need be the network's fault. The labels are from the first date, and in between a field may have been
 # cleared; nobody went to see. But neither split at the first date can foretell it. {numref}`fig-spectrum-05-gap` moved from
-# twins to neighbours, {numref}`fig-spectrum-05-shift` moves from neighbours to strangers, and the herder's next season is a
-# stranger.
+# twins to neighbours, {numref}`fig-spectrum-05-shift` moves from neighbours to strangers, and the herder's
+# next season is a stranger.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
@@ -521,7 +577,8 @@ maps.scores(both, "balanced accuracy on clear test pixels", badge)
 # | hold-out | validation tiles; how far from training tiles is not stated | as delivered | by polygon, against by pixel |
 # | loss | LDAM + DRW | LDAM on a linear head | LDAM on a cosine head; plain; weighted |
 #
-# A tile classifier can be swept, too: `kind="patch"` gives its answer to the block at the centre of each patch.
+# A tile classifier can be swept, too: `kind="patch"` gives its answer to the block at the centre of each
+# patch.
 
 # %% [markdown]
 # ## Exercises
@@ -541,9 +598,15 @@ import rasterio
 
 def confidence(halo, tile):
     made = landsat.sweep(
-        example.scene, predict, maps.workplace(options) / "seams",
-        kind="dense", halo=halo, tile=tile, fill=np.nan,
-        classes=example.classes)
+        example.scene,
+        predict,
+        maps.workplace(options) / "seams",
+        kind="dense",
+        halo=halo,
+        tile=tile,
+        fill=np.nan,
+        classes=example.classes,
+    )
     with rasterio.open(made.confidence_path) as file:
         return file.read(1).astype(int)
 
@@ -556,8 +619,8 @@ assert abs(confidence(1, 64) - confidence(1, 100)).max() <= 1
 print(f"{off.sum()} pixels, all of them along edges of windows")
 
 # %% [markdown]
-# Only pixels at the edge of a window: their 3 x 3 mean misses what lies in the next window. With the halo, windows of any
-# size give the same map.
+# Only pixels at the edge of a window: their 3 x 3 mean misses what lies in the next window. With the halo,
+# windows of any size give the same map.
 #
 # ```{solution-end}
 # ```
@@ -584,14 +647,13 @@ def with_twin(train, test):
     return (beside & test).sum() / test.sum()
 
 
-twins = {name: with_twin(*split(labels))
-         for name, split in SPLITS.items()}
+twins = {name: with_twin(*split(labels)) for name, split in SPLITS.items()}
 assert twins["by pixel"] > 0.9 and twins["by polygon"] == 0
 print({name: f"{share:.0%}" for name, share in twins.items()})
 
 # %% [markdown]
-# Nearly all, and none. A classifier that only copies the label of its neighbour would shine under the first split, and has
-# learned nothing about land.
+# Nearly all, and none. A classifier that only copies the label of its neighbour would shine under the first
+# split, and has learned nothing about land.
 #
 # ```{solution-end}
 # ```
@@ -620,18 +682,22 @@ def linear(how, seed):
     return classification_report(guess, y[test])["balanced_accuracy"]
 
 
-ahead = {how: lead(
-    balanced("plain", how),
-    [linear(how, seed) for split, seed in tests if split == how]
-) for how in SPLITS}
+ahead = {
+    how: lead(
+        balanced("plain", how),
+        [linear(how, seed) for split, seed in tests if split == how],
+    )
+    for how in SPLITS
+}
 assert ahead["by pixel"].mean > 0
 print(badge)
 for how, gain in ahead.items():
     print(f"{how}: the network leads by {gain}")
 
 # %% [markdown]
-# By pixel the network wins, and at ten seeds beyond its interval: it can remember more, and memory is what is asked for. By
-# polygon the lead is lost in the interval. A flattering split does not only flatter, it recommends.
+# By pixel the network wins, and at ten seeds beyond its interval: it can remember more, and memory is what is
+# asked for. By polygon the lead is lost in the interval. A flattering split does not only flatter, it
+# recommends.
 #
 # ```{solution-end}
 # ```
@@ -639,7 +705,8 @@ for how, gain in ahead.items():
 # %% [markdown]
 # ## Further reading
 #
-# - {cite:t}`roberts2017crossvalidation` on splits for data with neighbours: how to block, and what happens if you do not.
+# - {cite:t}`roberts2017crossvalidation` on splits for data with neighbours: how to block, and what happens if
+#   you do not.
 # - {cite:t}`olofsson2014area` on a map's areas: how they are corrected by a sample, with intervals.
 # - {cite:t}`cao2019ldam` on margins for rare classes, made for a tail of independent images.
 

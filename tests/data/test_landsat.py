@@ -1,4 +1,5 @@
-"""Landsat scenes: units and missing pixels, sweeps against a classifier run by hand, maps as a GIS finds them, errors, memory."""
+"""Landsat scenes: units and missing pixels, sweeps against a classifier run by hand, maps as a GIS finds
+them, errors, memory."""
 
 import re
 import shutil
@@ -43,7 +44,9 @@ def write(path, array, **profile):
     """A GeoTIFF of an array (C, H, W)."""
     profile = {"crs": "EPSG:32615", "transform": GRID, "nodata": -9999} | profile
     count, height, width = array.shape
-    with rasterio.open(path, "w", driver="GTiff", count=count, height=height, width=width, dtype=array.dtype, **profile) as file:
+    with rasterio.open(
+        path, "w", driver="GTiff", count=count, height=height, width=width, dtype=array.dtype, **profile
+    ) as file:
         file.write(array)
     return path
 
@@ -78,14 +81,24 @@ def test_values_are_in_physical_units_and_missing_ones_are_nan(tmp_path):
     array[0, 7, 8], array[0, 9, 9] = 16000, -2500  # saturated; no reflectance
     with Scene(write(tmp_path / "s.tif", array)) as scene:
         values, valid = scene.read(("nir", "blue", "thermal", "fmask"))
-        assert values.dtype == np.float32 and not valid[5, 6] and not valid[7, 8] and not valid[9, 9] and valid.sum() == valid.size - 3
+        assert (
+            values.dtype == np.float32
+            and not valid[5, 6]
+            and not valid[7, 8]
+            and not valid[9, 9]
+            and valid.sum() == valid.size - 3
+        )
         assert np.isnan(values[:, ~valid]).all()
         factors = np.array([1e-4, 1e-4, 0.01, 1])[:, None]
         assert values[:, valid] == pytest.approx(array[[3, 0, 6, 7]][:, valid] * factors, rel=1e-6)
         assert scene.read(("red",))[1].all()  # only the bands asked for count
-    with Scene(tmp_path / "s.tif", scale=2.75e-5, offset=-0.2, nodata=array[2, 0, 0], valid=(0, 40000)) as scene:
+    with Scene(
+        tmp_path / "s.tif", scale=2.75e-5, offset=-0.2, nodata=array[2, 0, 0], valid=(0, 40000)
+    ) as scene:
         values, valid = scene.read(("red",))
-        assert not valid[0, 0] and values[0, valid] == pytest.approx(array[2][valid] * 2.75e-5 - 0.2, rel=1e-4)
+        assert not valid[0, 0] and values[0, valid] == pytest.approx(
+            array[2][valid] * 2.75e-5 - 0.2, rel=1e-4
+        )
 
 
 def test_a_window_may_reach_beyond_the_scene(tmp_path):
@@ -119,7 +132,12 @@ def test_composites_stretch_each_band_over_the_scene(tmp_path, kind):
     array[:, :, :4] = -9999
     with Scene(write(tmp_path / "s.tif", array)) as scene:
         picture, valid = landsat.composite(scene, kind, percentiles=(5, 95))
-        assert picture.dtype == np.uint8 and picture.shape == (40, 50, 3) and (picture[~valid] == 0).all() and not valid[:, :4].any()
+        assert (
+            picture.dtype == np.uint8
+            and picture.shape == (40, 50, 3)
+            and (picture[~valid] == 0).all()
+            and not valid[:, :4].any()
+        )
         for channel, name in enumerate(landsat.COMPOSITES[kind]):
             plane = array[landsat.SENSORS["landsat-7"].index(name)].astype(float)
             low, high = np.percentile(plane[valid], (5, 95))
@@ -189,9 +207,22 @@ def test_a_per_pixel_map_is_what_the_classifier_says_wherever_the_windows_fall(s
         calls.append(x.shape)
         return per_pixel(x)
 
-    found = sweep(scene, predict, tmp_path / "map", classes=CLASSES, tile=tile, batch=batch, progress=lambda *step: steps.append(step))
-    assert np.array_equal(read(found.class_path), label) and np.array_equal(read(found.confidence_path), confidence)
-    assert list(found.counts) == list(CLASSES) and list(found.counts.values()) == np.bincount(label.ravel(), minlength=256)[:3].tolist()
+    found = sweep(
+        scene,
+        predict,
+        tmp_path / "map",
+        classes=CLASSES,
+        tile=tile,
+        batch=batch,
+        progress=lambda *step: steps.append(step),
+    )
+    assert np.array_equal(read(found.class_path), label) and np.array_equal(
+        read(found.confidence_path), confidence
+    )
+    assert (
+        list(found.counts) == list(CLASSES)
+        and list(found.counts.values()) == np.bincount(label.ravel(), minlength=256)[:3].tolist()
+    )
     assert found.missing == (label == 255).sum() > 0
     assert sum(n for n, _ in calls) == (label != 255).sum() and max(n for n, _ in calls) <= (batch or 65536)
     assert steps == [(i + 1, len(steps)) for i in range((-(-120 // tile)) ** 2)]
@@ -199,13 +230,17 @@ def test_a_per_pixel_map_is_what_the_classifier_says_wherever_the_windows_fall(s
 
 def box_mean(x):
     """Probabilities (1, 3, h, w) from the mean of 3 x 3 pixels."""
-    return softmax(np.einsum("kc,nchw->nkhw", WEIGHTS, ndimage.uniform_filter(x, (0, 0, 3, 3), mode="constant")), 1)
+    return softmax(
+        np.einsum("kc,nchw->nkhw", WEIGHTS, ndimage.uniform_filter(x, (0, 0, 3, 3), mode="constant")), 1
+    )
 
 
 def test_a_halo_as_wide_as_the_network_looks_leaves_no_seam(scene, tmp_path):
     maps = {}
     for tile, halo in ((512, 1), (32, 1), (512, 0), (32, 0)):
-        found = sweep(scene, box_mean, tmp_path / f"{tile}-{halo}", classes=CLASSES, kind="dense", tile=tile, halo=halo)
+        found = sweep(
+            scene, box_mean, tmp_path / f"{tile}-{halo}", classes=CLASSES, kind="dense", tile=tile, halo=halo
+        )
         maps[tile, halo] = read(found.confidence_path)
     assert np.array_equal(maps[512, 1], maps[32, 1])
     seams = np.argwhere(maps[512, 0] != maps[32, 0])
@@ -215,12 +250,18 @@ def test_a_halo_as_wide_as_the_network_looks_leaves_no_seam(scene, tmp_path):
     assert np.array_equal(maps[32, 1][valid], expected[valid]) and (maps[32, 1][~valid] == 255).all()
 
 
-@pytest.mark.parametrize(("patch", "stride", "tile"), [(5, 1, 120), (5, 1, 31), (8, 4, 512), (8, 4, 24), (3, 3, 9), (9, 7, 21)])
+@pytest.mark.parametrize(
+    ("patch", "stride", "tile"), [(5, 1, 120), (5, 1, 31), (8, 4, 512), (8, 4, 24), (3, 3, 9), (9, 7, 21)]
+)
 def test_a_patch_labels_the_block_at_its_centre(scene, tmp_path, patch, stride, tile):
     values, valid = scene.read()
     halo = (patch - stride) // 2
     ends = [halo + -(-n // stride) * stride - n for n in valid.shape]
-    padded = np.pad(np.nan_to_num(values, nan=0.5), ((0, 0), (halo, ends[0] + halo), (halo, ends[1] + halo)), constant_values=0.5)
+    padded = np.pad(
+        np.nan_to_num(values, nan=0.5),
+        ((0, 0), (halo, ends[0] + halo), (halo, ends[1] + halo)),
+        constant_values=0.5,
+    )
 
     def predict(x):
         assert x.shape[1:] == (6, patch, patch) and len(x) <= 40
@@ -229,12 +270,22 @@ def test_a_patch_labels_the_block_at_its_centre(scene, tmp_path, patch, stride, 
     expected = np.full(valid.shape, 255, np.uint8)
     for row in range(0, 120, stride):
         for col in range(0, 120, stride):
-            block = np.s_[row:row + stride, col:col + stride]
+            block = np.s_[row : row + stride, col : col + stride]
             if valid[block].any():
-                expected[block] = predict(padded[None, :, row:row + patch, col:col + patch]).argmax()
+                expected[block] = predict(padded[None, :, row : row + patch, col : col + patch]).argmax()
     expected[~valid] = 255
-    found = sweep(scene, predict, tmp_path / "map", classes=CLASSES, kind="patch", patch=patch, stride=stride, tile=tile, batch=40,
-                  fill=0.5)
+    found = sweep(
+        scene,
+        predict,
+        tmp_path / "map",
+        classes=CLASSES,
+        kind="patch",
+        patch=patch,
+        stride=stride,
+        tile=tile,
+        batch=40,
+        fill=0.5,
+    )
     assert np.array_equal(read(found.class_path), expected)
 
 
@@ -266,12 +317,17 @@ def test_bands_are_given_in_the_order_asked_for(scene, tmp_path):
 def test_clouds_can_be_left_out(example, tmp_path):
     with Scene(example.later) as scene:
         values, valid = scene.read((*landsat.REFLECTIVE, "fmask"))
-        seen, hidden = (sweep(scene, per_pixel, tmp_path / name, classes=CLASSES, clear_only=only, tile=40)
-                        for name, only in (("all", False), ("clear", True)))
+        seen, hidden = (
+            sweep(scene, per_pixel, tmp_path / name, classes=CLASSES, clear_only=only, tile=40)
+            for name, only in (("all", False), ("clear", True))
+        )
         cloudy = valid & (values[6] >= 2)
         assert cloudy.sum() > 100 and hidden.missing == seen.missing + cloudy.sum()
         assert np.array_equal(read(hidden.class_path), np.where(cloudy, 255, read(seen.class_path)))
-    with (Scene(write(tmp_path / "s.tif", stored()[:6]), bands=landsat.REFLECTIVE) as scene, pytest.raises(DataError, match="'fmask'")):
+    with (
+        Scene(write(tmp_path / "s.tif", stored()[:6]), bands=landsat.REFLECTIVE) as scene,
+        pytest.raises(DataError, match="'fmask'"),
+    ):
         sweep(scene, per_pixel, tmp_path / "map", classes=CLASSES, clear_only=True)
 
 
@@ -288,15 +344,24 @@ def test_a_map_is_a_georeferenced_palette_with_overviews_and_names(tmp_path):
     for file_path in (found.class_path, found.confidence_path):
         with rasterio.open(file_path) as file, rasterio.open(path) as source:
             assert (file.crs, file.transform, file.shape) == (source.crs, source.transform, source.shape)
-            assert file.profile["tiled"] and file.block_shapes == [(256, 256)] and file.overviews(1) == [2, 4, 8]
-            assert (file.count, file.dtypes[0], file.nodata, file.compression.name) == (1, "uint8", 255, "deflate")
+            assert (
+                file.profile["tiled"] and file.block_shapes == [(256, 256)] and file.overviews(1) == [2, 4, 8]
+            )
+            assert (file.count, file.dtypes[0], file.nodata, file.compression.name) == (
+                1,
+                "uint8",
+                255,
+                "deflate",
+            )
     with rasterio.open(found.class_path) as file:
         assert file.colorinterp == (rasterio.enums.ColorInterp.palette,)
         assert [file.colormap(1)[k][:3] for k in range(3)] == [(17, 34, 51), (4, 5, 6), (255, 255, 255)]
         assert [file.tags()[f"CLASS_{k}"] for k in range(3)] == list(CLASSES)
         thinned, plane = file.read(1, out_shape=(350, 300)), file.read(1)
         blocks = plane.reshape(350, 2, 300, 2)
-        assert (blocks == thinned[:, None, :, None]).any((1, 3)).all()  # nearest: a mean of classes is none of them
+        assert (
+            (blocks == thinned[:, None, :, None]).any((1, 3)).all()
+        )  # nearest: a mean of classes is none of them
     with rasterio.open(found.confidence_path) as file:
         plane, thinned = file.read(1).astype(float), file.read(1, out_shape=(350, 300)).astype(float)
         assert plane[plane < 255].max() <= 100 and file.units == ("percent",)
@@ -306,7 +371,9 @@ def test_a_map_is_a_georeferenced_palette_with_overviews_and_names(tmp_path):
 
 def test_gdal_finds_the_names_of_the_classes(scene, tmp_path):
     found = sweep(scene, per_pixel, tmp_path / "map", classes=CLASSES)
-    rasterio.shutil.copy(found.class_path, tmp_path / "map.vrt", driver="VRT")  # a VRT spells out what GDAL knows
+    rasterio.shutil.copy(
+        found.class_path, tmp_path / "map.vrt", driver="VRT"
+    )  # a VRT spells out what GDAL knows
     band = ElementTree.parse(tmp_path / "map.vrt").find("VRTRasterBand")
     assert [c.text for c in band.find("CategoryNames")] == list(CLASSES)
     assert len(band.find("ColorTable")) >= 3
@@ -327,7 +394,9 @@ def test_an_interrupted_sweep_leaves_no_half_map_and_the_old_one_whole(scene, tm
 
     for old in (False, True):
         calls = []
-        with pytest.raises(type(stop) if isinstance(stop, OSError) else stop):  # not wrapped: it is the caller's own
+        with pytest.raises(
+            type(stop) if isinstance(stop, OSError) else stop
+        ):  # not wrapped: it is the caller's own
             sweep(scene, predict, tmp_path / "map", classes=CLASSES, tile=40)
         assert sorted(p.name for p in tmp_path.iterdir()) == (list(NAMES) if old else [])
         if not old:
@@ -339,41 +408,58 @@ def test_an_interrupted_sweep_leaves_no_half_map_and_the_old_one_whole(scene, tm
 # errors
 
 
-@pytest.mark.parametrize(("returned", "message"), [
-    (lambda x: per_pixel(x)[:, :2], r"shape \(\d+, 2\), expected \(\d+, 3\)"),
-    (lambda x: per_pixel(x).T, "shape"),
-    (lambda x: per_pixel(x).argmax(1), "shape"),
-    (lambda x: x @ WEIGHTS.T, "softmax"),
-    (lambda x: np.full((len(x), 3), np.nan), "probabilities"),
-    (lambda x: np.tile([1.5, -0.5, 0], (len(x), 1)), "the smallest is -0.5"),
-])
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda x: per_pixel(x)[:, :2], r"shape \(\d+, 2\), expected \(\d+, 3\)"),
+        (lambda x: per_pixel(x).T, "shape"),
+        (lambda x: per_pixel(x).argmax(1), "shape"),
+        (lambda x: x @ WEIGHTS.T, "softmax"),
+        (lambda x: np.full((len(x), 3), np.nan), "probabilities"),
+        (lambda x: np.tile([1.5, -0.5, 0], (len(x), 1)), "the smallest is -0.5"),
+    ],
+)
 def test_predict_must_return_probabilities_of_the_right_shape(scene, tmp_path, returned, message):
     with pytest.raises(DataError, match=message):
         sweep(scene, returned, tmp_path / "map", classes=CLASSES)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("options", [
-    {"kind": "tile"}, {"kind": "patch", "patch": 4, "stride": 1}, {"kind": "patch", "patch": 2, "stride": 4},
-    {"kind": "patch", "patch": 8, "stride": 4, "tile": 510}, {"classes": ()}, {"classes": ("a", "a")}, {"classes": tuple(map(str, range(255)))},
-    {"colours": ("#000000",)}, {"tile": 0}, {"halo": -1}, {"bands": ("red", "infrared")},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "tile"},
+        {"kind": "patch", "patch": 4, "stride": 1},
+        {"kind": "patch", "patch": 2, "stride": 4},
+        {"kind": "patch", "patch": 8, "stride": 4, "tile": 510},
+        {"classes": ()},
+        {"classes": ("a", "a")},
+        {"classes": tuple(map(str, range(255)))},
+        {"colours": ("#000000",)},
+        {"tile": 0},
+        {"halo": -1},
+        {"bands": ("red", "infrared")},
+    ],
+)
 def test_arguments_that_cannot_be(scene, tmp_path, options):
     with pytest.raises(DataError):
         sweep(scene, per_pixel, tmp_path / "map", **{"classes": CLASSES} | options)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("array", "profile", "message"), [
-    (stored(), {"crs": None}, "no coordinate system"),
-    (stored(), {"transform": Affine.identity()}, "no transform"),
-    (stored(), {"transform": GRID @ Affine.rotation(10)}, "rotated or sheared"),
-    (stored(), {"transform": GRID @ Affine.shear(5, 0)}, "rotated or sheared"),
-    (stored()[:7], {}, "has 7 bands, expected 8: blue, green"),
-    (stored().astype(np.complex64), {}, "band blue: type complex64 holds no reflectance"),
-    (stored().astype(np.uint8), {"nodata": 0}, "type uint8"),
-    (stored().astype(np.float32), {"nodata": None}, "float32 without a nodata value"),
-])
+@pytest.mark.parametrize(
+    ("array", "profile", "message"),
+    [
+        (stored(), {"crs": None}, "no coordinate system"),
+        (stored(), {"transform": Affine.identity()}, "no transform"),
+        (stored(), {"transform": GRID @ Affine.rotation(10)}, "rotated or sheared"),
+        (stored(), {"transform": GRID @ Affine.shear(5, 0)}, "rotated or sheared"),
+        (stored()[:7], {}, "has 7 bands, expected 8: blue, green"),
+        (stored().astype(np.complex64), {}, "band blue: type complex64 holds no reflectance"),
+        (stored().astype(np.uint8), {"nodata": 0}, "type uint8"),
+        (stored().astype(np.float32), {"nodata": None}, "float32 without a nodata value"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_scenes_that_cannot_be_used(tmp_path, array, profile, message, recwarn):
     path = write(tmp_path / "scene.tif", array, **profile)
@@ -400,13 +486,18 @@ def test_files_that_are_none(tmp_path):
         Scene(tmp_path / "text.tif", "modis")
 
 
-@pytest.mark.parametrize("profile", [{}, {"compress": "deflate"}, {"tiled": True, "blockxsize": 64, "blockysize": 64}])
+@pytest.mark.parametrize(
+    "profile", [{}, {"compress": "deflate"}, {"tiled": True, "blockxsize": 64, "blockysize": 64}]
+)
 def test_a_truncated_file_is_found_and_the_window_named(tmp_path, profile):
     array = stored(shape=(8, 256, 256))
     path = write(tmp_path / "scene.tif", array, **profile)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 3 // 4])
-    with pytest.raises(DataError, match=r"scene.tif: rows (128|192) to \d+, columns \d+ to \d+ cannot be read: the file is truncated"):
+    with pytest.raises(
+        DataError,
+        match=r"scene.tif: rows (128|192) to \d+, columns \d+ to \d+ cannot be read: the file is truncated",
+    ):
         sweep(path, per_pixel, tmp_path / "map", classes=CLASSES, tile=64)
     assert [p.name for p in tmp_path.iterdir()] == ["scene.tif"]
     path.write_bytes(content[:100])
@@ -452,10 +543,12 @@ def test_labels_must_lie_on_the_grid_of_the_scene(example, scene, tmp_path):
 
 
 def test_polygons_are_numbered_by_class_and_torn_ones_are_one():
-    labels = np.array([[2, 0, 1, 0, 0, 0, 1],
-                       [0, 2, 1, 0, 0, 0, 0],
-                       [0, 0, 0, 0, 0, 0, 3]])
-    assert landsat.polygons(labels, 0).tolist() == [[3, 0, 1, 0, 0, 0, 2], [0, 3, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 4]]
+    labels = np.array([[2, 0, 1, 0, 0, 0, 1], [0, 2, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 3]])
+    assert landsat.polygons(labels, 0).tolist() == [
+        [3, 0, 1, 0, 0, 0, 2],
+        [0, 3, 1, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 4],
+    ]
     assert landsat.polygons(labels).max() == 4  # three pixels between them: still two
     labels[0, 5] = 1
     assert landsat.polygons(labels)[0].tolist() == [2, 0, 1, 0, 0, 1, 1]
@@ -465,7 +558,12 @@ def test_polygons_are_numbered_by_class_and_torn_ones_are_one():
 
 
 label_maps = st.integers(0, 2**32 - 1).map(
-    lambda seed: np.where(np.random.default_rng(seed).random((18, 18)) < 0.12, np.random.default_rng(seed + 1).integers(1, 5, (18, 18)), 0))
+    lambda seed: np.where(
+        np.random.default_rng(seed).random((18, 18)) < 0.12,
+        np.random.default_rng(seed + 1).integers(1, 5, (18, 18)),
+        0,
+    )
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -504,10 +602,16 @@ def test_splits_follow_the_seed_class_by_class():
 
 
 def test_the_stand_in_is_the_same_each_time_and_like_the_real_one(example, tmp_path):
-    again, other = landsat.make_scene(tmp_path / "again", 120), landsat.make_scene(tmp_path / "other", 120, seed=1)
+    again, other = (
+        landsat.make_scene(tmp_path / "again", 120),
+        landsat.make_scene(tmp_path / "other", 120, seed=1),
+    )
     for name in ("scene", "later", "labels"):
-        with (rasterio.open(getattr(example, name)) as a, rasterio.open(getattr(again, name)) as b,
-              rasterio.open(getattr(other, name)) as c):
+        with (
+            rasterio.open(getattr(example, name)) as a,
+            rasterio.open(getattr(again, name)) as b,
+            rasterio.open(getattr(other, name)) as c,
+        ):
             assert np.array_equal(a.read(), b.read()) and not np.array_equal(a.read(), c.read())
     with Scene(example.scene) as scene, Scene(example.later) as later:
         labels = landsat.read_labels(example.labels, scene)
@@ -569,7 +673,9 @@ def test_memory_is_bounded_by_the_window_not_by_the_scene():
     command = [sys.executable, str(ROOT / "benchmarks" / "sweep.py"), "--size", "2000", "--tile", "256"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak, before = map(int, re.search(r"peak memory (\d+) MiB, of which (\d+) MiB", done.stdout).groups())
-    assert peak - before < 128  # the scene: 61 MiB as stored, 122 MiB in float32; in a single window it takes 300
+    assert (
+        peak - before < 128
+    )  # the scene: 61 MiB as stored, 122 MiB in float32; in a single window it takes 300
 
 
 def test_gdals_cache_is_limited_while_sweeping(scene, tmp_path):

@@ -207,7 +207,9 @@ def test_a_missing_number_is_named(facts):
 
 
 def test_other_works_are_not_passed_off_as_recomputed():
-    with pytest.raises(LabError, match="audit of 'sign' is not recomputed yet, only that of ee443, spectrum, lectures"):
+    with pytest.raises(
+        LabError, match="audit of 'sign' is not recomputed yet, only that of ee443, spectrum, lectures"
+    ):
         audit("sign")
     with pytest.raises(LabError, match="no work 'spectrm'; did you mean 'spectrum'"):
         audit("spectrm")
@@ -245,7 +247,16 @@ def test_verdicts_of_spectrum_agree_with_the_file(tiles, tiles_written):
     ("check", "found"),
     [
         ("A01", ["max acc at mean recall 0.2076 = 0.4964"]),
-        ("A02", ["2.48..88.1 as a sum", "1.12..8.3 as a root", "1.17..1.7 in Table 2", "0.36..0.60", "0.13..0.22 in Table 2"]),
+        (
+            "A02",
+            [
+                "2.48..88.1 as a sum",
+                "1.12..8.3 as a root",
+                "1.17..1.7 in Table 2",
+                "0.36..0.60",
+                "0.13..0.22 in Table 2",
+            ],
+        ),
         ("A03", ["4 classes: 0..3"]),
         ("A04", ["within 5e-05 of all 7 rows", "0.7709 for row 1 (printed 0.6470)"]),
         ("A05.1", ["bal 0.6469", "F1 0.65954"]),
@@ -253,7 +264,15 @@ def test_verdicts_of_spectrum_agree_with_the_file(tiles, tiles_written):
         ("A05.7", ["bal 0.67210 F1 0.66850"]),
         ("A06", ["(6443,1710,1673,952), N=10778", "all 7 rows", "77 of 77 cells"]),
         ("A07", ["59.8/15.9/15.5/8.8 %"]),
-        ("A08", ["ResNet-50 (unswapped): LDAM 0.6406, sampler+CE 0.6467", "ICV 0.2076, 0.2757", "LDAM 0.6569", "0.1967, 0.0942"]),
+        (
+            "A08",
+            [
+                "ResNet-50 (unswapped): LDAM 0.6406, sampler+CE 0.6467",
+                "ICV 0.2076, 0.2757",
+                "LDAM 0.6569",
+                "0.1967, 0.0942",
+            ],
+        ),
         ("A09", ["with SWA 0.6740, without 0.6779", "bands 6,5,2 0.6955"]),
         ("A10", ["+0.0005", "0.0057"]),
         ("A11", ["2 of 9"]),
@@ -279,7 +298,12 @@ def test_recomputed_numbers_of_spectrum(tiles, check, found):
         ("A06", "0.7172", {"row": "T2.4", "metric": "test_acc"}, "FAILS"),
         ("A06", "0.6388", {"row": "T2.4", "metric": "macro_f1"}, "FAILS"),
         ("A07", "0.5741", {"row": "T2.4", "metric": "recall", "class_": 1}, "NOT CHECKED"),
-        ("A08", "0.6400", {"row": "T1.2", "metric": "balanced_acc"}, "CONTRADICTED in 1 of 2 matched comparisons (bal acc)"),
+        (
+            "A08",
+            "0.6400",
+            {"row": "T1.2", "metric": "balanced_acc"},
+            "CONTRADICTED in 1 of 2 matched comparisons (bal acc)",
+        ),
         ("A09", "0.6800", {"row": "T1.6", "metric": "balanced_acc"}, "PASS"),
         ("A09", "0.6700", {"row": "T1.7", "metric": "balanced_acc"}, "CONTRADICTED"),
         ("A10", "0.6900", {"row": "T2.7", "metric": "macro_f1"}, "PASS"),
@@ -303,7 +327,9 @@ def test_sums_of_squares_would_pass(facts):
 def test_several_tampered_numbers_change_the_verdict(facts):
     changed = facts
     for margins in reconstruct_table2(facts):
-        changed = tamper(changed, f"{margins.one_vs_rest:.4f}", work="spectrum", row=margins.row, metric="balanced_acc")
+        changed = tamper(
+            changed, f"{margins.one_vs_rest:.4f}", work="spectrum", row=margins.row, metric="balanced_acc"
+        )
     for class_, text in enumerate(("0.60", "0.16", "0.16", "0.09")):
         changed = tamper(changed, text, work="spectrum", metric="class_proportion", class_=class_)
     for row in ("T1.8", "T1.9"):
@@ -328,7 +354,9 @@ def test_reconstruction_reproduces_every_cell(facts):
     assert [row.row for row in rows] == [f"T2.{i}" for i in range(1, 8)]
     for row in rows:
         assert row.counts == COUNTS and sum(row.predicted) == sum(COUNTS)
-        assert all(t <= min(n, p) for t, n, p in zip(row.true_positives, row.counts, row.predicted, strict=True))
+        assert all(
+            t <= min(n, p) for t, n, p in zip(row.true_positives, row.counts, row.predicted, strict=True)
+        )
         found = {"test_acc": row.accuracy, "balanced_acc": row.balanced_accuracy, "macro_f1": row.macro_f1}
         found = {(metric, "all"): number for metric, number in found.items()}
         found |= {("recall", str(j)): r for j, r in enumerate(row.recall)}
@@ -343,7 +371,9 @@ def test_reconstruction_reproduces_every_cell(facts):
 
 def confusion(counts, rng):
     """A made-up confusion matrix with these class counts and a heavy diagonal."""
-    matrix = [rng.multinomial(n, rng.dirichlet(np.where(np.arange(4) == j, 12, 2))) for j, n in enumerate(counts)]
+    matrix = [
+        rng.multinomial(n, rng.dirichlet(np.where(np.arange(4) == j, 12, 2))) for j, n in enumerate(counts)
+    ]
     return np.array(matrix)
 
 
@@ -355,7 +385,10 @@ def test_reconstruction_finds_what_was_printed(seed):
     matrices, lines = [confusion(counts, rng) for _ in range(7)], []
     for i, matrix in enumerate(matrices):
         report = report_from_confusion(matrix)
-        cells = {("test_acc", "all"): report["accuracy"], ("balanced_acc", "all"): report["balanced_accuracy"]}
+        cells = {
+            ("test_acc", "all"): report["accuracy"],
+            ("balanced_acc", "all"): report["balanced_accuracy"],
+        }
         cells |= {("macro_f1", "all"): report["macro_f1"]}
         cells |= {(m, str(j)): x for m in ("recall", "precision") for j, x in enumerate(report[m])}
         lines += [("spectrum", "Table 2", f"T2.{i + 1}", m, c, f"{x:.4f}") for (m, c), x in cells.items()]
@@ -403,7 +436,9 @@ def test_balanced_error_is_that_of_resampled_tiles(facts):
 def test_accuracy_bounds_are_those_of_the_linear_program(counts, balanced):
     shares = np.array(counts) / sum(counts)
     programs = [
-        linprog(sign * shares, A_eq=np.full((1, len(shares)), 1 / len(shares)), b_eq=[balanced], bounds=(0, 1)).fun
+        linprog(
+            sign * shares, A_eq=np.full((1, len(shares)), 1 / len(shares)), b_eq=[balanced], bounds=(0, 1)
+        ).fun
         for sign in (1, -1)
     ]
     assert accuracy_bounds(balanced, counts) == pytest.approx((programs[0], -programs[1]), abs=1e-7)
@@ -422,13 +457,23 @@ def test_icv_lies_in_its_bounds(counts, data):
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_icv_bounds_are_reached(data):
-    """Against a general solver for the least, and random feasible recalls pushed to their ends for the largest."""
+    """Against a general solver for the least, and random feasible recalls pushed to their ends for the
+    largest."""
     recall = np.array(data.draw(st.lists(st.floats(0.02, 0.98), min_size=4, max_size=4)))
     shares = np.array(COUNTS) / sum(COUNTS)
     acc, balanced = float(shares @ recall), float(recall.mean())
     least, most = icv_bounds(acc, balanced, COUNTS)
-    sums = [{"type": "eq", "fun": lambda r: shares @ r - acc}, {"type": "eq", "fun": lambda r: r.mean() - balanced}]
-    solved = minimize(lambda r: ((r - acc) ** 2).sum(), recall, bounds=[(0, 1)] * 4, constraints=sums, options={"ftol": 1e-12})
+    sums = [
+        {"type": "eq", "fun": lambda r: shares @ r - acc},
+        {"type": "eq", "fun": lambda r: r.mean() - balanced},
+    ]
+    solved = minimize(
+        lambda r: ((r - acc) ** 2).sum(),
+        recall,
+        bounds=[(0, 1)] * 4,
+        constraints=sums,
+        options={"ftol": 1e-12},
+    )
     assume(solved.success)
     assert least == pytest.approx(solved.fun, abs=1e-5)
     plane = np.linalg.svd(np.stack([shares, np.ones(4)]))[2][2:]
@@ -442,7 +487,9 @@ def test_icv_bounds_are_reached(data):
 
 def test_impossible_pairs_are_refused():
     assert accuracy_bounds(0.2076, COUNTS)[1] == pytest.approx(0.4964, abs=5e-5)
-    with pytest.raises(LabError, match=r"accuracy 0.7022 at mean recall 0.2076: it lies in \[0.0733, 0.4964\]"):
+    with pytest.raises(
+        LabError, match=r"accuracy 0.7022 at mean recall 0.2076: it lies in \[0.0733, 0.4964\]"
+    ):
         icv_bounds(0.7022, 0.2076, COUNTS)
     with pytest.raises(LabError, match="a mean recall lies in"):
         accuracy_bounds(1.2, COUNTS)
@@ -464,10 +511,18 @@ def test_icv_table_is_that_of_the_reference(facts):
     table = icv_table(facts)
     least = [0.1816, 0.0518, 0.0383, 0.1575, 0.0175, 0.0307, 0.0238, 0.0011, 0.0187]
     assert table["least"].round(4).tolist() == least
-    assert table["ratio_sum"].tolist() == pytest.approx([2.5, 5.3, 5.4, 2.8, 12.5, 7.9, 8.9, 88, 10.5], rel=0.02)
-    assert table["ratio_root"].tolist() == pytest.approx([1.12, 1.47, 1.13, 1.25, 2.7, 1.9, 1.9, 8.3, 2.1], rel=0.02)
-    assert table["apart_sum"].tolist() == pytest.approx([0.57, 0.54, 0.47, 0.60, 0.53, 0.53, 0.50, 0.36, 0.49], abs=0.01)
-    assert table["apart_root"].tolist() == pytest.approx([0.12, 0.15, 0.05, 0.19, 0.19, 0.17, 0.15, 0.09, 0.15], abs=0.021)
+    assert table["ratio_sum"].tolist() == pytest.approx(
+        [2.5, 5.3, 5.4, 2.8, 12.5, 7.9, 8.9, 88, 10.5], rel=0.02
+    )
+    assert table["ratio_root"].tolist() == pytest.approx(
+        [1.12, 1.47, 1.13, 1.25, 2.7, 1.9, 1.9, 8.3, 2.1], rel=0.02
+    )
+    assert table["apart_sum"].tolist() == pytest.approx(
+        [0.57, 0.54, 0.47, 0.60, 0.53, 0.53, 0.50, 0.36, 0.49], abs=0.01
+    )
+    assert table["apart_root"].tolist() == pytest.approx(
+        [0.12, 0.15, 0.05, 0.19, 0.19, 0.17, 0.15, 0.09, 0.15], abs=0.021
+    )
     assert (table["icv"] < table["most"]).all() and (table["ratio_root"] > 1).all()
     known = icv_of_table2(facts)
     assert known["root"].round(3).tolist() == [0.379, 0.390, 0.531, 0.197, 0.197, 0.306, 0.311]
@@ -483,7 +538,9 @@ def test_recalls_lie_as_far_apart_as_they_must(facts):
     left = np.array([[shares[2], shares[3]], [1, 1]])
     for power, name in ((1, "apart_sum"), (2, "apart_root")):
         closest = np.inf
-        rest = np.stack([row.accuracy - shares[0] * first - shares[1] * second, 4 * row.balanced - first - second])
+        rest = np.stack(
+            [row.accuracy - shares[0] * first - shares[1] * second, 4 * row.balanced - first - second]
+        )
         recall = np.stack([first, second, *np.linalg.solve(left, rest)])
         total = ((recall - row.accuracy) ** 2).sum(0)
         fits = ((recall >= 0) & (recall <= 1)).all(0) & (np.abs(total - row.icv**power) < 0.003)

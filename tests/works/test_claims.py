@@ -1,4 +1,5 @@
-"""Claims on printed numbers, as they are and tampered with, and on made-up records whose verdicts can be worked out by hand."""
+"""Claims on printed numbers, as they are and tampered with, and on made-up records whose verdicts can be
+worked out by hand."""
 
 import math
 
@@ -130,7 +131,10 @@ def test_seeds_are_paired():
     assert frame.loc["EE1", "n"] == 3
     apart = [r for r in records() if r.key.startswith("baseline") == (r.seed == 0)]
     frame = claims_table("paper", "real", apart).frame.set_index("id")
-    assert frame.loc["EE2", ["verdict", "numbers"]].tolist() == ["no record", "its rows have no seed in common"]
+    assert frame.loc["EE2", ["verdict", "numbers"]].tolist() == [
+        "no record",
+        "its rows have no seed in common",
+    ]
 
 
 def test_other_profiles_data_and_variants_do_not_count():
@@ -275,10 +279,15 @@ SP = [f"SP{i}" for i in range(1, 8)]
 
 
 def tile_records(seeds=3, change=None, **kind):
-    """Records of all rows of spectrum; `change` maps (key, metric) to a number, or one a seed, that is added."""
+    """Records of all rows of spectrum; `change` maps (key, metric) to a number, or one a seed, that is
+    added."""
     change, found = change or {}, []
     for key, row in TILES.items():
-        experiment = "spectrum-variants" if key == SAME_RECIPE else f"spectrum-table{2 if key.startswith('r18') else 1}"
+        experiment = (
+            "spectrum-variants"
+            if key == SAME_RECIPE
+            else f"spectrum-table{2 if key.startswith('r18') else 1}"
+        )
         for seed in range(seeds):
 
             def more(metric, key=key, seed=seed):
@@ -331,8 +340,16 @@ def test_all_seven_claims_in_order(tiles_printed):
 @pytest.mark.parametrize(
     ("claim", "verdict", "numbers"),
     [
-        ("SP1", "holds", ["5 of 5", "(0.05 needed) +0.1342 (T1.1)", "+0.1250 (T1.4)", "+0.1105 (T2.1)", "+0.1532 (T2.3)"]),
-        ("SP2", "fails", ["-0.0061 (T1.3 less T1.2)", "unswapped", "-0.4391 as printed", "-0.0234 (T1.9 less T1.8)"]),
+        (
+            "SP1",
+            "holds",
+            ["5 of 5", "(0.05 needed) +0.1342 (T1.1)", "+0.1250 (T1.4)", "+0.1105 (T2.1)", "+0.1532 (T2.3)"],
+        ),
+        (
+            "SP2",
+            "fails",
+            ["-0.0061 (T1.3 less T1.2)", "unswapped", "-0.4391 as printed", "-0.0234 (T1.9 less T1.8)"],
+        ),
         (
             "SP3",
             "holds in part",
@@ -346,7 +363,11 @@ def test_all_seven_claims_in_order(tiles_printed):
         ),
         ("SP4", "holds", ["2 of 2", "+0.0215 (T1.7 less T1.6)", "+0.0004 (T2.2 less T2.1)", "SE", "0.0057"]),
         ("SP5", "holds", ["3 of 3", "-0.0445 (T2.3", "-0.0198 (T2.5", "-0.0023 (T2.7"]),
-        ("SP6", "holds", ["-0.3501 (T1.8 less T1.4)", "-0.0450 (T1.9 less T1.6)", "-0.0148 (T1.9 less T1.7)"]),
+        (
+            "SP6",
+            "holds",
+            ["-0.3501 (T1.8 less T1.4)", "-0.0450 (T1.9 less T1.6)", "-0.0148 (T1.9 less T1.7)"],
+        ),
         ("SP7", "holds", ["6 of 6", "recall +0.0947, +0.0478, +0.0620; precision -0.1104, -0.0818, -0.1057"]),
     ],
 )
@@ -448,7 +469,10 @@ def test_what_is_said_of_records():
     found = tile_claims(tile_records())["numbers"]
     assert "T1.7, whose bands change too, holds: balanced accuracy +0.030 ± 0.000 over T1.5" in found["SP3"]
     assert "F1 +0.015 ± 0.000 over T2.2" in found["SP3"]
-    assert "-0.160 ± 0.000 (T1.8 less b4-652-ce-sampler), -0.050 ± 0.000 (T1.9 less T1.7) at the same recipe" in found["SP6"]
+    assert (
+        "-0.160 ± 0.000 (T1.8 less b4-652-ce-sampler), -0.050 ± 0.000 (T1.9 less T1.7) at the same recipe"
+        in found["SP6"]
+    )
     assert "recall +0.090 ± 0.000, +0.050 ± 0.000, +0.070 ± 0.000" in found["SP7"]
 
 
@@ -477,7 +501,12 @@ def test_the_badge_names_the_stand_ins_of_all_rows():
     kind = {"profile": "overnight", "data": "embedded"}
     found = tile_claims(tile_records(**kind), "overnight", "embedded")
     assert found["verdict"].tolist() == ["holds"] * 7
-    networks = {"SP1": ("resnet50", "b4", "resnet18"), "SP2": ("resnet50",), "SP3": ("b4", "resnet18"), "SP7": ("resnet18",)}
+    networks = {
+        "SP1": ("resnet50", "b4", "resnet18"),
+        "SP2": ("resnet50",),
+        "SP3": ("b4", "resnet18"),
+        "SP7": ("resnet18",),
+    }
     for claim, names in networks.items():
         behind = found.loc[claim, "behind"]
         assert "droughtsim" in behind and "stand-in" in behind and "n = 3" in behind
@@ -503,7 +532,9 @@ def test_an_experiment_without_the_data_has_no_records(tmp_path, monkeypatch):
     monkeypatch.setattr(
         findings,
         "load",
-        lambda name: experiment_file(name).model_copy(update={"data": real_only.get(name, experiment_file(name).data)}),
+        lambda name: experiment_file(name).model_copy(
+            update={"data": real_only.get(name, experiment_file(name).data)}
+        ),
     )
     found = findings.committed(EXPERIMENTS, "overnight", "embedded")
     assert set(found) == {k for k in TILES if k[:3] == "r18"} | {SAME_RECIPE, "base"}  # base is what T2.6 ran
@@ -523,7 +554,9 @@ def test_one_stale_row_makes_the_badge_stale(monkeypatch):
 def test_an_unknown_work_is_named():
     with pytest.raises(LabError, match="no claims of 'spectrm' are tested; did you mean 'spectrum'"):
         claims_table(work="spectrm")
-    with pytest.raises(LabError, match="no claims of 'sign' are tested; those of ee443, spectrum, lectures are"):
+    with pytest.raises(
+        LabError, match="no claims of 'sign' are tested; those of ee443, spectrum, lectures are"
+    ):
         strongest("sign")
 
 

@@ -1,4 +1,5 @@
-"""Data sets that ship with the code: numbers on colour, composed from scikit-learn's handwritten digits, and those digits themselves.
+"""Data sets that ship with the code: numbers on colour, composed from scikit-learn's handwritten digits, and
+those digits themselves.
 
 They stand in for CIFAR where nothing can be downloaded: 32x32 colour images of 50 (or 10) classes, train
 and test written with different samples of handwriting. Each image is made of grey 8x8 digits [1]_ placed,
@@ -41,7 +42,8 @@ NOISE = (2, 16)  # grey levels: amplitude, drawn for each image, of uniform nois
 STROKES = 2  # how many straight strokes may cross an image
 STROKE_CHANCE = 32  # of 256, for each stroke
 PARTIAL_CHANCE = 64  # of 256: a third digit, cut by the border
-# --- a change above changes the digests: `python -m lt_lib.data.sets.digits` prints the new ones for registry.py
+# --- a change above changes the digests: `python -m lt_lib.data.sets.digits` prints the new ones for
+# registry.py
 
 SIDE = 32  # of an image, pixels
 SEED = 20200
@@ -94,7 +96,10 @@ def make(name: str) -> Arrays:
     if name == DIGITS8:
         grey = (images.astype(np.uint16) * 255 // 16).astype(np.uint8)[..., None]
         order = {split: np.sort(np.concatenate(pool)) for split, pool in pools.items()}
-        return Arrays(classes=tuple("0123456789"), splits={split: (grey[rows], digits[rows]) for split, rows in order.items()})
+        return Arrays(
+            classes=tuple("0123456789"),
+            splits={split: (grey[rows], digits[rows]) for split, rows in order.items()},
+        )
     recipe = RECIPES[name]
     bank = _bank(images)
     splits = {}

@@ -1,8 +1,8 @@
 """DroughtSim: simulated Landsat-8 tiles that stand in for DroughtWatch where nothing can be downloaded.
 
 A tile is 65x65 pixels of 30 m in 11 bands, stored as uint8 like the real ones: B1 to B8 top-of-atmosphere
-reflectance times 255 (B8 panchromatic), B9 the cirrus band, B10 and B11 brightness temperature. Its class says
-how many cows the ground at the centre can feed: 0, 1, 2, 3 or more.
+reflectance times 255 (B8 panchromatic), B9 the cirrus band, B10 and B11 brightness temperature. Its class
+says how many cows the ground at the centre can feed: 0, 1, 2, 3 or more.
 
 A tile is made as a scene is:
 
@@ -10,12 +10,13 @@ A tile is made as a scene is:
    plants, water. How wet a place is moves all of them together, as a climate does.
 2. *Light.* Reflectance is the cover-weighted mean of the spectra below (linear mixing), times the light that
    the slope of the ground receives.
-3. *Air.* Cloud hides the ground, more often where it is wet, and casts a shadow; it alone shows in B9; haze adds blue.
+3. *Air.* Cloud hides the ground, more often where it is wet, and casts a shadow; it alone shows in B9; haze
+   adds blue.
 4. *Sensor.* The thermal bands see coarser pixels; noise; 8 bits.
-5. *Label.* Forage is grass that grows dense enough to graze and is not overgrown by woody plants; water nearby
-   makes more of it usable. Its mean around the centre pixel, nearer pixels counting more and none beyond
-   ``RADIUS``, is judged by a person with an error of ``JUDGEMENT`` and now and then a slip, and cut into four
-   classes in the proportions of the real set. One label a tile; nobody labels the rest of it.
+5. *Label.* Forage is grass that grows dense enough to graze and is not overgrown by woody plants; water
+   nearby makes more of it usable. Its mean around the centre pixel, nearer pixels counting more and none
+   beyond ``RADIUS``, is judged by a person with an error of ``JUDGEMENT`` and now and then a slip, and cut
+   into four classes in the proportions of the real set. One label a tile; nobody labels the rest of it.
 
 The spectra are typical curves as textbooks of remote sensing draw them, read off by eye at the band centres,
 not measurements of one place: soil rises steadily with wavelength; green leaves absorb blue and red, reflect
@@ -89,7 +90,8 @@ RADIUS = 14  # pixels: ground further from the centre does not count
 JUDGEMENT = (18, 8)  # sd of the annotator's error: 18/1024 of forage, and an eighth of what there is
 SLIP = 8  # of 256 labels are given at random
 CUTS = (86, 170, 352)  # forage as judged at which the class changes
-# --- a change above changes the digests: `python -m lt_lib.data.sets.droughtsim` prints the new ones for registry.py
+# --- a change above changes the digests: `python -m lt_lib.data.sets.droughtsim` prints the new ones for
+# registry.py
 
 _WHOLE = 1024  # cover of a whole pixel
 _ONE = 255 * 16  # reflectance 1: sixteenths of a grey level
@@ -233,9 +235,8 @@ def _light(draw: _Draw, field: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _cloud(draw: _Draw, field: dict[str, np.ndarray], wet: np.ndarray) -> tuple[np.ndarray, tuple]:
-    """Cloud (N, 65, 65), in 1/1024: few tiles overcast, some under scattered cloud, most under a thin veil; and how far
-    east and south of its shadow a cloud is, in pixels (N,).
-    """
+    """Cloud (N, 65, 65), in 1/1024: few tiles overcast, some under scattered cloud, most under a thin veil;
+    and how far east and south of its shadow a cloud is, in pixels (N,)."""
     overcast, level, steep = draw.between(0, 255) < 6, draw.between(700, 4500) - wet, draw.between(1, 6)
     away = draw.between(4, 14)[:, 0, 0], draw.between(-6, 6)[:, 0, 0]
     veil = draw.between(0, 255)
@@ -256,7 +257,9 @@ def _shade(light: np.ndarray, cloud: np.ndarray, away: tuple[np.ndarray, np.ndar
     return light
 
 
-def _sense(draw: _Draw, cover: np.ndarray, light: np.ndarray, cloud: np.ndarray, wet: np.ndarray) -> np.ndarray:
+def _sense(
+    draw: _Draw, cover: np.ndarray, light: np.ndarray, cloud: np.ndarray, wet: np.ndarray
+) -> np.ndarray:
     """What the sensor stores: (N, 65, 65, 11) uint8."""
     n = len(cover)
     haze, heat = draw.between(0, 255), draw.between(0, 255)
@@ -323,7 +326,9 @@ def _judge(draw: _Draw, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     error = sum(draw.number() for _ in range(4)) - 2 * 65535  # sd 65536 / sqrt(3) = 37838
     judged = score + error * (JUDGEMENT[0] + score // JUDGEMENT[1]) // 37838
     slips = draw.number() >> 8 < SLIP
-    given = np.where(slips, np.searchsorted(_SHARE_CUTS, draw.number(), "right"), np.searchsorted(CUTS, judged, "right"))
+    given = np.where(
+        slips, np.searchsorted(_SHARE_CUTS, draw.number(), "right"), np.searchsorted(CUTS, judged, "right")
+    )
     return judged, given.astype(np.int64)
 
 
@@ -357,7 +362,8 @@ def stream(split: str, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def write(name: str, folder: Path) -> Arrays:
-    """Write the arrays of a set as x_train.npy, y_train.npy, x_test.npy, y_test.npy, a few tiles in memory at a time.
+    """Write the arrays of a set as x_train.npy, y_train.npy, x_test.npy, y_test.npy, a few tiles in memory at
+    a time.
 
     Args:
         name: one of ``SIZES``.
@@ -389,7 +395,9 @@ def digests() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         whole = write(largest, Path(folder)).splits
         return {
-            name: content_digest({s: (whole[s][0][:count], whole[s][1][:count]) for s, count in sizes.items()})
+            name: content_digest(
+                {s: (whole[s][0][:count], whole[s][1][:count]) for s, count in sizes.items()}
+            )
             for name, sizes in SIZES.items()
         }
 
@@ -413,9 +421,9 @@ def statistics(images: np.ndarray) -> dict[tuple[str, str], float]:
         images: (N, 65, 65, 11) uint8; read in parts.
 
     Returns:
-        (statistic, band or "band:band") -> value, with 255 as 1: mean, sd; sd within tiles (root mean square over
-        tiles) and of the tiles' means; quantiles of the pixels; autocorrelation within tiles over one and two pixels,
-        the mean of both directions; correlation of bands over all pixels.
+        (statistic, band or "band:band") -> value, with 255 as 1: mean, sd; sd within tiles (root mean square
+        over tiles) and of the tiles' means; quantiles of the pixels; autocorrelation within tiles over one
+        and two pixels, the mean of both directions; correlation of bands over all pixels.
     """
     images = images[images[..., 1:].any((1, 2, 3))]
     histograms = _histograms(images)
@@ -432,14 +440,21 @@ def statistics(images: np.ndarray) -> dict[tuple[str, str], float]:
             down = (part[:, lag:] * part[:, : SIDE - lag]).sum((0, 1, 2))
             lagged[lag] += (across + down) / (2 * SIDE * (SIDE - lag) * len(images))
     below, pixels = histograms.cumsum(1), images[..., 0].size
-    rows = {"mean": mean, "sd": std, "sd within tiles": np.sqrt(lagged[0]), "sd of tile means": np.concatenate(means).std(0)}
+    rows = {
+        "mean": mean,
+        "sd": std,
+        "sd within tiles": np.sqrt(lagged[0]),
+        "sd of tile means": np.concatenate(means).std(0),
+    }
     for percent in (5, 25, 50, 75, 95):
         rows[f"quantile {percent}"] = (below * 100 < percent * pixels).sum(1) / 255
     for lag in (1, 2):
         rows[f"autocorrelation {lag}"] = lagged[lag] / lagged[0]
     found = {(name, band): float(value) for name, row in rows.items() for band, value in zip(BANDS, row)}
     for i, j in zip(*np.triu_indices(len(BANDS), 1)):
-        found["correlation", f"{BANDS[i]}:{BANDS[j]}"] = float(products[i, j] / np.sqrt(products[i, i] * products[j, j]))
+        found["correlation", f"{BANDS[i]}:{BANDS[j]}"] = float(
+            products[i, j] / np.sqrt(products[i, i] * products[j, j])
+        )
     return found
 
 
@@ -465,8 +480,12 @@ def _mean_std(histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def main() -> None:
     """Print the digests for registry.py, or the statistics of a folder of tiles."""
-    parser = argparse.ArgumentParser(prog="python -m lt_lib.data.sets.droughtsim", description="Print digests for registry.py.")
-    parser.add_argument("--statistics", type=Path, metavar="FOLDER", help="print statistics of FOLDER/x.npy as CSV instead")
+    parser = argparse.ArgumentParser(
+        prog="python -m lt_lib.data.sets.droughtsim", description="Print digests for registry.py."
+    )
+    parser.add_argument(
+        "--statistics", type=Path, metavar="FOLDER", help="print statistics of FOLDER/x.npy as CSV instead"
+    )
     folder = parser.parse_args().statistics
     if folder is None:
         for name, digest in digests().items():

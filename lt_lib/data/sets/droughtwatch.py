@@ -1,13 +1,15 @@
-"""Drought Watch: satellite tiles of northern Kenya, labelled with how many cows the ground at their centre can feed.
+"""Drought Watch: satellite tiles of northern Kenya, labelled with how many cows the ground at their centre
+can feed.
 
 The tiles come as TFRecord parts, one record after the other, each framed by its length and two checksums:
 
-    length (8 bytes) | masked CRC-32C of these 8 bytes (4) | tf.train.Example (length) | masked CRC-32C of it (4)
+    length (8 bytes) | masked CRC-32C of these 8 bytes (4) | tf.train.Example (length) | masked CRC-32C of it
+    (4)
 
-An Example holds the bands B1, ..., B11, each as bytes of which the first 65 * 65 are the pixels, row by row, and a
-label 0, 1, 2 or 3 (three or more). What is not so is left out and reported, with its file and the byte where its
-record begins. An empty tile (B2 to B11 all zero) is a sound record: it is kept, since the official counts include
-it, and listed, so that nobody need train on it (:func:`without_empty`).
+An Example holds the bands B1, ..., B11, each as bytes of which the first 65 * 65 are the pixels, row by row,
+and a label 0, 1, 2 or 3 (three or more). What is not so is left out and reported, with its file and the byte
+where its record begins. An empty tile (B2 to B11 all zero) is a sound record: it is kept, since the official
+counts include it, and listed, so that nobody need train on it (:func:`without_empty`).
 
 Source: A. Hobbs and S. Svetlichnaya (2020), Satellite-based Prediction of Forage Conditions for Livestock in
 Northern Kenya, https://arxiv.org/abs/2004.04081, and the loader at https://github.com/wandb/droughtwatch.
@@ -69,7 +71,15 @@ _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 _FOLDERS = {"train": "train", "val": "test", "test": "test"}  # folder -> split
 _SPLITS = ("train", "test")
 _FORMAT = 1  # of the journal; a new number makes unfinished imports of older versions start over
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_BROKEN = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass
@@ -141,7 +151,9 @@ def read_parts(
     """
     unknown = [band for band in bands if band not in BANDS]
     if unknown or not bands:
-        raise DataError(f"there is no band {', '.join(map(repr, unknown)) or 'to read'}; there are {', '.join(BANDS)}.")
+        raise DataError(
+            f"there is no band {', '.join(map(repr, unknown)) or 'to read'}; there are {', '.join(BANDS)}."
+        )
     paths = [files] if isinstance(files, str | os.PathLike) else files
     return _images(map(Path, paths), tuple(bands), Report() if report is None else report)
 
@@ -168,8 +180,9 @@ def collect(source: Path, folder: Path, progress: bool, entry: DataEntry | None 
         entry: if given, the source must hold the official folders and counts.
 
     Returns:
-        Arrays: images (N, 65, 65, 11) uint8, mapped from `folder`, and labels (N,) int64, in the order of file
-        names and of records; extra holds "bands", "report" (a :class:`Report`) and "empty" (split -> indices).
+        Arrays: images (N, 65, 65, 11) uint8, mapped from `folder`, and labels (N,) int64, in the order of
+        file names and of records; extra holds "bands", "report" (a :class:`Report`) and "empty" (split ->
+        indices).
 
     Raises:
         DataError: no parts, a split without tiles, a file that cannot be read, or not the official counts.
@@ -185,10 +198,14 @@ def collect(source: Path, folder: Path, progress: bool, entry: DataEntry | None 
         if entry is not None:
             parts = [part for part in parts if part.origin in ("train", "val")]
         elif {"val", "test"} <= origins:
-            raise DataError(f"{source} has both val and test: take one of them away, the other will be the test split.")
+            raise DataError(
+                f"{source} has both val and test: take one of them away, the other will be the test split."
+            )
         elif origins not in ({""}, {"train", "val"}, {"train", "test"}):
             there = " and ".join(sorted(origins)) or "nothing"
-            raise DataError(f"{source} holds parts for {there} only; it needs train and test, or parts without folders.")
+            raise DataError(
+                f"{source} holds parts for {there} only; it needs train and test, or parts without folders."
+            )
         folder.mkdir(exist_ok=True)
         state = _fill(folder, parts, progress)
     report = Report()
@@ -239,7 +256,9 @@ class _Defect(Exception):
     """Why a record cannot be used: a key of MALFORMED, and the details."""
 
 
-def _images(paths: Iterable[Path], bands: tuple[str, ...], report: Report) -> Iterator[tuple[np.ndarray, int]]:
+def _images(
+    paths: Iterable[Path], bands: tuple[str, ...], report: Report
+) -> Iterator[tuple[np.ndarray, int]]:
     for path in paths:
         with _opened(functools.partial(_open, path), str(path)) as stream:
             for tile in _tiles(stream, str(path), bands, report):
@@ -267,7 +286,8 @@ def _tiles(stream: BinaryIO, where: str, bands: tuple[str, ...], report: Report)
 
 
 def _records(stream: BinaryIO, where: str, report: Report) -> Iterator[tuple[int, bytes]]:
-    """Offset and content of the records whose checksums hold. After a wrong length nothing more can be found."""
+    """Offset and content of the records whose checksums hold. After a wrong length nothing more can be
+    found."""
     from tfrecord.writer import TFRecordWriter
 
     masked_crc = TFRecordWriter.masked_crc
@@ -281,7 +301,9 @@ def _records(stream: BinaryIO, where: str, report: Report) -> Iterator[tuple[int
             report.note("bad_crc", _place(where, start, "of the length; the rest of the file was not read"))
             return
         if length > RECORD_LIMIT:
-            report.note("unreadable", _place(where, start, f"{length:,} bytes; the rest of the file was not read"))
+            report.note(
+                "unreadable", _place(where, start, f"{length:,} bytes; the rest of the file was not read")
+            )
             return
         body = _read(stream, length + 4, where, start)
         if len(body) < length + 4:
@@ -327,7 +349,9 @@ def _read(stream: BinaryIO, size: int, where: str, start: int) -> bytes:
     try:
         return stream.read(size)
     except _BROKEN as error:
-        raise DataError(f"{where} cannot be read at byte {start:,}: {error}. Get a fresh copy of it.") from None
+        raise DataError(
+            f"{where} cannot be read at byte {start:,}: {error}. Get a fresh copy of it."
+        ) from None
 
 
 def _place(where: str, start: int, details: str) -> str:
@@ -368,18 +392,29 @@ def _parts(source: Path) -> Iterator[list[_Part]]:
             try:
                 archive = stack.enter_context(zipfile.ZipFile(source))
             except _BROKEN as error:
-                raise DataError(f"{source} cannot be read: it is cut short or no .zip archive ({error}).") from None
+                raise DataError(
+                    f"{source} cannot be read: it is cut short or no .zip archive ({error})."
+                ) from None
             found = [
-                _Part(info.filename, info.file_size, [info.file_size, info.CRC], functools.partial(archive.open, info))
+                _Part(
+                    info.filename,
+                    info.file_size,
+                    [info.file_size, info.CRC],
+                    functools.partial(archive.open, info),
+                )
                 for info in archive.infolist()
                 if _is_part(info.filename) and _unpacked(info.filename) == info.filename
             ]
         else:
             folders = ["", *_FOLDERS, *(f"{OFFICIAL_FOLDER}/{name}" for name in _FOLDERS)]
-            paths = [path for folder in folders for path in (source / folder).glob("*") if _is_part(path.name)]
+            paths = [
+                path for folder in folders for path in (source / folder).glob("*") if _is_part(path.name)
+            ]
             found = [_file(path, source) for path in paths if path.is_file()]
         names = {part.name for part in found}
-        found = [part for part in found if _unpacked(part.name) not in names - {part.name}]  # not both x and x.xz
+        found = [
+            part for part in found if _unpacked(part.name) not in names - {part.name}
+        ]  # not both x and x.xz
         sorted_in = [part for part in found if part.origin]
         yield sorted(sorted_in or found, key=lambda part: part.name)
 
@@ -448,7 +483,8 @@ class _State:
 
 
 def _fill(folder: Path, parts: list[_Part], progress: bool) -> _State:
-    """Read the parts that the journal in `folder` lacks. A line of it is written once its tiles are on disk."""
+    """Read the parts that the journal in `folder` lacks. A line of it is written once its tiles are on
+    disk."""
     from tqdm import tqdm
 
     state = _resume(folder, parts)
@@ -465,7 +501,9 @@ def _fill(folder: Path, parts: list[_Part], progress: bool) -> _State:
         )
         columns = {}
         for split, rows in state.rows.items():
-            columns["x", split] = stack.enter_context(_column(folder / f"x_{split}.npy", "|u1", (SIDE, SIDE, len(BANDS)), rows))
+            columns["x", split] = stack.enter_context(
+                _column(folder / f"x_{split}.npy", "|u1", (SIDE, SIDE, len(BANDS)), rows)
+            )
             columns["y", split] = stack.enter_context(_column(folder / f"y_{split}.npy", "<i8", (), rows))
         journal = stack.enter_context(open(folder / "journal.jsonl", "ab"))
         for part in parts[state.parts :]:
@@ -506,7 +544,8 @@ def _read_part(part: _Part, state: _State, columns: dict[tuple[str, str], Binary
 
 
 def _resume(folder: Path, parts: list[_Part]) -> _State:
-    """The state after the leading parts that the journal has and that are unchanged; the journal is cut there."""
+    """The state after the leading parts that the journal has and that are unchanged; the journal is cut
+    there."""
     journal, state, kept = folder / "journal.jsonl", _State(), []
     for raw, part in zip(journal.read_bytes().splitlines() if journal.exists() else (), parts, strict=False):
         try:

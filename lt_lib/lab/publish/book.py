@@ -47,7 +47,18 @@ from lt_lib.lab.record.paths import project_root
 from lt_lib.lab.record.spec import nearest
 from lt_lib.progress import say
 
-__all__ = ["Entry", "build", "chapters_of", "decks", "entries", "execute_chapter", "find_chapter", "name_of", "outline", "sync_notebooks"]
+__all__ = [
+    "Entry",
+    "build",
+    "chapters_of",
+    "decks",
+    "entries",
+    "execute_chapter",
+    "find_chapter",
+    "name_of",
+    "outline",
+    "sync_notebooks",
+]
 
 
 @dataclass(frozen=True)
@@ -136,13 +147,18 @@ def chapters_of(works: list[str]) -> list[str]:
     known = list(dict.fromkeys(name.split("/")[1] for name in names))
     for work in works:
         if work not in known:
-            raise LabError(f"no chapters of {work!r}{nearest(work, known)}; the works with chapters are {', '.join(known)}")
+            raise LabError(
+                f"no chapters of {work!r}{nearest(work, known)}; the works with chapters are {', '.join(known)}"
+            )
     return [name for name in names if name.split("/")[1] in works]
 
 
 def decks(index: Path, chapters: list[str] | None = None) -> list[Path]:
-    """The decks beside a built book (its index.html), in reading order; of some chapters, or of all that have slides."""
-    names = [entry.name for entry in entries() if entry.is_chapter and (chapters is None or entry.name in chapters)]
+    """The decks beside a built book (its index.html), in reading order; of some chapters, or of all that have
+    slides."""
+    names = [
+        entry.name for entry in entries() if entry.is_chapter and (chapters is None or entry.name in chapters)
+    ]
     paths = [index.parent / "slides" / f"{name.removeprefix('notebooks/')}.html" for name in names]
     return [path for path in paths if path.is_file()]
 
@@ -220,7 +236,8 @@ def _need_book_extra() -> None:
 
 
 def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, force: bool) -> None:
-    """Bring src/**.ipynb up to date: chapters first, two at a time, then the pages that count what they left."""
+    """Bring src/**.ipynb up to date: chapters first, two at a time, then the pages that count what they
+    left."""
     common, begun = _common_digest(root), time.monotonic()
     chapters = [entry for entry in listed if entry.is_chapter]
     pages = [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
@@ -242,7 +259,9 @@ def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, 
         if not entry.is_chapter:
             known = notebook_parameters(notebook)
             parameters = {name: value for name, value in parameters.items() if name in known}
-        result = execute(notebook, label, parameters, scratch_folder(entry.source, base), progress=True, own_kernel=False)
+        result = execute(
+            notebook, label, parameters, scratch_folder(entry.source, base), progress=True, own_kernel=False
+        )
         result = slides.for_readers(tidy(result))
         write_if_changed(executed, dump(slides.marked(result, label) if entry.is_chapter else result))
         seconds = time.monotonic() - start
@@ -374,7 +393,9 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     write_if_changed(html / "favicon.ico", icon.read_bytes())
     chapters = [entry.name.removeprefix("notebooks/") for entry in listed if entry.is_chapter]
     stamp = f"Numbers of this deck: profile {given['profile']}, {given['data']} data, unless a badge says otherwise."
-    slides.build(html, chapters, {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}, stamp)
+    slides.build(
+        html, chapters, {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}, stamp
+    )
     write_if_changed(state, json.dumps(now).encode())
     return index
 

@@ -14,8 +14,8 @@ _IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 def check_parameters(namespace: dict) -> dict:
     """Check a chapter's parameters and return them as keyword arguments for `lab.run`.
 
-    Call it in the cell after the parameters cell, before any other name is bound: papermill injects a misspelt parameter silently, here
-    it is an error.
+    Call it in the cell after the parameters cell, before any other name is bound: papermill injects a
+    misspelt parameter silently, here it is an error.
 
     Args:
         namespace: globals() of the notebook.
@@ -23,14 +23,25 @@ def check_parameters(namespace: dict) -> dict:
     Raises:
         LabError: an unknown parameter (names the nearest valid one) or a value that cannot be.
     """
-    bound = {n for n, v in namespace.items() if not n.startswith("_") and n not in _IPYTHON and not isinstance(v, types.ModuleType)
-             and not inspect.isroutine(v) and not inspect.isclass(v)}
+    bound = {
+        n
+        for n, v in namespace.items()
+        if not n.startswith("_")
+        and n not in _IPYTHON
+        and not isinstance(v, types.ModuleType)
+        and not inspect.isroutine(v)
+        and not inspect.isclass(v)
+    }
     for name in sorted(bound - set(PARAMETERS)):
-        raise LabError(f"unknown parameter {name!r}{nearest(name, PARAMETERS)}; a chapter takes " + ", ".join(PARAMETERS))
+        raise LabError(
+            f"unknown parameter {name!r}{nearest(name, PARAMETERS)}; a chapter takes " + ", ".join(PARAMETERS)
+        )
     given = {name: namespace[name] for name in PARAMETERS if name in namespace}
     for name, known in (("profile", PROFILES), ("data", DATA)):
         if name in given and given[name] not in known:
-            raise LabError(f"{name} is {given[name]!r}{nearest(given[name], known)}; it must be one of {', '.join(known)}")
+            raise LabError(
+                f"{name} is {given[name]!r}{nearest(given[name], known)}; it must be one of {', '.join(known)}"
+            )
     seeds = given.get("seeds")
     if seeds is not None and not (isinstance(seeds, list) or isinstance(seeds, int) and seeds > 0):
         raise LabError(f"seeds is {seeds!r}; give a positive number of seeds, a list of seeds, or None")

@@ -1,9 +1,8 @@
 """Exercise sheets: a chapter whose solutions are blank.
 
-A solution stands between `{solution-start}` and `{solution-end}`; its code computes something and then asserts what must hold. In
-the sheet its words are gone, and of its code the imports and the statements that assert are left: whoever fills in the rest knows
-that it is right when the cell runs.
-"""
+A solution stands between `{solution-start}` and `{solution-end}`; its code computes something and then
+asserts what must hold. In the sheet its words are gone, and of its code the imports and the statements that
+assert are left: whoever fills in the rest knows that it is right when the cell runs."""
 
 import ast
 import copy
@@ -52,25 +51,38 @@ def solutions(notebook) -> list[Solution]:
 
 
 def blank(code: str) -> str:
-    """The code of a solution as the reader finds it: imports and what asserts; each stretch of other statements is left to fill in."""
+    """The code of a solution as the reader finds it: imports and what asserts; each stretch of other
+    statements is left to fill in."""
     lines, out = code.splitlines(), []
     for statement in ast.parse(code).body:
         if _stays(statement):
-            out += lines[statement.lineno - 1:statement.end_lineno]
+            out += lines[statement.lineno - 1 : statement.end_lineno]
         elif not out or out[-1] != YOURS:
             out.append(YOURS)
     return "\n".join(out[:-1] if out[-1:] == [YOURS] and len(out) > 1 else out)
 
 
 def gives_away(notebook) -> list[str]:
-    """Labels of exercises whose blank form could pass: nothing that it asserts depends on a name that only the solution binds."""
+    """Labels of exercises whose blank form could pass: nothing that it asserts depends on a name that only
+    the solution binds."""
     lost = []
     for solution in solutions(notebook):
-        bound = set().union(*(bound_names(ast.parse(cell.source)) for cell in notebook.cells[:solution.first] if cell.cell_type == "code"))
+        bound = set().union(
+            *(
+                bound_names(ast.parse(cell.source))
+                for cell in notebook.cells[: solution.first]
+                if cell.cell_type == "code"
+            )
+        )
         trees = [ast.parse(notebook.cells[i].source) for i in solution.code]
         kept = [s for tree in trees for s in tree.body if _stays(s)]
         own = set().union(*(bound_names(s) for tree in trees for s in tree.body if not _stays(s))) - bound
-        asserts = [node for s in kept for node in ast.walk(s) if isinstance(s, ast.stmt) and not isinstance(s, (ast.Import, ast.ImportFrom))]
+        asserts = [
+            node
+            for s in kept
+            for node in ast.walk(s)
+            if isinstance(s, ast.stmt) and not isinstance(s, (ast.Import, ast.ImportFrom))
+        ]
         if not own & {node.id for node in asserts if isinstance(node, ast.Name)}:
             lost.append(solution.label)
     return lost
@@ -88,7 +100,8 @@ def sheet(notebook):
 
 
 def write_sheet(chapter: Path, folder: Path) -> Path:
-    """Write the exercise sheet of a chapter (percent script), `<work>-<slug>-exercises.ipynb`, to a folder."""
+    """Write the exercise sheet of a chapter (percent script), `<work>-<slug>-exercises.ipynb`, to a
+    folder."""
     from lt_lib.lab.publish.notebooks import dump, read_notebook
     from lt_lib.lab.record.records import atomic_write
 
@@ -104,7 +117,9 @@ def write_sheet(chapter: Path, folder: Path) -> Path:
 def _stays(statement: ast.stmt) -> bool:
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return True
-    return not isinstance(statement, (ast.FunctionDef, ast.ClassDef)) and any(isinstance(n, ast.Assert) for n in ast.walk(statement))
+    return not isinstance(statement, (ast.FunctionDef, ast.ClassDef)) and any(
+        isinstance(n, ast.Assert) for n in ast.walk(statement)
+    )
 
 
 def bound_names(tree: ast.AST) -> set[str]:

@@ -5,11 +5,10 @@
     notes             a Markdown cell for the speaker (key S), not on the page
     live              a code or Markdown cell of the five-minute set, written beside the deck as a notebook
 
-Before Sphinx runs, :func:`marked` puts a comment into each Markdown cell where the tags change; code cells show their tags as classes.
-After it, :func:`build` reads the page, and everything on a slide looks as it does there: formulas, references, tables with their badges.
-Slides stand in one row; a table that is too long for one goes on on the next.
-A deck needs no network; reveal.js comes with sphinx-revealjs.
-"""
+Before Sphinx runs, :func:`marked` puts a comment into each Markdown cell where the tags change; code cells
+show their tags as classes. After it, :func:`build` reads the page, and everything on a slide looks as it does
+there: formulas, references, tables with their badges. Slides stand in one row; a table that is too long for
+one goes on on the next. A deck needs no network; reveal.js comes with sphinx-revealjs."""
 
 import ast
 import copy
@@ -27,8 +26,20 @@ from lt_lib.lab.publish.exercises import bound_names
 from lt_lib.lab.record.paths import project_root
 
 SLIDE, FRAGMENT, NOTES, LIVE = "slide", "fragment-slide", "notes", "live"
-REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "plugin/notes/speaker-view.html", "LICENSE")
-WORKS = {"ee443": "wong_ee443", "spectrum": "rawal2020spectrum", "sign": "taghanaki_sign", "lectures": "yen2020lectures"}
+REVEAL = (
+    "dist/reset.css",
+    "dist/reveal.css",
+    "dist/reveal.js",
+    "plugin/notes/notes.js",
+    "plugin/notes/speaker-view.html",
+    "LICENSE",
+)
+WORKS = {
+    "ee443": "wong_ee443",
+    "spectrum": "rawal2020spectrum",
+    "sign": "taghanaki_sign",
+    "lectures": "yen2020lectures",
+}
 TABLE_LINES = 18  # lines of a table on one slide
 TABLE_SLIDES = 3  # what does not fit on so many is left to the page
 MINUTES_A_SLIDE = 1.5  # without the stops that notes ask for
@@ -72,7 +83,8 @@ def for_readers(notebook):
 
 
 def marked(notebook, name: str):
-    """A copy of a notebook node whose Markdown says where slides begin and end, and whose card links to the deck.
+    """A copy of a notebook node whose Markdown says where slides begin and end, and whose card links to the
+    deck.
 
     Args:
         notebook: any chapter; one without slides comes back as it is.
@@ -140,9 +152,13 @@ def build(html_root: Path, names: list[str], notebooks: dict[str, object], stamp
         page = html_root / "notebooks" / f"{name}.html"
         deck = html_root / "slides" / f"{name}.html"
         deck.parent.mkdir(parents=True, exist_ok=True)
-        deck.write_text(render(page.read_text(encoding="utf-8"), notebooks[name], name, stamp), encoding="utf-8")
+        deck.write_text(
+            render(page.read_text(encoding="utf-8"), notebooks[name], name, stamp), encoding="utf-8"
+        )
         live = deck.with_name(f"{deck.stem}-live.ipynb")
-        live.write_text(json.dumps(live_notebook(notebooks[name]), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        live.write_text(
+            json.dumps(live_notebook(notebooks[name]), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         made.append(deck)
     (html_root / "slides").mkdir(exist_ok=True)
     (html_root / "slides" / "index.html").write_text(_index(names, notebooks, stamp), encoding="utf-8")
@@ -153,7 +169,9 @@ def _index(names: list[str], notebooks: dict, stamp: str) -> str:
     lines = [(name, outline(notebooks[name])) for name in names if has_slides(notebooks[name])]
     rows = "".join(
         f'<tr><th scope="row"><a href="{name}.html">{name}</a></th><td>{found["slides"]}</td><td>{found["minutes"]}</td>'
-        f'<td><a href="{name}-live.ipynb" download>{found["live"]} cells</a></td></tr>\n' for name, found in lines)
+        f'<td><a href="{name}-live.ipynb" download>{found["live"]} cells</a></td></tr>\n'
+        for name, found in lines
+    )
     return _LIST.format(rows=rows, stamp=html.escape(stamp))
 
 
@@ -161,7 +179,9 @@ def _copy_reveal(target: Path) -> None:
     try:
         import sphinx_revealjs
     except ImportError:
-        raise LabError("slides need sphinx-revealjs: pip install 'lt_lib[book]', or use `make book`") from None
+        raise LabError(
+            "slides need sphinx-revealjs: pip install 'lt_lib[book]', or use `make book`"
+        ) from None
     source = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
     for name in REVEAL:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +198,9 @@ def live_notebook(notebook):
             bound = bound_names(tree)
             if i in chosen or bound & needed:
                 chosen.add(i)
-                needed = (needed - bound) | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+                needed = (needed - bound) | {
+                    n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+                }
     out = copy.deepcopy(notebook)
     out.cells = [cell for i, cell in enumerate(out.cells) if i in chosen]
     for cell in out.cells:
@@ -188,7 +210,8 @@ def live_notebook(notebook):
 
 
 def outline(notebook) -> dict[str, int]:
-    """Slides, notes and live code cells of a chapter, counted, and about how many minutes the deck takes to talk through.
+    """Slides, notes and live code cells of a chapter, counted, and about how many minutes the deck takes to
+    talk through.
 
     A slide takes 1.5 minutes, a stop as many as its note says ("3 min."), or one where it does not say.
     """
@@ -196,12 +219,19 @@ def outline(notebook) -> dict[str, int]:
     notes = [cell.source for cell in notebook.cells if NOTES in tags(cell)]
     counted = sum(SLIDE in mine for _, mine in some)
     stops = sum(int(found[1]) if (found := _MINUTES.search(words)) else 1 for words in notes)
-    return {"slides": counted, "notes": len(notes), "live": sum(LIVE in mine and kind == "code" for kind, mine in some),
-            "minutes": round(MINUTES_A_SLIDE * counted + stops)}
+    return {
+        "slides": counted,
+        "notes": len(notes),
+        "live": sum(LIVE in mine and kind == "code" for kind, mine in some),
+        "minutes": round(MINUTES_A_SLIDE * counted + stops),
+    }
 
 
-def minute_plan(decks: list[tuple[str, int]], exercise: str = "exercise", minutes: int = 90, live: int = 5, pause: int = 5) -> list[dict]:
-    """A lesson of two or more decks as lines "from", "to", "what": a deck, its live set and an exercise each, a pause in between.
+def minute_plan(
+    decks: list[tuple[str, int]], exercise: str = "exercise", minutes: int = 90, live: int = 5, pause: int = 5
+) -> list[dict]:
+    """A lesson of two or more decks as lines "from", "to", "what": a deck, its live set and an exercise each,
+    a pause in between.
 
     Args:
         decks: (title, minutes of talking) in order.
@@ -213,10 +243,16 @@ def minute_plan(decks: list[tuple[str, int]], exercise: str = "exercise", minute
     taken = sum(length + live for _, length in decks) + pause * (len(decks) - 1)
     each = (minutes - taken) // len(decks)
     if each < 1:
-        raise LabError(f"{', '.join(title for title, _ in decks)}: {taken} minutes without exercises, the lesson has {minutes}")
+        raise LabError(
+            f"{', '.join(title for title, _ in decks)}: {taken} minutes without exercises, the lesson has {minutes}"
+        )
     lines, now = [], 0
     for at, (title, length) in enumerate(decks):
-        parts = [(f"deck <em>{title}</em>", length), (f"live set of <em>{title}</em>", live), (exercise, each)]
+        parts = [
+            (f"deck <em>{title}</em>", length),
+            (f"live set of <em>{title}</em>", live),
+            (exercise, each),
+        ]
         for what, more in [("pause", pause), *parts] if at else parts:
             lines.append({"from": now, "to": now + more, "what": what})
             now += more
@@ -237,16 +273,24 @@ def render(page: str, notebook, name: str, stamp: str) -> str:
     slides = cut(soup.find("article"), address)
     starts = [cell for cell in notebook.cells if SLIDE in tags(cell)]
     if len(slides) != len(starts):
-        raise LabError(f"{name}: its page shows {len(slides)} slides, its notebook has {len(starts)}; build the book again with --force")
+        raise LabError(
+            f"{name}: its page shows {len(slides)} slides, its notebook has {len(starts)}; build the book again with --force"
+        )
     for at, words in _spoken(notebook):
         slides[at].notes.append(words)
     slides[0].blocks.insert(0, (_byline(name), False))
     slides = [part for slide in slides for part in _split(slide, address)] + [last]
-    config = next((script.string for script in soup.find_all("script") if "window.MathJax" in (script.string or "")), "")
-    mathjax = next((script["src"] for script in soup.find_all("script", src=True) if "mathjax" in script["src"]), None)
+    config = next(
+        (script.string for script in soup.find_all("script") if "window.MathJax" in (script.string or "")), ""
+    )
+    mathjax = next(
+        (script["src"] for script in soup.find_all("script", src=True) if "mathjax" in script["src"]), None
+    )
     title = soup.find("h1").get_text().rstrip("#")
     body = "\n".join(_section(slide) for slide in slides)
-    scripts = f"<script>{config}</script>\n<script defer src={json.dumps(mathjax)}></script>" if mathjax else ""
+    scripts = (
+        f"<script>{config}</script>\n<script defer src={json.dumps(mathjax)}></script>" if mathjax else ""
+    )
     return _PAGE.format(title=html.escape(title), body=body, scripts=scripts)
 
 
@@ -297,7 +341,9 @@ def cut(article, page: str) -> list[Slide]:
                 fresh = False
             state = "off" if cell else state
     for slide in slides:
-        slide.blocks[:1] = [(block, False) for block, _ in slide.blocks[:1]]  # no slide begins with a bare title
+        slide.blocks[:1] = [
+            (block, False) for block, _ in slide.blocks[:1]
+        ]  # no slide begins with a bare title
     return slides
 
 
@@ -319,10 +365,15 @@ def _blocks(element):
 
 
 def _shown(block, page: str) -> str:
-    """A block as a slide shows it: no folded code, none beside a figure or table, no permalinks, no ids, links into the page."""
+    """A block as a slide shows it: no folded code, none beside a figure or table, no permalinks, no ids,
+    links into the page."""
     if "cell" in block.get("class", []):
         hidden = {"tag_hide-input", "tag_remove-input", "tag_hide-cell"} & set(block["class"])
-        for part in block.find_all(class_="cell_input") if hidden or block.find("figure") or block.find(class_="lt-table") else []:
+        for part in (
+            block.find_all(class_="cell_input")
+            if hidden or block.find("figure") or block.find(class_="lt-table")
+            else []
+        ):
             part.decompose()
         for part in block.find_all("details"):
             part.decompose()
@@ -348,8 +399,10 @@ def _last(article, name: str, page: str, stamp: str) -> Slide:
     heading = next((h for h in article.find_all("h2") if h.get_text().startswith("Further reading")), None)
     blocks = [block for kind, block in _blocks(heading.parent) if kind == "block"] if heading else []
     slide.blocks += [(shown, False) for block in blocks if (shown := _shown(block, page))]
-    words = (f'<p>The chapter, with everything that is not on slides, its exercises and their solutions: '
-             f'<a href="{page}">{html.escape(name)}</a>.</p><p class="lt-stamp">{html.escape(stamp)}</p>')
+    words = (
+        f"<p>The chapter, with everything that is not on slides, its exercises and their solutions: "
+        f'<a href="{page}">{html.escape(name)}</a>.</p><p class="lt-stamp">{html.escape(stamp)}</p>'
+    )
     slide.blocks.append((words, False))
     return slide
 
@@ -362,14 +415,17 @@ def _byline(name: str) -> str:
     if key is None:
         return ""
     entry = parse_file(str(project_root() / "book" / "references.bib")).entries[key]
-    authors = (p.first_names + p.middle_names + p.prelast_names + p.last_names for p in entry.persons["author"])
+    authors = (
+        p.first_names + p.middle_names + p.prelast_names + p.last_names for p in entry.persons["author"]
+    )
     people = ", ".join(" ".join(names) for names in authors)
     said = f"{people}: {entry.fields['title']} ({entry.fields['year']})"
     return f'<p class="lt-byline">{html.escape(re.sub(r"[{}]", "", said))}</p>'
 
 
 def _split(slide: Slide, page: str) -> list[Slide]:
-    """A slide whose tables are too long, as several; of a very long table the first rows, and where the others are.
+    """A slide whose tables are too long, as several; of a very long table the first rows, and where the
+    others are.
 
     What follows a table of more than half a slide begins a new one.
     """
@@ -387,7 +443,11 @@ def _split(slide: Slide, page: str) -> list[Slide]:
             parts[-1].blocks.append((block, later))
             continue
         for at, (first, stop) in enumerate(chunks[:TABLE_SLIDES]):
-            piece = BeautifulSoup(block, "html.parser") if at == 0 else BeautifulSoup(str(soup.find("table").parent), "html.parser")
+            piece = (
+                BeautifulSoup(block, "html.parser")
+                if at == 0
+                else BeautifulSoup(str(soup.find("table").parent), "html.parser")
+            )
             for i, row in enumerate(_rows(piece.find("table"))):
                 if not first <= i < stop:
                     row.decompose()
@@ -395,7 +455,9 @@ def _split(slide: Slide, page: str) -> list[Slide]:
                 parts.append(Slide(slide.title))
             parts[-1].blocks.append((str(piece), later and not at))
         if more := chunks[-1][1] - chunks[:TABLE_SLIDES][-1][1]:
-            parts[-1].blocks.append((f'<p class="lt-stamp">{more} more rows in <a href="{page}">the chapter</a>.</p>', False))
+            parts[-1].blocks.append(
+                (f'<p class="lt-stamp">{more} more rows in <a href="{page}">the chapter</a>.</p>', False)
+            )
     for at, part in enumerate(parts):
         part.title += f" ({at + 1} of {len(parts)})" if len(parts) > 1 else ""
     return parts
@@ -407,8 +469,17 @@ def _heights(table) -> list[int]:
     def lines(row):
         cells = row.find_all(["td", "th"])
         badges = [cell.find_all(class_="lt-badge") for cell in cells]
-        letters = [len(cell.get_text()) - sum(len(b.get_text()) for b in some) for cell, some in zip(cells, badges, strict=True)]
-        return max(1, *(math.ceil(n * len(cells) / 110) + 2 * len(some) for n, some in zip(letters, badges, strict=True)))
+        letters = [
+            len(cell.get_text()) - sum(len(b.get_text()) for b in some)
+            for cell, some in zip(cells, badges, strict=True)
+        ]
+        return max(
+            1,
+            *(
+                math.ceil(n * len(cells) / 110) + 2 * len(some)
+                for n, some in zip(letters, badges, strict=True)
+            ),
+        )
 
     return [lines(row) for row in _rows(table)]
 
@@ -436,7 +507,9 @@ def _chunks(table) -> list[tuple[int, int]]:
 
 
 def _section(slide: Slide) -> str:
-    blocks = "\n".join(f'<div class="fragment">{block}</div>' if later else block for block, later in slide.blocks)
+    blocks = "\n".join(
+        f'<div class="fragment">{block}</div>' if later else block for block, later in slide.blocks
+    )
     notes = f'<aside class="notes">{"".join(slide.notes)}</aside>' if slide.notes else ""
     return f'<section>\n<h2>{html.escape(slide.title)}</h2>\n<div class="lt-slide">\n{blocks}\n</div>\n{notes}</section>'
 

@@ -1,9 +1,8 @@
 """The consistency audit, recomputed: what a work prints, held against itself and against what can be counted.
 
 Each check is one function that returns what is published, what was recomputed, and the verdict. `audit.csv`
-says what is checked and where; its verdicts are not used for these, so that a changed fact changes the verdict.
-A check of wording or of released code stays as it is written there.
-"""
+says what is checked and where; its verdicts are not used for these, so that a changed fact changes the
+verdict. A check of wording or of released code stays as it is written there."""
 
 import pandas as pd
 
@@ -27,7 +26,8 @@ def audit(work: str = "ee443", facts: pd.DataFrame | None = None) -> pd.DataFram
 
     Args:
         work: short name, one of WORKS.
-        facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the file.
+        facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
+            file.
 
     Returns:
         Columns id, location, check, published, recomputed, verdict, note, basis. `basis` is "recomputed", or

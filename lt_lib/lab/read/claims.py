@@ -23,7 +23,17 @@ from lt_lib.works.ee443.claims import METHODS, average_row
 from lt_lib.works.lectures import claims as claims_lectures
 from lt_lib.works.spectrum import claims as claims_spectrum
 
-__all__ = ["METHODS", "WORKS", "Finding", "Part", "average_row", "claims_table", "on_file", "scope", "strongest"]
+__all__ = [
+    "METHODS",
+    "WORKS",
+    "Finding",
+    "Part",
+    "average_row",
+    "claims_table",
+    "on_file",
+    "scope",
+    "strongest",
+]
 _MODULES = {"ee443": claims_ee443, "spectrum": claims_spectrum, "lectures": claims_lectures}
 WORKS = tuple(_MODULES)
 _COUNTED = "counted, not trained: the same at every profile"
@@ -45,7 +55,8 @@ def claims_table(
         records: what `run` returned for the experiments of the work that claims rest on (EXPERIMENTS of
             `lt_lib.works.ee443.claims`, `claims_spectrum` or `claims_lectures`); None: the committed records.
         work: short name, one of WORKS.
-        facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the file.
+        facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
+            file.
 
     Returns:
         A table, one line a claim. Its frame: id, claim, test, printed_verdict, printed_numbers, verdict,
@@ -59,7 +70,11 @@ def claims_table(
     module, facts = _module(work), published(work=work, facts=facts)
     claims = pd.read_csv(published_dir() / "claims.csv", dtype=str, keep_default_na=False)
     experiments = module.EXPERIMENTS
-    samples = committed(experiments, profile, data) if records is None else given(records, experiments, profile, data)
+    samples = (
+        committed(experiments, profile, data)
+        if records is None
+        else given(records, experiments, profile, data)
+    )
     lines, plain = [], []
     for claim in claims[claims["work"] == work].itertuples():
         on_paper, on_records = module.CLAIMS[claim.id]
@@ -68,7 +83,11 @@ def claims_table(
             ours = on_records(samples)
         except NoRecord as absent:
             ours = Finding("no record", str(absent))
-        shown = f'<span class="lt-badge">{html.escape(ours.counted)}</span>' if ours.counted else badge_html(list(ours.records))
+        shown = (
+            f'<span class="lt-badge">{html.escape(ours.counted)}</span>'
+            if ours.counted
+            else badge_html(list(ours.records))
+        )
         lines.append(
             {
                 "": f"{claim.id}. {html.escape(claim.claim)}",
@@ -120,7 +139,9 @@ def scope(profile: str, data: str) -> str:
 
 def _module(work: str):
     if work not in _MODULES:
-        raise LabError(f"no claims of {work!r} are tested{nearest(work, WORKS)}; those of {', '.join(WORKS)} are")
+        raise LabError(
+            f"no claims of {work!r} are tested{nearest(work, WORKS)}; those of {', '.join(WORKS)} are"
+        )
     return _MODULES[work]
 
 

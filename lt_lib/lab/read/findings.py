@@ -1,4 +1,5 @@
-"""What the tests of claims are made of: records that count, differences paired by seed, parts and findings."""
+"""What the tests of claims are made of: records that count, differences paired by seed, parts and
+findings."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -117,9 +118,14 @@ def shared_seeds(samples: Samples, keys: Sequence[str]) -> list[int]:
 
 
 def difference(
-    samples: Samples, seeds: Sequence[int], plus: Sequence[str], minus: Sequence[str], metric: Metric = Record.metric
+    samples: Samples,
+    seeds: Sequence[int],
+    plus: Sequence[str],
+    minus: Sequence[str],
+    metric: Metric = Record.metric,
 ) -> Estimate | None:
-    """Mean metric (default: accuracy) of the rows `plus` less that of the rows `minus`, or less zero without any.
+    """Mean metric (default: accuracy) of the rows `plus` less that of the rows `minus`, or less zero without
+    any.
 
     Over the seeds that define it; None where none does.
     """

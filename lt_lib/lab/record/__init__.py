@@ -1,1 +1,2 @@
-"""What is asked, and what is known: experiment files resolved into specs, records and their digests, where things lie."""
+"""What is asked, and what is known: experiment files resolved into specs, records and their digests, where
+things lie."""

@@ -1,23 +1,26 @@
 """Digests: of a spec, and of the library code that produces a number.
 
-A record is only as good as the code behind it. `code_digest` walks from a root through every top-level definition of lt_lib it can
-reach and hashes their syntax trees. It is about definitions, not about places: they are numbered in the order in which the walk meets
-them, and a reference is that number. So a module or function that moves or gets another name changes no digest, nor does a new
-loss beside an old one; a default value, a constant or a line that an old record went through does.
+A record is only as good as the code behind it. `code_digest` walks from a root through every top-level
+definition of lt_lib it can reach and hashes their syntax trees. It is about definitions, not about places:
+they are numbered in the order in which the walk meets them, and a reference is that number. So a module or
+function that moves or gets another name changes no digest, nor does a new loss beside an old one; a default
+value, a constant or a line that an old record went through does.
 
-What counts as a reference is decided by scope, as Python does (`symtable`): a local name, an attribute or a keyword that happens to be
-spelt like a definition is none. A string "lt_lib.module:name" is one. Comments, docstrings and the annotations of functions are not hashed.
+What counts as a reference is decided by scope, as Python does (`symtable`): a local name, an attribute or a
+keyword that happens to be spelt like a definition is none. A string "lt_lib.module:name" is one. Comments,
+docstrings and the annotations of functions are not hashed.
 
-Sometimes a line must change although no number does, as when a function learns a new option. Then a *declared equivalent* keeps
-the records fresh: a file `book/records/unchanged/<name>.py`, called like the definition, with
+Sometimes a line must change although no number does, as when a function learns a new option. Then a *declared
+equivalent* keeps the records fresh: a file `book/records/unchanged/<name>.py`, called like the definition,
+with
 
     # stands for: ast:<what `python -m lt_lib.lab.record.digests <module>:<name>` prints>
     # why no number changes, and which test proves it
 
-and below it the source of the definition as it was when the records were made. While the digest is that of the definition as it is
-now, with all it reaches, `code_digest` walks the old source in its place. With the next edit of either the digests part and the
-records are stale, until someone has vouched anew. Without a checkout of the book there are no equivalents.
-"""
+and below it the source of the definition as it was when the records were made. While the digest is that of
+the definition as it is now, with all it reaches, `code_digest` walks the old source in its place. With the
+next edit of either the digests part and the records are stale, until someone has vouched anew. Without a
+checkout of the book there are no equivalents."""
 
 import ast
 import functools
@@ -34,7 +37,8 @@ from lt_lib.lab.record.paths import evidence_dir
 
 PACKAGE = "lt_lib"
 ROOT = Path(__file__).resolve().parents[2]
-# Not hashed: data (its content has a digest of its own), specs (hashed as values), and what only talks to the person or the disk.
+# Not hashed: data (its content has a digest of its own), specs (hashed as values), and what only talks to the
+# person or the disk.
 OUTSIDE = ("lt_lib.data", "lt_lib.errors", "lt_lib.progress", "lt_lib.lab.record")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -48,7 +52,8 @@ def digest(value) -> str:
 
 
 def code_digest(*roots: str) -> str:
-    """Digest of everything reachable from definitions named "module:name", e.g. "lt_lib.lab.train.training:train_heads".
+    """Digest of everything reachable from definitions named "module:name", e.g.
+    "lt_lib.lab.train.training:train_heads".
 
     Raises:
         LabError: a root that is no definition, or a declared equivalent on the way that cannot be read.
@@ -62,11 +67,14 @@ def _code_digest(roots: tuple[str, ...], unchanged: Path | None) -> str:
     return "ast:" + digest(list(_walk(roots, unchanged).values())).removeprefix("sha256:")
 
 
-code_digest.cache_clear = _code_digest.cache_clear  # what is cached depends on the folder, which LT_BOOK may change
+code_digest.cache_clear = (
+    _code_digest.cache_clear
+)  # what is cached depends on the folder, which LT_BOOK may change
 
 
 def reached(*roots: str) -> list[str]:
-    """Every definition behind some roots, "module:name", in the order of discovery: what a change of makes their records stale."""
+    """Every definition behind some roots, "module:name", in the order of discovery: what a change of makes
+    their records stale."""
     return [f"{module}:{name}" for module, name in _walk(roots, _unchanged_dir()) if not _outside(module)]
 
 
@@ -80,11 +88,13 @@ def _walk(roots: Iterable[str], unchanged: Path | None) -> dict[Place, list]:
     for root in roots:
         place = _exported(*_split(root))
         if place[1] not in _module(place[0]).definitions:
-            raise LabError(f"{root} is no definition of the library; say MODULE:NAME, e.g. lt_lib.models:create")
+            raise LabError(
+                f"{root} is no definition of the library; say MODULE:NAME, e.g. lt_lib.models:create"
+            )
         number(place)
     parts: dict[Place, list] = {}
     while len(parts) < len(numbers):
-        for place in list(numbers)[len(parts):]:
+        for place in list(numbers)[len(parts) :]:
             parts[place] = _canonical_definition(place, number, unchanged)
     return parts
 
@@ -107,7 +117,9 @@ def _split(root: str) -> Place:
     return module, name
 
 
-# ------------------------------------------------------------------------------------------------------ declared equivalents
+# ------------------------------------------------------------------------------------------------------
+# declared equivalents
+
 
 def _unchanged_dir() -> Path | None:
     try:
@@ -118,7 +130,8 @@ def _unchanged_dir() -> Path | None:
 
 
 def _equivalent(module: str, name: str, unchanged: Path | None) -> str | None:
-    """The source that a definition is declared to be equivalent to; None where nobody vouches for it as it is now."""
+    """The source that a definition is declared to be equivalent to; None where nobody vouches for it as it is
+    now."""
     path = unchanged and unchanged / f"{name}.py"
     if not path or not path.is_file():
         return None
@@ -129,12 +142,16 @@ def _equivalent(module: str, name: str, unchanged: Path | None) -> str | None:
     except SyntaxError:
         defined = False
     if not (stands_for and defined):
-        raise LabError(f"{path} must begin with '# stands for: ast:<64 hex>' and a comment that says why, then define {name}; "
-                       f"`python -m lt_lib.lab.record.digests {module}:{name}` prints the digest")
+        raise LabError(
+            f"{path} must begin with '# stands for: ast:<64 hex>' and a comment that says why, then define {name}; "
+            f"`python -m lt_lib.lab.record.digests {module}:{name}` prints the digest"
+        )
     return source if stands_for[1] == _code_digest((f"{module}:{name}",), None) else None
 
 
-# ----------------------------------------------------------------------------------------------------------- reading a module
+# -----------------------------------------------------------------------------------------------------------
+# reading a module
+
 
 def _path(module: str) -> Path | None:
     base = ROOT.joinpath(*module.split(".")[1:])
@@ -145,8 +162,8 @@ def _path(module: str) -> Path | None:
 
 
 class _Source:
-    """A module: its definitions, what its imports bind, and its symbol tables. A declared equivalent borrows the module's imports and,
-    for all it does not define itself, its definitions."""
+    """A module: its definitions, what its imports bind, and its symbol tables. A declared equivalent borrows
+    the module's imports and, for all it does not define itself, its definitions."""
 
     def __init__(self, name: str, source: str, beside: "_Source | None" = None):
         self.name, tree = name, ast.parse(source)
@@ -176,7 +193,11 @@ def _bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             continue
         elif isinstance(node, ast.Expr):
-            names = [_owner(node.value.func)] if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute) else []
+            names = (
+                [_owner(node.value.func)]
+                if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)
+                else []
+            )
         else:
             stored = [n for n in ast.walk(node) if isinstance(getattr(n, "ctx", None), ast.Store)]
             names = [_owner(n) for n in stored]
@@ -193,7 +214,8 @@ def _owner(node: ast.AST) -> str | None:
 
 
 def _imports(body: Iterable[ast.stmt]) -> dict[str, tuple[str, str | None]]:
-    """Names bound by the import statements of a scope: name -> (module, name in it, or None for the module itself)."""
+    """Names bound by the import statements of a scope: name -> (module, name in it, or None for the module
+    itself)."""
     bound: dict[str, tuple[str, str | None]] = {}
     todo = list(body)
     while todo:
@@ -202,12 +224,21 @@ def _imports(body: Iterable[ast.stmt]) -> dict[str, tuple[str, str | None]]:
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
                 whole = submodule.startswith(PACKAGE + ".") and _path(submodule)
-                bound[alias.asname or alias.name] = (submodule, None) if whole else (node.module or "", alias.name)
+                bound[alias.asname or alias.name] = (
+                    (submodule, None) if whole else (node.module or "", alias.name)
+                )
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                bound[alias.asname or alias.name.split(".")[0]] = (alias.name if alias.asname else alias.name.split(".")[0], None)
+                bound[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0],
+                    None,
+                )
         elif not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.stmt, ast.ExceptHandler))]
+            todo += [
+                child
+                for child in ast.iter_child_nodes(node)
+                if isinstance(child, (ast.stmt, ast.ExceptHandler))
+            ]
     return bound
 
 
@@ -222,13 +253,15 @@ def _exported(module: str, name: str) -> Place:
 
 
 class _Reader:
-    """Turns statements of a module into plain lists, the same on every Python: no positions, no docstrings, no empty fields, and
-    for every global name what it stands for."""
+    """Turns statements of a module into plain lists, the same on every Python: no positions, no docstrings,
+    no empty fields, and for every global name what it stands for."""
 
     def __init__(self, source: _Source, number: Callable[[Place], list]):
         self.source, self.number = source, number
         self.met: dict[tuple[str, int], int] = {}
-        self.scopes: list[tuple[Callable[[str], bool], dict, bool]] = []  # is local, imports bound there, is a class
+        self.scopes: list[
+            tuple[Callable[[str], bool], dict, bool]
+        ] = []  # is local, imports bound there, is a class
 
     def statement(self, node: ast.stmt) -> list:
         """A top-level statement."""
@@ -267,7 +300,11 @@ class _Reader:
             module, name = _split(node.value)
             if name in _module(_exported(module, name)[0]).definitions:
                 return self._reference(module, name)
-        elif isinstance(node.value, str) and re.fullmatch(rf"{PACKAGE}(\.\w+)+:?", node.value) and _path(node.value.rstrip(":")):
+        elif (
+            isinstance(node.value, str)
+            and re.fullmatch(rf"{PACKAGE}(\.\w+)+:?", node.value)
+            and _path(node.value.rstrip(":"))
+        ):
             return ["module"]
         return ["Constant", {"value": self._node(node.value)}]
 
@@ -325,7 +362,14 @@ class _Reader:
     def _FunctionDef(self, node):
         arguments, decorators = self._node(node.args), self._node(node.decorator_list)
         (body,) = self._within(self._scope(node.name, node, node.body), _undocumented(node))
-        return self._fields(node, name=self._own_name(node.name), args=arguments, decorator_list=decorators, body=body, returns=None)
+        return self._fields(
+            node,
+            name=self._own_name(node.name),
+            args=arguments,
+            decorator_list=decorators,
+            body=body,
+            returns=None,
+        )
 
     _AsyncFunctionDef = _FunctionDef
 

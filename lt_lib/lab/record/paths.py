@@ -13,7 +13,8 @@ def _is_project(folder: Path) -> bool:
 
 
 def project_root() -> Path:
-    """The checkout that holds `_toc.yml` and `book/`: LT_BOOK, else upwards from here, else beside the installed library.
+    """The checkout that holds `_toc.yml` and `book/`: LT_BOOK, else upwards from here, else beside the
+    installed library.
 
     Raises:
         LabError: none of the three is a checkout of the book.
@@ -22,12 +23,16 @@ def project_root() -> Path:
     if named:
         if _is_project(Path(named)):
             return Path(named).resolve()
-        raise LabError(f"LT_BOOK names {named}, which holds no _toc.yml and book/experiments; point it at a checkout of the book")
+        raise LabError(
+            f"LT_BOOK names {named}, which holds no _toc.yml and book/experiments; point it at a checkout of the book"
+        )
     here = Path.cwd().resolve()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[3]):
         if _is_project(folder):
             return folder
-    raise LabError(f"no checkout of the book in or above {here}; set LT_BOOK to the folder that holds _toc.yml")
+    raise LabError(
+        f"no checkout of the book in or above {here}; set LT_BOOK to the folder that holds _toc.yml"
+    )
 
 
 def experiments_dir() -> Path:

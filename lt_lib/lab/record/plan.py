@@ -1,4 +1,5 @@
-"""Plan: which records an experiment is made of, and what code stands behind each. Needs no data and trains nothing."""
+"""Plan: which records an experiment is made of, and what code stands behind each. Needs no data and trains
+nothing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +9,43 @@ from lt_lib.lab.record.digests import code_digest
 from lt_lib.lab.record.records import record_id, spec_digest
 from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Spec, load, nearest, resolve, seeds_of
 
-ROOTS = {"probe": ("lt_lib.lab.train.training:learners", "lt_lib.lab.train.training:train_heads", "lt_lib.lab.train.training:summarise",
-                   "lt_lib.lab.train.features:FeatureBank"),
-         "finetune": ("lt_lib.lab.train.training:learners", "lt_lib.lab.train.training:train_learner", "lt_lib.lab.train.training:summarise"),
-         "recipe": ("lt_lib.lab.train.recipes:tasks", "lt_lib.lab.train.recipes:train", "lt_lib.lab.train.training:summarise"),
-         "gan": ("lt_lib.lab.train.recipes:tasks", "lt_lib.lab.train.gan_oversampling:measure"),
-         "lesson": ("lt_lib.lab.train.topics:tasks", "lt_lib.lab.train.training:summarise")}
-TOPICS = {"targets": "lt_lib.works.lectures.targets", "few-labels": "lt_lib.works.lectures.few_labels",
-          "norms": "lt_lib.works.lectures.norms", "rules": "lt_lib.works.lectures.rules", "thaw": "lt_lib.works.lectures.thaw"}
+ROOTS = {
+    "probe": (
+        "lt_lib.lab.train.training:learners",
+        "lt_lib.lab.train.training:train_heads",
+        "lt_lib.lab.train.training:summarise",
+        "lt_lib.lab.train.features:FeatureBank",
+    ),
+    "finetune": (
+        "lt_lib.lab.train.training:learners",
+        "lt_lib.lab.train.training:train_learner",
+        "lt_lib.lab.train.training:summarise",
+    ),
+    "recipe": (
+        "lt_lib.lab.train.recipes:tasks",
+        "lt_lib.lab.train.recipes:train",
+        "lt_lib.lab.train.training:summarise",
+    ),
+    "gan": ("lt_lib.lab.train.recipes:tasks", "lt_lib.lab.train.gan_oversampling:measure"),
+    "lesson": ("lt_lib.lab.train.topics:tasks", "lt_lib.lab.train.training:summarise"),
+}
+TOPICS = {
+    "targets": "lt_lib.works.lectures.targets",
+    "few-labels": "lt_lib.works.lectures.few_labels",
+    "norms": "lt_lib.works.lectures.norms",
+    "rules": "lt_lib.works.lectures.rules",
+    "thaw": "lt_lib.works.lectures.thaw",
+}
 
 
 def code_of(spec: Spec) -> str:
-    """Digest of the code behind the numbers of a spec; a remedy that the spec does not use is not part of it."""
+    """Digest of the code behind the numbers of a spec; a remedy that the spec does not use is not part of
+    it."""
     roots = ROOTS[spec.mode]
     if spec.mode == "recipe" and spec.recipe:
-        roots += ("lt_lib.augmix:AugMix",) * bool(spec.recipe.augmix) + ("lt_lib.lab.train.gan_oversampling:fill",) * bool(spec.recipe.gan)
+        roots += ("lt_lib.augmix:AugMix",) * bool(spec.recipe.augmix) + (
+            "lt_lib.lab.train.gan_oversampling:fill",
+        ) * bool(spec.recipe.gan)
     if spec.mode == "lesson" and spec.lesson:
         roots += (f"{TOPICS[spec.lesson.topic]}:train",)
     return code_digest(*roots)
@@ -48,8 +71,11 @@ class Item:
         return record_id(self.spec_digest, data_digest, self.code)
 
 
-def plan(experiment: str | Experiment, rows=None, profile: str = "laptop", data: str = "embedded", seeds=None) -> list[Item]:
-    """The items of an experiment, row by row, variant by variant, seed by seed. Needs no data and trains nothing.
+def plan(
+    experiment: str | Experiment, rows=None, profile: str = "laptop", data: str = "embedded", seeds=None
+) -> list[Item]:
+    """The items of an experiment, row by row, variant by variant, seed by seed. Needs no data and trains
+    nothing.
 
     Args:
         experiment: name of an experiment file, or a loaded one.
@@ -62,7 +88,9 @@ def plan(experiment: str | Experiment, rows=None, profile: str = "laptop", data:
     """
     for name, value, known in (("profile", profile, PROFILES), ("data", data, DATA)):
         if value not in known:
-            raise LabError(f"{name} is {value!r}{nearest(value, known)}; it must be one of {', '.join(known)}")
+            raise LabError(
+                f"{name} is {value!r}{nearest(value, known)}; it must be one of {', '.join(known)}"
+            )
     loaded = load(experiment) if isinstance(experiment, (str, Path)) else experiment
     if seeds is None:
         seeds = seeds_of(loaded, profile, data)
@@ -75,6 +103,18 @@ def plan(experiment: str | Experiment, rows=None, profile: str = "laptop", data:
         for variant in row.variants:
             for seed in seeds:
                 spec = resolve(loaded, row, variant, profile, data, int(seed))
-                items.append(Item(loaded.experiment, row.row, row.key, variant, profile, data, int(seed), spec,
-                                  spec_digest(spec), code_of(spec)))
+                items.append(
+                    Item(
+                        loaded.experiment,
+                        row.row,
+                        row.key,
+                        variant,
+                        profile,
+                        data,
+                        int(seed),
+                        spec,
+                        spec_digest(spec),
+                        code_of(spec),
+                    )
+                )
     return items

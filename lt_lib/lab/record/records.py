@@ -1,8 +1,7 @@
 """Records: one small JSON a trained row and seed. Its presence means done; its id says from what.
 
-The id is the digest of three digests: spec, data, code. A record whose spec is still asked for but whose data or code has changed
-is *stale*: shown as such, never reused, never deleted.
-"""
+The id is the digest of three digests: spec, data, code. A record whose spec is still asked for but whose data
+or code has changed is *stale*: shown as such, never reused, never deleted."""
 
 import json
 import os
@@ -49,9 +48,8 @@ class Record(BaseModel):
     def metric(self, name: str = "accuracy", selection: str | None = None) -> float:
         """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
 
-        "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A class that is never predicted
-        has no precision: nan.
-        """
+        "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A
+        class that is never predicted has no precision: nan."""
         kind, _, label = name.partition(".")
         if label:
             if (selection or self.selection) != "last":
@@ -112,7 +110,8 @@ class Store:
 
     @contextmanager
     def lock(self, identity: str, wait: bool):
-        """Hold the lock of one record; yields False at once when another process holds it and `wait` is false."""
+        """Hold the lock of one record; yields False at once when another process holds it and `wait` is
+        false."""
         folder = self.work / "locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +147,9 @@ class Store:
         except (ValidationError, ValueError, OSError) as error:
             record, problem = None, str(error).splitlines()[0]
         if problem:
-            self.damaged.append(f"{path}: damaged record ({problem}); counted as missing, the next run replaces it")
+            self.damaged.append(
+                f"{path}: damaged record ({problem}); counted as missing, the next run replaces it"
+            )
             return None
         self._cache[path] = (stamp, record)
         return record
@@ -182,8 +183,10 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> LabError:
-    return LabError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder with --store "
-                    "(or LT_STORE). Everything recorded so far is kept.")
+    return LabError(
+        f"cannot write {path}: {error.strerror or error}; free some space or choose another folder with --store "
+        "(or LT_STORE). Everything recorded so far is kept."
+    )
 
 
 def _dump(record: Record) -> str:

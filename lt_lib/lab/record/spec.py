@@ -1,7 +1,8 @@
 """Experiments and specs: a YAML file of published rows, resolved into what exactly is run.
 
-An experiment file stands for one published table or figure. Its rows carry the published row id; `profiles` say how much of the
-published setting fits (`smoke`, `laptop`, `paper`) and which backbone stands in for which. `resolve` merges
+An experiment file stands for one published table or figure. Its rows carry the published row id; `profiles`
+say how much of the published setting fits (`smoke`, `laptop`, `paper`) and which backbone stands in for
+which. `resolve` merges
 
     defaults <- row <- variant <- profile <- profile and data
 
@@ -27,7 +28,8 @@ Variant = Literal["as-released", "as-printed", "ours"]
 
 
 class _Strict(BaseModel):
-    """Refuses unknown keys. Fields that came `later` than the first records are left out of dumps, and so of digests, at their default."""
+    """Refuses unknown keys. Fields that came `later` than the first records are left out of dumps, and so of
+    digests, at their default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     later: ClassVar[tuple[str, ...]] = ()
@@ -39,15 +41,18 @@ class _Strict(BaseModel):
     def _without_later(self, dump):
         plain = dump(self)
         fields = type(self).model_fields
-        return {k: v for k, v in plain.items() if k not in self.later or getattr(self, k) != fields[k].get_default(call_default_factory=True)}
+        return {
+            k: v
+            for k, v in plain.items()
+            if k not in self.later or getattr(self, k) != fields[k].get_default(call_default_factory=True)
+        }
 
 
 class Subset(_Strict):
     """Which training images: a long tail cut out of the balanced set.
 
-    `profile`: "even-of-100" keeps the even labels of the 100-class profile (as released), "50-class" is the 50-class profile.
-    `scale` shrinks n_max and with it every count given in images (targets, thresholds).
-    """
+    `profile`: "even-of-100" keeps the even labels of the 100-class profile (as released), "50-class" is the
+    50-class profile. `scale` shrinks n_max and with it every count given in images (targets, thresholds)."""
 
     profile: Literal["even-of-100", "50-class"] = "even-of-100"
     ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -56,7 +61,8 @@ class Subset(_Strict):
 
 
 class Validation(_Strict):
-    """Share of the training list held out at random; split before or (as released, which leaks copies) after balancing."""
+    """Share of the training list held out at random; split before or (as released, which leaks copies) after
+    balancing."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     split: Literal["before-balancing", "after-balancing"] = "before-balancing"
@@ -75,11 +81,11 @@ class Pretraining(_Strict):
 
 
 class Backbone(_Strict):
-    """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a recipe.
+    """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a
+    recipe.
 
-    `resolution` is the side that images are resized to; under a `recipe`, that of the centre crop. `options` go to timm, for example
-    narrower `channels`.
-    """
+    `resolution` is the side that images are resized to; under a `recipe`, that of the centre crop. `options`
+    go to timm, for example narrower `channels`."""
 
     later = ("options",)
     name: str
@@ -102,14 +108,16 @@ class Weights(_Strict):
 
 
 class Bags(_Strict):
-    """Balanced bags (`lt_lib.sampling.balanced_bags`); an integer `split` is a class index, as in the printed Fig 5."""
+    """Balanced bags (`lt_lib.sampling.balanced_bags`); an integer `split` is a class index, as in the printed
+    Fig 5."""
 
     threshold: Annotated[int, Field(gt=0)]
     split: Literal["nearest", "median"] | int = "nearest"
 
 
 class Optimizer(_Strict):
-    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network, with one-cycle its peak."""
+    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network, with one-cycle
+    its peak."""
 
     name: Literal["adam"] = "adam"
     lr: Annotated[float, Field(gt=0)] = 2e-3
@@ -120,7 +128,8 @@ class Optimizer(_Strict):
 
 
 class Margins(_Strict):
-    """The LDAM loss (`lt_lib.losses.LDAMLoss`): on a linear head, as the drought code has it, or on a cosine head, as its authors do."""
+    """The LDAM loss (`lt_lib.losses.LDAMLoss`): on a linear head, as the drought code has it, or on a cosine
+    head, as its authors do."""
 
     head: Literal["linear", "cosine"] = "linear"
     max_margin: Annotated[float, Field(gt=0)] = 0.5
@@ -128,14 +137,16 @@ class Margins(_Strict):
 
 
 class Reweighting(_Strict):
-    """Deferred re-weighting (`lt_lib.schedules.drw_weights`): the second beta from epoch `switch_epoch` (counted from 0) on."""
+    """Deferred re-weighting (`lt_lib.schedules.drw_weights`): the second beta from epoch `switch_epoch`
+    (counted from 0) on."""
 
     switch_epoch: Annotated[int, Field(ge=0)] = 25
     betas: tuple[float, float] = (0.0, 0.9999)
 
 
 class Cycle(_Strict):
-    """Triangular learning rate from `min_lr` to `max_lr` and back in 2 `step_size` epochs; unstepped, it never leaves `min_lr`."""
+    """Triangular learning rate from `min_lr` to `max_lr` and back in 2 `step_size` epochs; unstepped, it
+    never leaves `min_lr`."""
 
     min_lr: Annotated[float, Field(gt=0)] = 1e-5
     max_lr: Annotated[float, Field(gt=0)] = 1e-4
@@ -144,10 +155,11 @@ class Cycle(_Strict):
 
 
 class Averaging(_Strict):
-    """Stochastic weight averaging: snapshots at the ends of epochs > `start` that `every` divides, counted from 1.
+    """Stochastic weight averaging: snapshots at the ends of epochs > `start` that `every` divides, counted
+    from 1.
 
-    `snapshots: last` and `norms: test` are what the released code does: one snapshot, batch statistics from the test images.
-    """
+    `snapshots: last` and `norms: test` are what the released code does: one snapshot, batch statistics from
+    the test images."""
 
     start: Annotated[int, Field(ge=0)] = 10
     every: Annotated[int, Field(gt=0)] = 5
@@ -166,7 +178,8 @@ class Mixing(_Strict):
 
 
 class Counterfeits(_Strict):
-    """One DC-GAN a minority class (`lt_lib.gan.fit_dcgan`), on 64 x 64 centre crops of the training images."""
+    """One DC-GAN a minority class (`lt_lib.gan.fit_dcgan`), on 64 x 64 centre crops of the training
+    images."""
 
     width: Annotated[int, Field(gt=0)] = 64
     latent: Annotated[int, Field(gt=0)] = 100
@@ -176,11 +189,12 @@ class Counterfeits(_Strict):
 
 
 class Recipe(_Strict):
-    """How a whole network is trained where the training list keeps its own long tail; see `lt_lib.lab.train.recipes`.
+    """How a whole network is trained where the training list keeps its own long tail; see
+    `lt_lib.lab.train.recipes`.
 
-    `bands` are numbered from 1, as satellites have them; none means all. `tiles` and `test_tiles` limit how many images are used.
-    `learn: false` is what the released AugMix scripts do: images pass through the network and no weight is changed.
-    """
+    `bands` are numbered from 1, as satellites have them; none means all. `tiles` and `test_tiles` limit how
+    many images are used. `learn: false` is what the released AugMix scripts do: images pass through the
+    network and no weight is changed."""
 
     bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
     tiles: Annotated[int, Field(gt=0)] | None = None
@@ -217,9 +231,10 @@ class Mixup(_Strict):
 
 
 class Distillation(_Strict):
-    """A teacher, `width` times as wide, trained first; the network then learns from its probabilities alone, at a temperature."""
+    """A teacher, `width` times as wide, trained first; the network then learns from its probabilities alone,
+    at a temperature."""
 
-    smoothing: Smoothing | None = None    # of the teacher's labels
+    smoothing: Smoothing | None = None  # of the teacher's labels
     temperature: Annotated[float, Field(gt=0)] = 2.0
     width: Annotated[int, Field(gt=0)] = 2
 
@@ -227,9 +242,9 @@ class Distillation(_Strict):
 class Targets(_Topic):
     """Softer labels, mixed images (`lt_lib.works.lectures.targets`).
 
-    `corrupted`: share of the training labels replaced by a wrong class, drawn by the subset seed; validation and test keep theirs.
-    `drops`: shares of the epochs after which the rate falls to a tenth. `rule: sgd` has momentum 0.9.
-    """
+    `corrupted`: share of the training labels replaced by a wrong class, drawn by the subset seed; validation
+    and test keep theirs. `drops`: shares of the epochs after which the rate falls to a tenth. `rule: sgd` has
+    momentum 0.9."""
 
     topic: Literal["targets"] = "targets"
     smoothing: Smoothing | None = None
@@ -245,10 +260,10 @@ class Targets(_Topic):
 class FewLabels(_Topic):
     """Learning from the unlabelled (`lt_lib.works.lectures.few_labels`).
 
-    `labels` of the training images keep their label, as many of each class; the others are used without. `method`: supervised (they
-    are not used), ssgan (the game as on the slides), matching (its generator matches mean features, as Salimans et al. do) or entropy
-    (no generator: doubt about the unlabelled is minimised). `foreign` replaces that share of the unlabelled by images of noise.
-    """
+    `labels` of the training images keep their label, as many of each class; the others are used without.
+    `method`: supervised (they are not used), ssgan (the game as on the slides), matching (its generator
+    matches mean features, as Salimans et al. do) or entropy (no generator: doubt about the unlabelled is
+    minimised). `foreign` replaces that share of the unlabelled by images of noise."""
 
     topic: Literal["few-labels"] = "few-labels"
     labels: Annotated[int, Field(gt=0)] = 100
@@ -262,9 +277,9 @@ class FewLabels(_Topic):
 class Norms(_Topic):
     """A network with and without batch normalisation (`lt_lib.works.lectures.norms`).
 
-    `noisy` disturbs the normalised values by a shift and scale drawn anew at every step. The landscape is looked at every `probe`
-    steps of the run at the rate `optimizer.lr`, which all rows share; `rates` are tried as well, to see what each row can do.
-    """
+    `noisy` disturbs the normalised values by a shift and scale drawn anew at every step. The landscape is
+    looked at every `probe` steps of the run at the rate `optimizer.lr`, which all rows share; `rates` are
+    tried as well, to see what each row can do."""
 
     topic: Literal["norms"] = "norms"
     norm: Literal["none", "batch", "noisy"] = "none"
@@ -277,10 +292,10 @@ class Norms(_Topic):
 class Rules(_Topic):
     """One optimizer, its rate tuned (`lt_lib.works.lectures.rules`).
 
-    `rates` learning rates are tried, half a decade apart, `optimizer.lr` in their middle; each falls to a tenth after the shares
-    `drops` of the epochs. The network has `hidden` units, behind convolutions of `filters` channels if there are any. Every `probe`
-    steps it is asked whether the training loss has reached `fitted`.
-    """
+    `rates` learning rates are tried, half a decade apart, `optimizer.lr` in their middle; each falls to a
+    tenth after the shares `drops` of the epochs. The network has `hidden` units, behind convolutions of
+    `filters` channels if there are any. Every `probe` steps it is asked whether the training loss has reached
+    `fitted`."""
 
     topic: Literal["rules"] = "rules"
     rule: Literal["sgd", "heavy-ball", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
@@ -293,13 +308,14 @@ class Rules(_Topic):
 
 
 class Thaw(_Topic):
-    """How much of a pre-trained network is borrowed, and how much of it learns on (`lt_lib.works.lectures.thaw`).
+    """How much of a pre-trained network is borrowed, and how much of it learns on
+    (`lt_lib.works.lectures.thaw`).
 
-    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; the first `frozen` stay as
-    they are. Borrowed blocks that learn do so at `slower` times the rate of the new ones. Images are standardised each by itself or
-    over the training set; `bands` as in a recipe. `probes` asks for a linear classifier behind every block. `old`: images a class of
-    the lender's own data, for a look at what was forgotten; 0 for none.
-    """
+    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; the
+    first `frozen` stay as they are. Borrowed blocks that learn do so at `slower` times the rate of the new
+    ones. Images are standardised each by itself or over the training set; `bands` as in a recipe. `probes`
+    asks for a linear classifier behind every block. `old`: images a class of the lender's own data, for a
+    look at what was forgotten; 0 for none."""
 
     topic: Literal["thaw"] = "thaw"
     borrowed: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -339,7 +355,7 @@ class Spec(_Strict):
     augment: Literal["none", "crop-flip"] = "none"
     seeds: Seeds
     recipe: Recipe | None = None
-    target_class: Annotated[int, Field(ge=0)] | None = None   # of the counterfeits, in mode "gan"
+    target_class: Annotated[int, Field(ge=0)] | None = None  # of the counterfeits, in mode "gan"
     lesson: Annotated[Lesson, Field(discriminator="topic")] | None = None
 
 
@@ -391,15 +407,18 @@ class Experiment(_Strict):
     rows: tuple[Row, ...]
 
     def settings(self, profile: str) -> ProfileSettings:
-        """What a profile changes here. Where nothing says what a night on two cores should add, `overnight` is `laptop`.
+        """What a profile changes here. Where nothing says what a night on two cores should add, `overnight`
+        is `laptop`.
 
         Raises:
             LabError: the experiment lacks the profile.
         """
         name = "laptop" if profile == "overnight" and profile not in self.profiles else profile
         if name not in self.profiles:
-            raise LabError(f"{self.experiment} has no profile {profile!r}{nearest(profile, self.profiles)}; it has: "
-                           + ", ".join(self.profiles))
+            raise LabError(
+                f"{self.experiment} has no profile {profile!r}{nearest(profile, self.profiles)}; it has: "
+                + ", ".join(self.profiles)
+            )
         return self.profiles[name]
 
     def select(self, rows: list[str] | str | None) -> list[Row]:
@@ -414,8 +433,10 @@ class Experiment(_Strict):
         known = {name for row in self.rows for name in (row.key, row.row)}
         for name in wanted:
             if name not in known:
-                raise LabError(f"experiment {self.experiment} has no row {name!r}{nearest(name, known)}; rows: "
-                               + ", ".join(row.key for row in self.rows))
+                raise LabError(
+                    f"experiment {self.experiment} has no row {name!r}{nearest(name, known)}; rows: "
+                    + ", ".join(row.key for row in self.rows)
+                )
         return [row for row in self.rows if row.key in wanted or row.row in wanted]
 
 
@@ -431,17 +452,20 @@ def experiments() -> list[str]:
 
 
 def load(experiment: str | Path) -> Experiment:
-    """Read and check one experiment file, by name or path; every row is resolved once at every profile, so a typo shows here.
+    """Read and check one experiment file, by name or path; every row is resolved once at every profile, so a
+    typo shows here.
 
     Raises:
-        LabError: no such file, not YAML, or a key or value that does not belong: names file, row, key and the nearest valid one.
-    """
+        LabError: no such file, not YAML, or a key or value that does not belong: names file, row, key and the
+    nearest valid one."""
     path = Path(experiment)
     if path.suffix not in (".yaml", ".yml"):
         path = experiments_dir() / f"{experiment}.yaml"
         if not path.is_file():
-            raise LabError(f"no experiment {str(experiment)!r}{nearest(str(experiment), experiments())}; there are: "
-                           + ", ".join(experiments()))
+            raise LabError(
+                f"no experiment {str(experiment)!r}{nearest(str(experiment), experiments())}; there are: "
+                + ", ".join(experiments())
+            )
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -450,11 +474,15 @@ def load(experiment: str | Path) -> Experiment:
         raise LabError(f"{path.name} must hold a mapping with the keys {', '.join(Experiment.model_fields)}")
     parsed = _validate(Experiment, raw, path.name)
     if parsed.experiment != path.stem:
-        raise LabError(f"{path.name}: experiment is {parsed.experiment!r}; it must be the file's name, {path.stem!r}")
+        raise LabError(
+            f"{path.name}: experiment is {parsed.experiment!r}; it must be the file's name, {path.stem!r}"
+        )
     keys = [row.key for row in parsed.rows]
     for key in keys:
         if keys.count(key) > 1:
-            raise LabError(f"{path.name}: row key {key!r} stands {keys.count(key)} times; keys must be unique")
+            raise LabError(
+                f"{path.name}: row key {key!r} stands {keys.count(key)} times; keys must be unique"
+            )
     for row in parsed.rows:
         for variant in row.variants:
             for profile in parsed.profiles:
@@ -471,11 +499,19 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
     """
     settings = experiment.settings(profile)
     if data not in experiment.data:
-        raise LabError(f"{experiment.experiment} has no data {data!r}{nearest(data, experiment.data)}; it has: "
-                       + ", ".join(experiment.data))
+        raise LabError(
+            f"{experiment.experiment} has no data {data!r}{nearest(data, experiment.data)}; it has: "
+            + ", ".join(experiment.data)
+        )
     by_data = getattr(settings, data) or ProfileSettings()
     merged: dict[str, Any] = {}
-    for layer in (experiment.defaults, row.set, experiment.variants.get(variant, {}), settings.set, by_data.set):
+    for layer in (
+        experiment.defaults,
+        row.set,
+        experiment.variants.get(variant, {}),
+        settings.set,
+        by_data.set,
+    ):
         merged = _merge(merged, layer)
     adapted = dict(merged.get("recipe") or {})
     for remedy, layer in [*settings.adapt.items(), *by_data.adapt.items()]:
@@ -522,7 +558,9 @@ def _validate(model: type[BaseModel], raw: dict, where: str):
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise LabError("\n".join(_explain(model, raw, problem, where) for problem in error.errors())) from None
+        raise LabError(
+            "\n".join(_explain(model, raw, problem, where) for problem in error.errors())
+        ) from None
 
 
 def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str) -> str:

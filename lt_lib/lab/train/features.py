@@ -1,9 +1,10 @@
-"""Frozen backbones: features are computed once per (backbone, resolution, data), kept on disk, and shared by every head.
+"""Frozen backbones: features are computed once per (backbone, resolution, data), kept on disk, and shared by
+every head.
 
-A bank holds one float16 row per (split, image, copy). Copy 0 is the image as it is; copy k > 0 is its k-th augmented version,
-whose transformation depends on (image, k) alone, so that all seeds and all targets share the same copies. Rows are written in
-chunks as they are computed: an interrupted extraction continues where it stopped.
-"""
+A bank holds one float16 row per (split, image, copy). Copy 0 is the image as it is; copy k > 0 is its k-th
+augmented version, whose transformation depends on (image, k) alone, so that all seeds and all targets share
+the same copies. Rows are written in chunks as they are computed: an interrupted extraction continues where it
+stopped."""
 
 import ctypes
 import json
@@ -37,11 +38,16 @@ def device() -> torch.device:
 
 
 def keep_memory() -> None:
-    """Ask glibc to keep freed memory: large activations are then not mapped and zeroed anew for every batch."""
+    """Ask glibc to keep freed memory: large activations are then not mapped and zeroed anew for every
+    batch."""
     if sys.platform == "linux":
         try:
             libc = ctypes.CDLL("libc.so.6")
-            for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**29)):   # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+            for option, value in (
+                (-4, 0),
+                (-1, 2**31 - 1),
+                (-2, 2**29),
+            ):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
                 libc.mallopt(option, value)
         except OSError:
             pass
@@ -50,8 +56,8 @@ def keep_memory() -> None:
 def augmented(images: np.ndarray, pairs: np.ndarray) -> Tensor:
     """Augmented copies as in the released code of `ee443`: each of three changes with probability one half.
 
-    Shift up to 5 % of the side, scale within 15 %, rotation within 15 degrees, borders reflected; red, green and blue shifted by up
-    to 15 levels; contrast and brightness within 20 %.
+    Shift up to 5 % of the side, scale within 15 %, rotation within 15 degrees, borders reflected; red, green
+    and blue shifted by up to 15 levels; contrast and brightness within 20 %.
 
     Args:
         images: (M, H, W, 3) uint8.
@@ -65,9 +71,17 @@ def augmented(images: np.ndarray, pairs: np.ndarray) -> Tensor:
     draws = [np.random.default_rng([443, *pair]) for pair in pairs.tolist()]
     on = torch.tensor(np.array([rng.random(3) for rng in draws])) < 0.5
     unit = torch.tensor(np.array([rng.uniform(-1, 1, 9) for rng in draws]), dtype=torch.float32)
-    shift, grow, turn, tint, light = unit[:, :2] * 0.1, 1 + 0.15 * unit[:, 2], torch.deg2rad(15 * unit[:, 3]), unit[:, 4:7], unit[:, 7:]
+    shift, grow, turn, tint, light = (
+        unit[:, :2] * 0.1,
+        1 + 0.15 * unit[:, 2],
+        torch.deg2rad(15 * unit[:, 3]),
+        unit[:, 4:7],
+        unit[:, 7:],
+    )
     plain = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
-    back = torch.stack([torch.stack([turn.cos(), turn.sin()], 1), torch.stack([-turn.sin(), turn.cos()], 1)], 1) / grow.view(-1, 1, 1)
+    back = torch.stack(
+        [torch.stack([turn.cos(), turn.sin()], 1), torch.stack([-turn.sin(), turn.cos()], 1)], 1
+    ) / grow.view(-1, 1, 1)
     grid = F.affine_grid(torch.cat([back, shift.unsqueeze(2)], 2), plain.shape, align_corners=False)
     moved = F.grid_sample(plain, grid, padding_mode="reflection", align_corners=False)
     x = torch.where(on[:, 0].view(-1, 1, 1, 1), moved, plain)
@@ -80,7 +94,13 @@ def prepare(images: Tensor, resolution: int, mean: Tensor, std: Tensor) -> Tenso
     """uint8 (N, C, H, W) to normalised float at `resolution`, channels last, on the device of `images`."""
     x = images.float().div_(255)
     if x.shape[-1] != resolution:
-        x = F.interpolate(x, size=(resolution, resolution), mode="bilinear", align_corners=False, antialias=x.shape[-1] > resolution)
+        x = F.interpolate(
+            x,
+            size=(resolution, resolution),
+            mode="bilinear",
+            align_corners=False,
+            antialias=x.shape[-1] > resolution,
+        )
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
@@ -95,11 +115,15 @@ def normalisation(backbone: Backbone) -> tuple[Tensor, Tensor]:
 
         cfg = timm.get_pretrained_cfg(backbone.name)
         mean, std = cfg.mean, cfg.std
-    return (torch.tensor(mean, device=device()).view(3, 1, 1), torch.tensor(std, device=device()).view(3, 1, 1))
+    return (
+        torch.tensor(mean, device=device()).view(3, 1, 1),
+        torch.tensor(std, device=device()).view(3, 1, 1),
+    )
 
 
 def build(backbone: Backbone, num_classes: int = 0, deadline: float | None = None) -> torch.nn.Module:
-    """The network of a backbone spec with its weights, on the device; `num_classes` > 0 adds a fresh linear head.
+    """The network of a backbone spec with its weights, on the device; `num_classes` > 0 adds a fresh linear
+    head.
 
     Raises:
         LabError: weights are not at hand; names the command or the option that provides them.
@@ -115,21 +139,25 @@ def build(backbone: Backbone, num_classes: int = 0, deadline: float | None = Non
     try:
         net = create(backbone.name, num_classes, pretrained=weights, **options)
     except (OSError, ValueError) as error:
-        raise LabError(f"{error}. In an experiment file, `pretrained` also takes the name of registered weights "
-                       "(`lt data list`, `lt data add NAME --from FILE`)") from None
+        raise LabError(
+            f"{error}. In an experiment file, `pretrained` also takes the name of registered weights "
+            "(`lt data list`, `lt data add NAME --from FILE`)"
+        ) from None
     if isinstance(backbone.pretrained, str):
         keep_norms_frozen(net)
     return net.to(device(), memory_format=torch.channels_last)
 
 
 def pretrained_here(backbone: Backbone, deadline: float | None = None) -> Path:
-    """File with the weights of a backbone trained by its recipe on embedded data; trained once, then kept in the cache."""
+    """File with the weights of a backbone trained by its recipe on embedded data; trained once, then kept in
+    the cache."""
     from lt_lib.lab.train.training import pretrain
 
     recipe = backbone.pretrained
     source = datasets.load(recipe.data)
-    key = digest([backbone.name, recipe.model_dump(), source.digest,
-                  code_digest("lt_lib.lab.train.training:pretrain")])
+    key = digest(
+        [backbone.name, recipe.model_dump(), source.digest, code_digest("lt_lib.lab.train.training:pretrain")]
+    )
     path = cache_root() / "weights" / f"{backbone.name}-{key[7:19]}.safetensors"
     with FileLock(_made(path.parent) / f"{path.stem}.lock"):
         if not path.is_file():
@@ -152,7 +180,11 @@ class FeatureBank:
         if isinstance(backbone.pretrained, Pretraining):
             roots.append("lt_lib.lab.train.training:pretrain")
         identity = [backbone.model_dump(exclude={"stands_in_for"}), dataset.digest, code_digest(*roots)]
-        self.folder = cache_root() / "features" / f"{backbone.name}-{backbone.resolution}-{dataset.name}-{digest(identity)[7:19]}"
+        self.folder = (
+            cache_root()
+            / "features"
+            / f"{backbone.name}-{backbone.resolution}-{dataset.name}-{digest(identity)[7:19]}"
+        )
         self.images_per_s: float | None = None
 
     def get(self, keys: np.ndarray, deadline: float | None = None) -> Tensor:
@@ -194,22 +226,27 @@ class FeatureBank:
             return
         keep_memory()
         with torch.random.fork_rng():
-            torch.manual_seed(0)        # an untrained backbone is the same one every time
+            torch.manual_seed(0)  # an untrained backbone is the same one every time
             net = build(self.backbone, deadline=deadline)
         mean, std = normalisation(self.backbone)
         size = self.backbone.resolution
-        example = prepare(torch.randint(0, 256, (4, 3, size, size), dtype=torch.uint8, device=device()), size, mean, std)
+        example = prepare(
+            torch.randint(0, 256, (4, 3, size, size), dtype=torch.uint8, device=device()), size, mean, std
+        )
         net = fold_batchnorm(net.eval(), example)
         what = f"features of {self.backbone.name} at {size} px on {self.dataset.name}"
         start = time.monotonic()
         batch = 512 if device().type == "cuda" else 64
         with Progress(len(keys), what, "image") as bar:
             for first in range(0, len(keys), CHUNK):
-                chunk = keys[first:first + CHUNK]
+                chunk = keys[first : first + CHUNK]
                 rows = []
                 for part in np.array_split(chunk, max(1, -(-len(chunk) // batch))):
                     x = self._pixels(part).to(device())
-                    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
+                    with (
+                        torch.inference_mode(),
+                        torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"),
+                    ):
                         rows.append(net(prepare(x, size, mean, std)).float().cpu().to(torch.float16).numpy())
                     bar.update(len(part))
                 self._write(chunk, np.concatenate(rows))
@@ -240,10 +277,16 @@ class FeatureBank:
             os.replace(temporary, path)
             note = self.folder / "about.json"
             if not note.exists():
-                note.write_text(json.dumps({"backbone": self.backbone.model_dump(mode="json"), "data": self.dataset.digest}))
+                note.write_text(
+                    json.dumps(
+                        {"backbone": self.backbone.model_dump(mode="json"), "data": self.dataset.digest}
+                    )
+                )
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise LabError(f"cannot write features to {self.folder}: {error.strerror}; free some space or set LT_CACHE") from None
+            raise LabError(
+                f"cannot write features to {self.folder}: {error.strerror}; free some space or set LT_CACHE"
+            ) from None
 
 
 def _pack(keys: np.ndarray) -> np.ndarray:
@@ -258,5 +301,7 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LabError(f"cannot create {folder}: {error.strerror}; set LT_CACHE to a folder you can write") from None
+        raise LabError(
+            f"cannot create {folder}: {error.strerror}; set LT_CACHE to a folder you can write"
+        ) from None
     return folder

@@ -1,9 +1,10 @@
-"""Recipes: one network trained on a training list that keeps its own long tail, with the remedies of `spectrum` as switches.
+"""Recipes: one network trained on a training list that keeps its own long tail, with the remedies of
+`spectrum` as switches.
 
-The switches are those of :class:`lt_lib.lab.record.spec.Recipe`: which bands, which loss, which sampler, how the learning rate moves, whether
-weights are averaged, whether images are mixed (AugMix) and whether rare classes are filled up with counterfeits. Each switch is one
-short branch of the loop in :func:`train`; what it does is in a method module.
-"""
+The switches are those of :class:`lt_lib.lab.record.spec.Recipe`: which bands, which loss, which sampler, how
+the learning rate moves, whether weights are averaged, whether images are mixed (AugMix) and whether rare
+classes are filled up with counterfeits. Each switch is one short branch of the loop in :func:`train`; what it
+does is in a method module."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +22,16 @@ from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.spec import Backbone, Optimizer, Recipe, Seeds, Spec
 from lt_lib.lab.train.features import device, keep_memory
-from lt_lib.lab.train.training import Outcome, _hold_out, _outcome, _pairs, _restore, _save, _select, generator
+from lt_lib.lab.train.training import (
+    Outcome,
+    _hold_out,
+    _outcome,
+    _pairs,
+    _restore,
+    _save,
+    _select,
+    generator,
+)
 from lt_lib.losses import LDAMLoss, jsd_consistency
 from lt_lib.metrics import report_from_confusion
 from lt_lib.models import create
@@ -34,7 +44,8 @@ Mix = Callable[[Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Task:
-    """What one record needs trained: (M, 2) training and (V, 2) validation pairs of image and copy number, and how."""
+    """What one record needs trained: (M, 2) training and (V, 2) validation pairs of image and copy number,
+    and how."""
 
     mode: str
     backbone: Backbone | None
@@ -48,64 +59,100 @@ class Task:
     @property
     def key(self) -> str:
         """Digest of everything that decides the outcome, data and code apart."""
-        return digest([self.mode, self.backbone and self.backbone.model_dump(exclude={"stands_in_for"}), self.optimizer.model_dump(),
-                       self.recipe.model_dump(), self.train.tolist(), self.val.tolist(), self.seeds.model_dump(), self.target_class])
+        return digest(
+            [
+                self.mode,
+                self.backbone and self.backbone.model_dump(exclude={"stands_in_for"}),
+                self.optimizer.model_dump(),
+                self.recipe.model_dump(),
+                self.train.tolist(),
+                self.val.tolist(),
+                self.seeds.model_dump(),
+                self.target_class,
+            ]
+        )
 
 
 def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]]:
-    """The task of a spec, and the class counts of its training list. Tiles that the data set lists as empty are not trained on.
+    """The task of a spec, and the class counts of its training list. Tiles that the data set lists as empty
+    are not trained on.
 
     Raises:
-        LabError: no recipe, more tiles asked for than there are, a band the data do not have, or a class without images.
-    """
+        LabError: no recipe, more tiles asked for than there are, a band the data do not have, or a class
+    without images."""
     recipe = spec.recipe
     if recipe is None or len(spec.backbones) != (spec.mode == "recipe"):
-        raise LabError(f"mode {spec.mode} needs `recipe:` and {'one backbone' if spec.mode == 'recipe' else 'no backbone'}")
+        raise LabError(
+            f"mode {spec.mode} needs `recipe:` and {'one backbone' if spec.mode == 'recipe' else 'no backbone'}"
+        )
     if spec.mode == "gan" and (recipe.gan is None or spec.target_class not in range(len(dataset.classes))):
-        raise LabError(f"mode gan needs recipe.gan and a target_class from 0 to {len(dataset.classes) - 1}, got {spec.target_class}")
+        raise LabError(
+            f"mode gan needs recipe.gan and a target_class from 0 to {len(dataset.classes) - 1}, got {spec.target_class}"
+        )
     labels = np.asarray(dataset.labels("train"))
     empty = dataset.extra.get("empty", {}).get("train", [])
     usable = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), empty))
     for split, wanted in (("train", recipe.tiles), ("test", recipe.test_tiles)):
         have = len(usable) if split == "train" else dataset.splits[split][0]
         if wanted is not None and wanted > have:
-            raise LabError(f"the recipe asks for {wanted} {split} tiles; {dataset.name} has {have}: lower it, or leave it out for all")
+            raise LabError(
+                f"the recipe asks for {wanted} {split} tiles; {dataset.name} has {have}: lower it, or leave it out for all"
+            )
     bands = dataset.splits["train"][3]
     if max(recipe.bands, default=1) > bands:
-        raise LabError(f"the recipe asks for band {max(recipe.bands)}; the images of {dataset.name} have bands 1 to {bands}")
-    drawn = usable[torch.randperm(len(usable), generator=generator("sub", spec.seeds.subset))[:recipe.tiles]].sort().values
+        raise LabError(
+            f"the recipe asks for band {max(recipe.bands)}; the images of {dataset.name} have bands 1 to {bands}"
+        )
+    drawn = (
+        usable[torch.randperm(len(usable), generator=generator("sub", spec.seeds.subset))[: recipe.tiles]]
+        .sort()
+        .values
+    )
     train, val = _hold_out(_pairs(drawn), spec.validation.fraction, spec.seeds.subset)
     counts = np.bincount(labels[train[:, 0]], minlength=len(dataset.classes))
     if not counts.all():
         empty = dataset.classes[int(counts.argmin())]
-        raise LabError(f"class {empty} of {dataset.name} has no training tile left among {len(train)}; raise recipe.tiles")
+        raise LabError(
+            f"class {empty} of {dataset.name} has no training tile left among {len(train)}; raise recipe.tiles"
+        )
     if spec.mode == "gan":
         train = train[labels[train[:, 0]] == spec.target_class]
-    task = Task(spec.mode, spec.backbones[0] if spec.backbones else None, spec.optimizer, recipe, train, val, spec.seeds, spec.target_class)
+    task = Task(
+        spec.mode,
+        spec.backbones[0] if spec.backbones else None,
+        spec.optimizer,
+        recipe,
+        train,
+        val,
+        spec.seeds,
+        spec.target_class,
+    )
     return [task], counts.tolist()
 
 
 def test_labels(spec: Spec, dataset: datasets.ImageSet) -> np.ndarray:
     """Labels of the test images that a spec is measured on."""
     labels = np.asarray(dataset.labels("test"))
-    return labels if spec.recipe is None else labels[:spec.recipe.test_tiles]
+    return labels if spec.recipe is None else labels[: spec.recipe.test_tiles]
 
 
 def centre_crops(images: np.ndarray, index: np.ndarray, bands: tuple[int, ...], side: int) -> Tensor:
-    """Centre crops of some images, some bands: (M, C, side, side) uint8; read in chunks, so that a mapped file is never held whole."""
+    """Centre crops of some images, some bands: (M, C, side, side) uint8; read in chunks, so that a mapped
+    file is never held whole."""
     height, width, channels = images.shape[1:]
     side = min(side, height, width)
     top, left = (height - side) // 2, (width - side) // 2
     chosen = [band - 1 for band in bands] or list(range(channels))
     out = torch.empty((len(index), len(chosen), side, side), dtype=torch.uint8)
     for first in range(0, len(index), 1024):
-        part = np.asarray(images[index[first:first + 1024], top:top + side, left:left + side])
-        out[first:first + len(part)] = torch.from_numpy(part[..., chosen]).permute(0, 3, 1, 2)
+        part = np.asarray(images[index[first : first + 1024], top : top + side, left : left + side])
+        out[first : first + len(part)] = torch.from_numpy(part[..., chosen]).permute(0, 3, 1, 2)
     return out
 
 
 def band_statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each band in [0, 1] units, (C, 1, 1) each, in float64 sums over chunks."""
+    """Mean and standard deviation of each band in [0, 1] units, (C, 1, 1) each, in float64 sums over
+    chunks."""
     total, square, count = 0.0, 0.0, 0
     for part in pixels.split(1024):
         part = part.to(torch.float64).div_(255)
@@ -124,17 +171,27 @@ def build(task: Task, num_classes: int, bands: int) -> torch.nn.Module:
     """
     backbone, recipe = task.backbone, task.recipe
     if not isinstance(backbone.pretrained, bool):
-        raise LabError(f"{backbone.name}: under a recipe `pretrained` is true or false, got {backbone.pretrained!r}")
+        raise LabError(
+            f"{backbone.name}: under a recipe `pretrained` is true or false, got {backbone.pretrained!r}"
+        )
     try:
-        net = create(backbone.name, num_classes, bands=bands, head=recipe.ldam.head if recipe.ldam else "linear", stem=recipe.stem,
-                     pretrained=backbone.pretrained, **backbone.options)
+        net = create(
+            backbone.name,
+            num_classes,
+            bands=bands,
+            head=recipe.ldam.head if recipe.ldam else "linear",
+            stem=recipe.stem,
+            pretrained=backbone.pretrained,
+            **backbone.options,
+        )
     except (OSError, ValueError, TypeError) as error:
         raise LabError(f"{backbone.name} cannot be built: {error}") from None
     return net.to(device(), memory_format=torch.channels_last)
 
 
 class Objective:
-    """What a step minimises: cross-entropy or LDAM, weighted where re-weighting is deferred, with AugMix's consistency where images are mixed.
+    """What a step minimises: cross-entropy or LDAM, weighted where re-weighting is deferred, with AugMix's
+    consistency where images are mixed.
 
     Args:
         recipe: says which.
@@ -186,7 +243,8 @@ def _snapshot(recipe: Recipe, epoch: int, last: bool) -> bool:
 
 
 class Split:
-    """uint8 images (N, C, H, W) on the device if they leave room there, else in memory; `batch` gives them standardised."""
+    """uint8 images (N, C, H, W) on the device if they leave room there, else in memory; `batch` gives them
+    standardised."""
 
     def __init__(self, pixels: Tensor, labels: np.ndarray | Tensor, mean: Tensor, spread: Tensor):
         where = device()
@@ -216,26 +274,38 @@ def _scores(net: torch.nn.Module, split: Split) -> Tensor:
         return torch.cat([net(x).float() for x in split.loader(500)])
 
 
-def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None,
-          extra: tuple[Tensor, Tensor] | None = None, mix: Mix | None = None, objective: Callable = Objective,
-          optimizer: Callable = adam, network: Callable = build) -> Outcome:
+def train(
+    task: Task,
+    dataset: datasets.ImageSet,
+    checkpoint: Path | None = None,
+    deadline: float | None = None,
+    extra: tuple[Tensor, Tensor] | None = None,
+    mix: Mix | None = None,
+    objective: Callable = Objective,
+    optimizer: Callable = adam,
+    network: Callable = build,
+) -> Outcome:
     """Train the network of a task.
 
-    The last three arguments are what another wing replaces; the loop, its checkpoints and its selections stay the same.
+    The last three arguments are what another wing replaces; the loop, its checkpoints and its selections stay
+    the same.
 
     Args:
         task: from :func:`tasks`.
         dataset: where its images are.
         checkpoint: file rewritten after each epoch with every random state; a run resumes from it.
         deadline: time.monotonic() after which the state is saved and BudgetEnded raised.
-        extra: counterfeit images (E, C, H, W) uint8, at least as large as the crop, and their labels (E,), added to the training list.
-        mix: (images in [0, 1], generator) -> images: called twice a batch for the consistency term of `recipe.augmix`.
+        extra: counterfeit images (E, C, H, W) uint8, at least as large as the crop, and their labels (E,),
+            added to the training list.
+        mix: (images in [0, 1], generator) -> images: called twice a batch for the consistency term of
+            `recipe.augmix`.
         objective: (recipe, class counts, mix) -> an :class:`Objective` or its like.
         optimizer: (parameters, `Optimizer`) -> a torch optimizer.
         network: (task, classes, bands) -> a module on the device.
 
     Returns:
-        Outcome. "last" is the network at the end: with averaging, the averaged one, its batch statistics computed anew.
+        Outcome. "last" is the network at the end: with averaging, the averaged one, its batch statistics
+        computed anew.
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
@@ -250,13 +320,20 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
     own = torch.from_numpy(labels[task.train[:, 0]])
     if extra is not None:
         cut = [(size - pixels.shape[-1]) // 2 for size in extra[0].shape[-2:]]
-        window = extra[0][..., cut[0]:cut[0] + pixels.shape[-2], cut[1]:cut[1] + pixels.shape[-1]]
+        window = extra[0][..., cut[0] : cut[0] + pixels.shape[-2], cut[1] : cut[1] + pixels.shape[-1]]
         pixels, own = torch.cat([pixels, window]), torch.cat([own, extra[1]])
     counts = torch.bincount(own, minlength=len(dataset.classes)).tolist()
     train_set = Split(pixels, own, mean, spread)
-    val_set = Split(centre_crops(images, task.val[:, 0], recipe.bands, side), labels[task.val[:, 0]], mean, spread)
+    val_set = Split(
+        centre_crops(images, task.val[:, 0], recipe.bands, side), labels[task.val[:, 0]], mean, spread
+    )
     test = np.arange(len(dataset.labels("test")))[:n_test]
-    test_set = Split(centre_crops(dataset.images("test"), test, recipe.bands, side), np.asarray(dataset.labels("test"))[test], mean, spread)
+    test_set = Split(
+        centre_crops(dataset.images("test"), test, recipe.bands, side),
+        np.asarray(dataset.labels("test"))[test],
+        mean,
+        spread,
+    )
 
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
     net = network(task, len(counts), pixels.shape[1])
@@ -280,12 +357,16 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
                 group["lr"] = rate
             loss_of.start(epoch)
             gen = generator("order", task.seeds.order, epoch)
-            order = balanced_sample(own, n, gen) if recipe.sampler == "balanced" else torch.randperm(n, generator=gen)
+            order = (
+                balanced_sample(own, n, gen)
+                if recipe.sampler == "balanced"
+                else torch.randperm(n, generator=gen)
+            )
             net.train()
             total = torch.zeros((), device=where)
             for batch in order.split(opt.batch_size):
                 if len(batch) == 1 and n > 1:
-                    continue            # batch statistics of a single image are no statistics
+                    continue  # batch statistics of a single image are no statistics
                 loss = loss_of(net, train_set, batch.to(where), gen)
                 total += loss.detach() * len(batch)
                 if recipe.learn:
@@ -303,7 +384,9 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
                 average.update_parameters(net)
             judged = net
             if last and average is not None and int(average.n_averaged):
-                update_bn((train_set if recipe.swa.norms == "train" else test_set).loader(opt.batch_size), average)
+                update_bn(
+                    (train_set if recipe.swa.norms == "train" else test_set).loader(opt.batch_size), average
+                )
                 judged = average.module
             _evaluate(judged, state, val_set, test_set, float(total) / n, rate)
             state |= {"epoch": epoch + 1, "average": average.state_dict() if average is not None else None}
@@ -320,8 +403,13 @@ def _evaluate(net: torch.nn.Module, state: dict, val: Split, test: Split, loss: 
     k = logits.shape[1]
     matrix = torch.bincount(test.labels * k + logits.argmax(1), minlength=k * k).view(k, k)
     report, history = report_from_confusion(matrix.cpu()), state["history"]
-    found = {"train_loss": loss, "val_accuracy": float((held.argmax(1) == val.labels).float().mean()), "lr": rate,
-             "test_accuracy": report["accuracy"], "test_balanced_accuracy": report["balanced_accuracy"]}
+    found = {
+        "train_loss": loss,
+        "val_accuracy": float((held.argmax(1) == val.labels).float().mean()),
+        "lr": rate,
+        "test_accuracy": report["accuracy"],
+        "test_balanced_accuracy": report["balanced_accuracy"],
+    }
     for name, value in found.items():
         history[name].append(value)
     _select(state["kept"], history, logits, net.state_dict())

@@ -4,8 +4,8 @@
     missing = items without a record; locked one by one, so that processes share the work
     learners of the missing items: heads on one backbone are trained in one batch, networks one at a time
 
-A killed process loses at most the epochs since its last checkpoint; finished learners and records are never trained again.
-"""
+A killed process loses at most the epochs since its last checkpoint; finished learners and records are never
+trained again."""
 
 import contextlib
 import platform
@@ -35,14 +35,23 @@ GROUP = 32
 PREPARE = {"recipe": recipes.tasks, "gan": recipes.tasks, "lesson": lessons.tasks}
 
 
-def run(experiment, rows=None, profile: str = "laptop", data: str = "embedded", seeds=None, budget: float | None = None,
-        store: str | Path | None = None) -> list[Record]:
+def run(
+    experiment,
+    rows=None,
+    profile: str = "laptop",
+    data: str = "embedded",
+    seeds=None,
+    budget: float | None = None,
+    store: str | Path | None = None,
+) -> list[Record]:
     """Load or train the records of an experiment.
 
     Args:
         experiment, rows, profile, data, seeds: as for `plan`.
-        budget: minutes; when they are used up, what is done is recorded and returned, the rest waits for the next call.
-        store: folder of records; None for LT_STORE or the project's `_build/records`. Committed records are read as well.
+        budget: minutes; when they are used up, what is done is recorded and returned, the rest waits for the
+            next call.
+        store: folder of records; None for LT_STORE or the project's `_build/records`. Committed records are
+            read as well.
 
     Returns:
         The records, in the order of the plan; fewer than planned when the budget ended.
@@ -79,21 +88,36 @@ def run(experiment, rows=None, profile: str = "laptop", data: str = "embedded", 
     found = _known(own)
     records = [_as_item(found[i], item) for i, item in zip(ids, items) if i in found]
     if len(records) < len(items):
-        say(f"budget of {budget:g} minutes ended: {len(records)} of {len(items)} records; the next call goes on from here")
+        say(
+            f"budget of {budget:g} minutes ended: {len(records)} of {len(items)} records; the next call goes on from here"
+        )
     return records
 
 
 def artifact(record: Record, store: str | Path | None = None) -> Path:
-    """The safetensors file with a record's test logits (float16) and head weights; trained again if it is not there."""
+    """The safetensors file with a record's test logits (float16) and head weights; trained again if it is not
+    there."""
     own = Store(Path(store) if store else work_store())
     path = own.artifact(record.id)
     if not path.is_file():
         dataset = datasets.load(record.spec.data)
-        item = Item(record.experiment, record.row, record.key, record.variant, record.profile, record.data, record.seed, record.spec,
-                    record.digests["spec"], code_of(record.spec))
+        item = Item(
+            record.experiment,
+            record.row,
+            record.key,
+            record.variant,
+            record.profile,
+            record.data,
+            record.seed,
+            record.spec,
+            record.digests["spec"],
+            code_of(record.spec),
+        )
         if item.id(dataset.digest) != record.id:
-            raise LabError(f"{record.key} seed {record.seed}: the record is stale (data or code changed since), its logits "
-                           f"cannot be rebuilt; run it again: lt run {record.experiment}/{record.key}")
+            raise LabError(
+                f"{record.key} seed {record.seed}: the record is stale (data or code changed since), its logits "
+                f"cannot be rebuilt; run it again: lt run {record.experiment}/{record.key}"
+            )
         with own.lock(record.id, wait=True):
             _train({record.id: item}, {record.spec.data: dataset}, own, None, write=False)
     return path
@@ -110,11 +134,20 @@ def _evidence(_cache: dict = {}) -> Store:  # noqa: B006  one parsed copy a proc
 
 def _as_item(record: Record, item: Item) -> Record:
     """The same numbers under the name they were asked for: two published rows can share one spec."""
-    return record.model_copy(update={"experiment": item.experiment, "row": item.row, "key": item.key, "variant": item.variant,
-                                     "seed": item.seed})
+    return record.model_copy(
+        update={
+            "experiment": item.experiment,
+            "row": item.row,
+            "key": item.key,
+            "variant": item.variant,
+            "seed": item.seed,
+        }
+    )
 
 
-def _train(items: dict[str, Item], sets: dict, store: Store, deadline: float | None, write: bool = True) -> None:
+def _train(
+    items: dict[str, Item], sets: dict, store: Store, deadline: float | None, write: bool = True
+) -> None:
     """Train all learners the items need; write each record when its last learner is done."""
     needs, learners, counts = {}, {}, {}
     for identity, item in items.items():
@@ -130,8 +163,16 @@ def _train(items: dict[str, Item], sets: dict, store: Store, deadline: float | N
         for identity, keys in needs.items():
             if identity not in done and all(key in outcomes for key in keys):
                 done.add(identity)
-                _record(identity, items[identity], [outcomes[key] for key in keys], sets[items[identity].spec.data],
-                        counts[identity], [learners[key][0] for key in keys], store, write)
+                _record(
+                    identity,
+                    items[identity],
+                    [outcomes[key] for key in keys],
+                    sets[items[identity].spec.data],
+                    counts[identity],
+                    [learners[key][0] for key in keys],
+                    store,
+                    write,
+                )
 
     outcomes.recover()
     settle()
@@ -151,7 +192,7 @@ def _groups(learners: dict, outcomes: "_Outcomes") -> list[list[str]]:
         if key not in outcomes:
             shared = (learner.mode, dataset.name, learner.backbone, learner.optimizer)
             groups[shared if learner.mode == "probe" else key].append(key)
-    return [keys[i:i + GROUP] for keys in groups.values() for i in range(0, len(keys), GROUP)]
+    return [keys[i : i + GROUP] for keys in groups.values() for i in range(0, len(keys), GROUP)]
 
 
 def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadline: float | None) -> None:
@@ -162,7 +203,9 @@ def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadlin
             if group[0].mode == "probe":
                 features = _features(group, dataset, deadline)
                 with _one_thread():
-                    results = training.train_heads(group, *features, len(dataset.classes), checkpoint, deadline)
+                    results = training.train_heads(
+                        group, *features, len(dataset.classes), checkpoint, deadline
+                    )
             elif group[0].mode == "recipe":
                 results = [_train_recipe(group[0], dataset, checkpoint, deadline)]
             elif group[0].mode == "gan":
@@ -190,7 +233,8 @@ def _train_recipe(task: recipes.Task, dataset, checkpoint: Path, deadline: float
 
 @contextlib.contextmanager
 def _one_thread():
-    """Heads are many small products: on several threads they mostly wait for each other (benchmarks/heads.py)."""
+    """Heads are many small products: on several threads they mostly wait for each other
+    (benchmarks/heads.py)."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -207,10 +251,21 @@ def _features(group: list, dataset, deadline: float | None):
     test_keys = np.column_stack([np.full(n_test, SPLITS["test"]), np.arange(n_test), np.zeros(n_test, int)])
     both = FeatureBank(group[0].backbone, dataset).get(np.concatenate([keys, test_keys]), deadline)
     packed = pairs[:, 0] << 24 | pairs[:, 1]
-    rows = [tuple(torch.from_numpy(np.searchsorted(packed, part[:, 0] << 24 | part[:, 1])) for part in (m.train, m.val))
-            for m in group]
+    rows = [
+        tuple(
+            torch.from_numpy(np.searchsorted(packed, part[:, 0] << 24 | part[:, 1]))
+            for part in (m.train, m.val)
+        )
+        for m in group
+    ]
     labels = torch.as_tensor(np.asarray(dataset.labels("train"))[pairs[:, 0]])
-    return rows, both[:len(keys)], labels, both[len(keys):], torch.as_tensor(np.asarray(dataset.labels("test")))
+    return (
+        rows,
+        both[: len(keys)],
+        labels,
+        both[len(keys) :],
+        torch.as_tensor(np.asarray(dataset.labels("test"))),
+    )
 
 
 class _Outcomes:
@@ -259,8 +314,16 @@ class _Outcomes:
                     path.unlink(missing_ok=True)
 
 
-def _record(identity: str, item: Item, outcomes: list, dataset, counts: list[int], learners: list, store: Store,
-            write: bool) -> None:
+def _record(
+    identity: str,
+    item: Item,
+    outcomes: list,
+    dataset,
+    counts: list[int],
+    learners: list,
+    store: Store,
+    write: bool,
+) -> None:
     from safetensors.torch import save
 
     truth = recipes.test_labels(item.spec, dataset)
@@ -272,36 +335,81 @@ def _record(identity: str, item: Item, outcomes: list, dataset, counts: list[int
         for outcome in outcomes if item.spec.mode == "lesson" else ():
             summary["metrics"]["last"] |= outcome.history.pop("measures", {})
     for i, outcome in enumerate(outcomes):
-        tensors |= {f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format) for name, value in outcome.weights.items()}
+        tensors |= {
+            f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format)
+            for name, value in outcome.weights.items()
+        }
     atomic_write(store.artifact(identity), save(tensors))
     if not write:
         return
     history = [{k: v for k, v in outcome.history.items()} for outcome in outcomes]
     speed = [o.images_per_s for o in outcomes if o.images_per_s]
     epochs = [m.recipe.gan.epochs if m.mode == "gan" else m.optimizer.epochs for m in learners]
-    passes = sum(len(m.train) * e / max(o.images_per_s, 1e-9) for m, e, o in zip(learners, epochs, outcomes) if o.images_per_s)
+    passes = sum(
+        len(m.train) * e / max(o.images_per_s, 1e-9)
+        for m, e, o in zip(learners, epochs, outcomes)
+        if o.images_per_s
+    )
     indices = [[m.train.tolist(), m.val.tolist()] for m in learners]
-    store.write(Record(
-        id=identity, experiment=item.experiment, row=item.row, key=item.key, variant=item.variant, profile=item.profile,
-        data=item.data, seed=item.seed, spec=item.spec,
-        digests={"spec": item.spec_digest, "data": dataset.digest, "code": item.code, "indices": digest(indices)}
-        | {name: digest(values.view(torch.int16).tolist()) for name, values in tensors.items() if name == "logits"},
-        env=environment(), history={"learners": history}, **summary,
-        sizes={"train": [len(m.train) for m in learners], "val": [len(m.val) for m in learners], "test": len(truth),
-               "parameters": [int(sum(v.numel() for v in o.weights.values())) for o in outcomes]},
-        wall_s=passes, images_per_s=min(speed) if speed else None))
+    store.write(
+        Record(
+            id=identity,
+            experiment=item.experiment,
+            row=item.row,
+            key=item.key,
+            variant=item.variant,
+            profile=item.profile,
+            data=item.data,
+            seed=item.seed,
+            spec=item.spec,
+            digests={
+                "spec": item.spec_digest,
+                "data": dataset.digest,
+                "code": item.code,
+                "indices": digest(indices),
+            }
+            | {
+                name: digest(values.view(torch.int16).tolist())
+                for name, values in tensors.items()
+                if name == "logits"
+            },
+            env=environment(),
+            history={"learners": history},
+            **summary,
+            sizes={
+                "train": [len(m.train) for m in learners],
+                "val": [len(m.val) for m in learners],
+                "test": len(truth),
+                "parameters": [int(sum(v.numel() for v in o.weights.values())) for o in outcomes],
+            },
+            wall_s=passes,
+            images_per_s=min(speed) if speed else None,
+        )
+    )
 
 
 def environment() -> dict:
     """Versions, device and commit that stand behind a number."""
+
     def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(project_root()), *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(project_root()), *words], capture_output=True, text=True, check=False
+        )
         return done.stdout.strip() if done.returncode == 0 else ""
 
     import timm
 
     cuda = device().type == "cuda"
-    return {"python": platform.python_version(), "torch": torch.__version__, "timm": timm.__version__, "numpy": np.__version__,
-            "device": torch.cuda.get_device_name() if cuda else "CPU", "cores": torch.get_num_threads(),
-            "system": sys.platform, "dtype": "bf16" if cuda else "float32", "commit": git("rev-parse", "--short=12", "HEAD"),
-            "dirty": bool(git("status", "--porcelain", "--", "lt_lib")), "date": time.strftime("%Y-%m-%d")}
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "numpy": np.__version__,
+        "device": torch.cuda.get_device_name() if cuda else "CPU",
+        "cores": torch.get_num_threads(),
+        "system": sys.platform,
+        "dtype": "bf16" if cuda else "float32",
+        "commit": git("rev-parse", "--short=12", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--", "lt_lib")),
+        "date": time.strftime("%Y-%m-%d"),
+    }

@@ -1,11 +1,13 @@
-"""Lessons: the small experiments of the lectures, one topic a module, all trained into records like any other row.
+"""Lessons: the small experiments of the lectures, one topic a module, all trained into records like any other
+row.
 
-A topic is a model in `lt_lib.lab.record.spec` (what its rows may set) and a module here that trains one network of a task:
+A topic is a model in `lt_lib.lab.record.spec` (what its rows may set) and a module here that trains one
+network of a task:
 
     train(task, dataset, checkpoint, deadline) -> Outcome
 
-The outcome's history may hold `measures`, a mapping of numbers that go into the record's metrics beside the usual ones.
-"""
+The outcome's history may hold `measures`, a mapping of numbers that go into the record's metrics beside the
+usual ones."""
 
 import importlib
 from dataclasses import dataclass
@@ -24,7 +26,8 @@ from lt_lib.lab.train.training import Outcome, _hold_out, _pairs, generator
 
 @dataclass(frozen=True)
 class Task:
-    """What one record needs trained: (M, 2) training and (V, 2) validation pairs of image and copy number, and how."""
+    """What one record needs trained: (M, 2) training and (V, 2) validation pairs of image and copy number,
+    and how."""
 
     mode: str
     backbone: Backbone | None
@@ -37,8 +40,17 @@ class Task:
     @property
     def key(self) -> str:
         """Digest of everything that decides the outcome, data and code apart."""
-        return digest([self.mode, self.backbone and self.backbone.model_dump(exclude={"stands_in_for"}), self.optimizer.model_dump(),
-                       self.lesson.model_dump(), self.train.tolist(), self.val.tolist(), self.seeds.model_dump()])
+        return digest(
+            [
+                self.mode,
+                self.backbone and self.backbone.model_dump(exclude={"stands_in_for"}),
+                self.optimizer.model_dump(),
+                self.lesson.model_dump(),
+                self.train.tolist(),
+                self.val.tolist(),
+                self.seeds.model_dump(),
+            ]
+        )
 
 
 def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]]:
@@ -52,18 +64,36 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
         raise LabError("mode lesson needs `lesson:` and at most one backbone")
     labels = np.asarray(dataset.labels("train"))
     if lesson.images is not None and lesson.images > len(labels):
-        raise LabError(f"the lesson asks for {lesson.images} training images; {dataset.name} has {len(labels)}: lower lesson.images, "
-                       "or leave it out for all")
-    drawn = torch.randperm(len(labels), generator=generator("sub", spec.seeds.subset))[:lesson.images].sort().values
+        raise LabError(
+            f"the lesson asks for {lesson.images} training images; {dataset.name} has {len(labels)}: lower lesson.images, "
+            "or leave it out for all"
+        )
+    drawn = (
+        torch.randperm(len(labels), generator=generator("sub", spec.seeds.subset))[: lesson.images]
+        .sort()
+        .values
+    )
     train, val = _hold_out(_pairs(drawn), spec.validation.fraction, spec.seeds.subset)
     counts = np.bincount(labels[train[:, 0]], minlength=len(dataset.classes))
     if not counts.all():
-        raise LabError(f"class {dataset.classes[int(counts.argmin())]} of {dataset.name} has no training image left among {len(train)}; "
-                       "raise lesson.images")
-    task = Task(spec.mode, spec.backbones[0] if spec.backbones else None, spec.optimizer, lesson, train, val, spec.seeds)
+        raise LabError(
+            f"class {dataset.classes[int(counts.argmin())]} of {dataset.name} has no training image left among {len(train)}; "
+            "raise lesson.images"
+        )
+    task = Task(
+        spec.mode,
+        spec.backbones[0] if spec.backbones else None,
+        spec.optimizer,
+        lesson,
+        train,
+        val,
+        spec.seeds,
+    )
     return [task], counts.tolist()
 
 
-def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None) -> Outcome:
+def train(
+    task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
+) -> Outcome:
     """Train the network of a task, by the module of its topic."""
     return importlib.import_module(TOPICS[task.lesson.topic]).train(task, dataset, checkpoint, deadline)

@@ -1,9 +1,10 @@
-"""Training: linear heads on frozen features, many at once; whole networks, one at a time; and what becomes of a spec.
+"""Training: linear heads on frozen features, many at once; whole networks, one at a time; and what becomes of
+a spec.
 
-A spec is carried out by one or more *learners* (one for a single model, several for bags and stacks), each a list of training
-images, a backbone and a head; their softmax outputs are averaged. Every epoch is evaluated on the held-out validation images and on
-the test images, and three answers are kept: the last epoch's, the validation-selected and the test-selected.
-"""
+A spec is carried out by one or more *learners* (one for a single model, several for bags and stacks), each a
+list of training images, a backbone and a head; their softmax outputs are averaged. Every epoch is evaluated
+on the held-out validation images and on the test images, and three answers are kept: the last epoch's, the
+validation-selected and the test-selected."""
 
 import time
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ CHECKPOINT_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Learner:
-    """One head or network to train: (M, 2) training and (V, 2) validation pairs of image and copy number, and class weights."""
+    """One head or network to train: (M, 2) training and (V, 2) validation pairs of image and copy number, and
+    class weights."""
 
     mode: str
     backbone: Backbone
@@ -46,13 +48,25 @@ class Learner:
     @property
     def key(self) -> str:
         """Digest of everything that decides the outcome, data and code apart."""
-        return digest([self.mode, self.backbone.model_dump(exclude={"stands_in_for"}), self.optimizer.model_dump(), self.augment,
-                       self.train.tolist(), self.val.tolist(), self.class_weights, self.init_seed, self.order_seed])
+        return digest(
+            [
+                self.mode,
+                self.backbone.model_dump(exclude={"stands_in_for"}),
+                self.optimizer.model_dump(),
+                self.augment,
+                self.train.tolist(),
+                self.val.tolist(),
+                self.class_weights,
+                self.init_seed,
+                self.order_seed,
+            ]
+        )
 
 
 @dataclass
 class Outcome:
-    """What a learner left: test logits (T, K) and head weights by selection, the epochs selected, per-epoch history."""
+    """What a learner left: test logits (T, K) and head weights by selection, the epochs selected, per-epoch
+    history."""
 
     logits: dict[str, Tensor]
     epochs: dict[str, int]
@@ -63,8 +77,13 @@ class Outcome:
 
 def generator(*parts: int | str) -> torch.Generator:
     """A CPU generator whose stream depends on all parts: one stream a purpose, none shared."""
-    words = [int.from_bytes(str(p).encode()[:4].ljust(4, b" "), "little") if isinstance(p, str) else p for p in parts]
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1))
+    words = [
+        int.from_bytes(str(p).encode()[:4].ljust(4, b" "), "little") if isinstance(p, str) else p
+        for p in parts
+    ]
+    return torch.Generator().manual_seed(
+        int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
+    )
 
 
 def class_counts(spec: Spec, num_classes: int) -> list[int]:
@@ -73,7 +92,9 @@ def class_counts(spec: Spec, num_classes: int) -> list[int]:
     if spec.subset.profile == "50-class":
         return [max(1, n) for n in longtail_counts(n_max, num_classes, spec.subset.ratio)]
     if num_classes != 50:
-        raise LabError(f"subset.profile even-of-100 is made for 50 classes, {spec.data} has {num_classes}; use 50-class")
+        raise LabError(
+            f"subset.profile even-of-100 is made for 50 classes, {spec.data} has {num_classes}; use 50-class"
+        )
     return [max(1, n) for n in ee443_counts(spec.subset.ratio, n_max)]
 
 
@@ -83,14 +104,28 @@ def learners(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Learner], lis
     counts = class_counts(spec, len(dataset.classes))
     largest = int(torch.bincount(labels).max())
     if max(counts) > largest:
-        raise LabError(f"the spec asks for {max(counts)} images of a class; {dataset.name} has {largest}: lower subset.n_max")
+        raise LabError(
+            f"the spec asks for {max(counts)} images of a class; {dataset.name} has {largest}: lower subset.n_max"
+        )
     subset = longtail_indices(labels, counts, spec.seeds.subset)
     found = []
     for i, part in enumerate(_parts(spec, subset, labels)):
         train, val = part
         weights = _class_weights(spec.weights, labels[torch.from_numpy(train[:, 0])], len(counts))
-        found += [Learner(spec.mode, backbone, spec.optimizer, spec.augment, train, val, weights,
-                          spec.seeds.init + 1000 * i, spec.seeds.order) for backbone in spec.backbones]
+        found += [
+            Learner(
+                spec.mode,
+                backbone,
+                spec.optimizer,
+                spec.augment,
+                train,
+                val,
+                weights,
+                spec.seeds.init + 1000 * i,
+                spec.seeds.order,
+            )
+            for backbone in spec.backbones
+        ]
     return found, counts
 
 
@@ -140,10 +175,21 @@ def _class_weights(weights: Weights | None, own: Tensor, num_classes: int) -> tu
     return tuple(class_weights(counts, weights.scheme, beta=weights.beta).tolist())
 
 
-# ------------------------------------------------------------------------------------------------ heads on frozen features
+# ------------------------------------------------------------------------------------------------ heads on
+# frozen features
 
-def train_heads(group: list[Learner], rows: list[tuple[Tensor, Tensor]], features: Tensor, labels: Tensor, test: Tensor,
-                test_labels: Tensor, num_classes: int, checkpoint: Path, deadline: float | None = None) -> list[Outcome]:
+
+def train_heads(
+    group: list[Learner],
+    rows: list[tuple[Tensor, Tensor]],
+    features: Tensor,
+    labels: Tensor,
+    test: Tensor,
+    test_labels: Tensor,
+    num_classes: int,
+    checkpoint: Path,
+    deadline: float | None = None,
+) -> list[Outcome]:
     """Train the linear heads of a group together: one batched matrix product a step.
 
     Args:
@@ -151,7 +197,8 @@ def train_heads(group: list[Learner], rows: list[tuple[Tensor, Tensor]], feature
         rows: per learner, positions of its training and validation images in `features`.
         features: (M, D) float16; labels: (M,); test: (T, D); test_labels: (T,).
         num_classes: K.
-        checkpoint: file for parameters, optimizer state, selections and history; written while training, removed by the caller.
+        checkpoint: file for parameters, optimizer state, selections and history; written while training,
+            removed by the caller.
         deadline: time.monotonic() after which the state is saved and BudgetEnded raised.
 
     Returns:
@@ -159,31 +206,51 @@ def train_heads(group: list[Learner], rows: list[tuple[Tensor, Tensor]], feature
     """
     where, opt = device(), group[0].optimizer
     on = [(train.to(where), val.to(where)) for train, val in rows]
-    features, test, labels, truth = features.to(where), test.to(where).float(), labels.to(where), test_labels.to(where)
+    features, test, labels, truth = (
+        features.to(where),
+        test.to(where).float(),
+        labels.to(where),
+        test_labels.to(where),
+    )
     dim, bound = features.shape[1], features.shape[1] ** -0.5
     heads, biases = [], []
     for learner in group:
         gen = generator("init", learner.init_seed)
-        heads.append(torch.empty(num_classes, dim).uniform_(-bound, bound, generator=gen).to(where).requires_grad_())
-        biases.append(torch.empty(num_classes).uniform_(-bound, bound, generator=gen).to(where).requires_grad_())
+        heads.append(
+            torch.empty(num_classes, dim).uniform_(-bound, bound, generator=gen).to(where).requires_grad_()
+        )
+        biases.append(
+            torch.empty(num_classes).uniform_(-bound, bound, generator=gen).to(where).requires_grad_()
+        )
     weight = torch.stack([torch.tensor(m.class_weights or [1.0] * num_classes) for m in group]).to(where)
     optimizer = torch.optim.Adam(heads + biases, lr=opt.lr, weight_decay=opt.weight_decay, fused=True)
-    state = {"epoch": 0, "history": [{"train_loss": [], "val_accuracy": [], "test_accuracy": []} for _ in group],
-             "kept": [{} for _ in group]}
+    state = {
+        "epoch": 0,
+        "history": [{"train_loss": [], "val_accuracy": [], "test_accuracy": []} for _ in group],
+        "kept": [{} for _ in group],
+    }
     _restore(checkpoint, state, heads + biases, optimizer)
     saved, started, seen = time.monotonic(), time.monotonic(), 0
     with Progress(opt.epochs, f"{len(group)} heads on {group[0].backbone.name}", "epoch") as bar:
         bar.update(state["epoch"])
         for epoch in range(state["epoch"], opt.epochs):
-            orders = [train[torch.randperm(len(train), generator=generator("order", m.order_seed, epoch)).to(where)]
-                      for m, (train, _) in zip(group, on)]
+            orders = [
+                train[torch.randperm(len(train), generator=generator("order", m.order_seed, epoch)).to(where)]
+                for m, (train, _) in zip(group, on)
+            ]
             total = torch.zeros(len(group), device=where)
             steps = [-(-len(order) // opt.batch_size) for order in orders]
             for step in range(max(steps)):
                 active = [i for i in range(len(group)) if step < steps[i]]
-                batches = [orders[i][step * opt.batch_size:(step + 1) * opt.batch_size] for i in active]
-                losses = _head_losses(features, labels, batches, [heads[i] for i in active], [biases[i] for i in active],
-                                      weight[active])
+                batches = [orders[i][step * opt.batch_size : (step + 1) * opt.batch_size] for i in active]
+                losses = _head_losses(
+                    features,
+                    labels,
+                    batches,
+                    [heads[i] for i in active],
+                    [biases[i] for i in active],
+                    weight[active],
+                )
                 optimizer.zero_grad(set_to_none=True)
                 losses.sum().backward()
                 optimizer.step()
@@ -211,7 +278,8 @@ def train_heads(group: list[Learner], rows: list[tuple[Tensor, Tensor]], feature
 
 
 def _head_losses(features, labels, batches, heads, biases, weight) -> Tensor:
-    """Weighted mean cross entropy of each learner on its batch: (S,). Short batches are padded with rows of weight zero."""
+    """Weighted mean cross entropy of each learner on its batch: (S,). Short batches are padded with rows of
+    weight zero."""
     longest = max(len(b) for b in batches)
     index = torch.stack([F.pad(b, (0, longest - len(b))) for b in batches])
     real = torch.stack([torch.arange(longest, device=index.device) < len(b) for b in batches])
@@ -223,7 +291,8 @@ def _head_losses(features, labels, batches, heads, biases, weight) -> Tensor:
 
 
 def _select(kept: dict, history: dict, logits: Tensor, weights: dict[str, Tensor]) -> None:
-    """Keep this epoch's logits and weights where it is the last, the best on validation, or the best on test (first of equals)."""
+    """Keep this epoch's logits and weights where it is the last, the best on validation, or the best on test
+    (first of equals)."""
     epoch = len(history["train_loss"])
     chosen = {"last": True}
     for name, curve in (("best_on_val", "val_accuracy"), ("best_on_test", "test_accuracy")):
@@ -237,8 +306,13 @@ def _select(kept: dict, history: dict, logits: Tensor, weights: dict[str, Tensor
 
 
 def _outcome(kept: dict, history: dict, speed: float) -> Outcome:
-    return Outcome(logits={n: kept[n]["logits"] for n in SELECTIONS}, epochs={n: kept[n]["epoch"] for n in SELECTIONS},
-                   history=history, weights=kept["last"]["weights"], images_per_s=speed)
+    return Outcome(
+        logits={n: kept[n]["logits"] for n in SELECTIONS},
+        epochs={n: kept[n]["epoch"] for n in SELECTIONS},
+        history=history,
+        weights=kept["last"]["weights"],
+        images_per_s=speed,
+    )
 
 
 def _save(path: Path, state: dict, parameters: list[Tensor], optimizer, net: dict | None = None) -> None:
@@ -246,13 +320,26 @@ def _save(path: Path, state: dict, parameters: list[Tensor], optimizer, net: dic
     import io
 
     buffer = io.BytesIO()
-    rng = {"torch": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
-    torch.save({"state": state, "parameters": [p.detach().cpu() for p in parameters], "optimizer": optimizer.state_dict(),
-                "net": net, "rng": rng}, buffer)
+    rng = {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    torch.save(
+        {
+            "state": state,
+            "parameters": [p.detach().cpu() for p in parameters],
+            "optimizer": optimizer.state_dict(),
+            "net": net,
+            "rng": rng,
+        },
+        buffer,
+    )
     atomic_write(path, buffer.getvalue())
 
 
-def _restore(path: Path, state: dict, parameters: list[Tensor], optimizer, net: torch.nn.Module | None = None) -> None:
+def _restore(
+    path: Path, state: dict, parameters: list[Tensor], optimizer, net: torch.nn.Module | None = None
+) -> None:
     """Load a checkpoint if there is a sound one; a damaged one is reported and training starts again."""
     if not path.is_file():
         return
@@ -278,7 +365,9 @@ class Damaged(Exception):
     """A checkpoint was removed; the caller starts the same training again."""
 
 
-# --------------------------------------------------------------------------------------------------------- whole networks
+# ---------------------------------------------------------------------------------------------------------
+# whole networks
+
 
 @dataclass
 class Images:
@@ -299,7 +388,8 @@ def on_device(images: np.ndarray, labels: np.ndarray) -> Images:
 
 
 def crop_flip(x: Tensor, gen: torch.Generator, pad: int = 4) -> Tensor:
-    """Random crop after zero padding and random horizontal flip of each image of a uint8 batch (N, C, H, W)."""
+    """Random crop after zero padding and random horizontal flip of each image of a uint8 batch (N, C, H,
+    W)."""
     n, _, h, w = x.shape
     padded = F.pad(x, (pad, pad, pad, pad))
     top, left = (torch.randint(0, 2 * pad + 1, (n, 1), generator=gen).to(x.device) for _ in range(2))
@@ -311,15 +401,28 @@ def crop_flip(x: Tensor, gen: torch.Generator, pad: int = 4) -> Tensor:
     return padded.permute(0, 2, 3, 1)[batch, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
 
 
-def train_network(net: torch.nn.Module, backbone: Backbone, train: Images, val: Images | None, test: Images, optimizer: Optimizer,
-                  augment: str, weight: tuple[float, ...] | None, seeds: tuple[int, int], checkpoint: Path | None,
-                  deadline: float | None = None, what: str = "") -> Outcome:
-    """Train a whole network with Adam, constant or one-cycle, and cross entropy; bf16 autocast on CUDA, channels last.
+def train_network(
+    net: torch.nn.Module,
+    backbone: Backbone,
+    train: Images,
+    val: Images | None,
+    test: Images,
+    optimizer: Optimizer,
+    augment: str,
+    weight: tuple[float, ...] | None,
+    seeds: tuple[int, int],
+    checkpoint: Path | None,
+    deadline: float | None = None,
+    what: str = "",
+) -> Outcome:
+    """Train a whole network with Adam, constant or one-cycle, and cross entropy; bf16 autocast on CUDA,
+    channels last.
 
     Args:
         net: (N, 3, H, W) -> (N, K), on the device.
         backbone: gives resolution and normalisation.
-        train, val, test: images on the device; without `val` the last epoch stands for the validation-selected one.
+        train, val, test: images on the device; without `val` the last epoch stands for the
+            validation-selected one.
         weight: class weights or None.
         seeds: init seed (dropout and the like) and order seed.
         checkpoint: file rewritten each epoch with every random state, or None.
@@ -333,10 +436,17 @@ def train_network(net: torch.nn.Module, backbone: Backbone, train: Images, val: 
     n = len(train.labels)
     steps = -(-n // optimizer.batch_size)
     if optimizer.schedule == "one-cycle":
-        rates = torch.optim.lr_scheduler.OneCycleLR(opt, optimizer.lr, total_steps=steps * optimizer.epochs + 1, cycle_momentum=False)
+        rates = torch.optim.lr_scheduler.OneCycleLR(
+            opt, optimizer.lr, total_steps=steps * optimizer.epochs + 1, cycle_momentum=False
+        )
     else:
         rates = torch.optim.lr_scheduler.ConstantLR(opt, factor=1.0)
-    state = {"epoch": 0, "history": {"train_loss": [], "val_accuracy": [], "test_accuracy": []}, "kept": {}, "rates": {}}
+    state = {
+        "epoch": 0,
+        "history": {"train_loss": [], "val_accuracy": [], "test_accuracy": []},
+        "kept": {},
+        "rates": {},
+    }
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("drop", seeds[0]))))
     if checkpoint is not None:
         _restore(checkpoint, state, [], opt, net)
@@ -347,7 +457,9 @@ def train_network(net: torch.nn.Module, backbone: Backbone, train: Images, val: 
     def scores(images: Images) -> Tensor:
         net.eval()
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
-            return torch.cat([net(prepare(x, backbone.resolution, mean, std)).float() for x in images.pixels.split(500)])
+            return torch.cat(
+                [net(prepare(x, backbone.resolution, mean, std)).float() for x in images.pixels.split(500)]
+            )
 
     started, seen = time.monotonic(), 0
     with Progress(optimizer.epochs * steps, what or f"training {backbone.name}", "step") as bar:
@@ -375,7 +487,9 @@ def train_network(net: torch.nn.Module, backbone: Backbone, train: Images, val: 
             logits = scores(test)
             held = logits if val is None else scores(val)
             truth = test.labels if val is None else val.labels
-            history["val_accuracy"].append(float((held.argmax(1) == truth).float().mean()) if val is not None else float(epoch))
+            history["val_accuracy"].append(
+                float((held.argmax(1) == truth).float().mean()) if val is not None else float(epoch)
+            )
             history["test_accuracy"].append(float((logits.argmax(1) == test.labels).float().mean()))
             _select(state["kept"], history, logits, net.state_dict())
             state |= {"epoch": epoch + 1, "rates": rates.state_dict()}
@@ -387,21 +501,38 @@ def train_network(net: torch.nn.Module, backbone: Backbone, train: Images, val: 
     return _outcome(state["kept"], state["history"], seen / max(time.monotonic() - started, 1e-9))
 
 
-def train_learner(learner: Learner, dataset: datasets.ImageSet, checkpoint: Path, deadline: float | None = None) -> Outcome:
+def train_learner(
+    learner: Learner, dataset: datasets.ImageSet, checkpoint: Path, deadline: float | None = None
+) -> Outcome:
     """Fine-tune the whole network of one learner; resumes from its checkpoint."""
     if learner.train[:, 1].any():
-        raise LabError("artificial balancing draws its copies for frozen features; with mode: finetune use augment: crop-flip instead")
+        raise LabError(
+            "artificial balancing draws its copies for frozen features; with mode: finetune use augment: crop-flip instead"
+        )
     images, labels = dataset.images("train"), np.asarray(dataset.labels("train"))
     parts = [on_device(images[pairs[:, 0]], labels[pairs[:, 0]]) for pairs in (learner.train, learner.val)]
     test = on_device(dataset.images("test"), dataset.labels("test"))
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", learner.init_seed))))
     net = build(learner.backbone, len(dataset.classes), deadline)
     what = f"fine-tuning {learner.backbone.name} on {len(learner.train)} images"
-    return train_network(net, learner.backbone, *parts, test, learner.optimizer, learner.augment, learner.class_weights,
-                         (learner.init_seed, learner.order_seed), checkpoint, deadline, what)
+    return train_network(
+        net,
+        learner.backbone,
+        *parts,
+        test,
+        learner.optimizer,
+        learner.augment,
+        learner.class_weights,
+        (learner.init_seed, learner.order_seed),
+        checkpoint,
+        deadline,
+        what,
+    )
 
 
-def pretrain(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: float | None = None) -> None:
+def pretrain(
+    backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: float | None = None
+) -> None:
     """Train a backbone from scratch by its recipe and write its weights, head left out, as safetensors."""
     from safetensors.torch import save
 
@@ -409,27 +540,46 @@ def pretrain(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline
     labels = np.asarray(source.labels("train"))
     keep = np.arange(len(labels))
     if recipe.n_per_class:
-        keep = np.concatenate([np.flatnonzero(labels == k)[:recipe.n_per_class] for k in range(len(source.classes))])
+        keep = np.concatenate(
+            [np.flatnonzero(labels == k)[: recipe.n_per_class] for k in range(len(source.classes))]
+        )
     train = on_device(source.images("train")[np.sort(keep)], labels[np.sort(keep)])
     test = on_device(source.images("test"), source.labels("test"))
     torch.manual_seed(recipe.seed)
     plain = backbone.model_copy(update={"pretrained": False, "resolution": recipe.resolution})
     net = build(plain, len(source.classes))
-    optimizer = Optimizer(lr=recipe.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, schedule="one-cycle")
-    train_network(net, plain, train, None, test, optimizer, "none", None, (recipe.seed, recipe.seed), None, None,
-                  f"pre-training {backbone.name}")
+    optimizer = Optimizer(
+        lr=recipe.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, schedule="one-cycle"
+    )
+    train_network(
+        net,
+        plain,
+        train,
+        None,
+        test,
+        optimizer,
+        "none",
+        None,
+        (recipe.seed, recipe.seed),
+        None,
+        None,
+        f"pre-training {backbone.name}",
+    )
     net.reset_classifier(0)
     atomic_write(path, save({k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}))
 
 
-# ------------------------------------------------------------------------------------------------------ from learners to numbers
+# ------------------------------------------------------------------------------------------------------ from
+# learners to numbers
+
 
 def summarise(outcomes: list[Outcome], test_labels: np.ndarray, counts: list[int]) -> tuple[dict, Tensor]:
-    """Soft-vote the learners and measure: metrics by selection (with each member's own accuracy), and the voted log-probabilities.
+    """Soft-vote the learners and measure: metrics by selection (with each member's own accuracy), and the
+    voted log-probabilities.
 
     Returns:
-        A dict with metrics, per_class and confusion (last epoch), and (T, K) float16 log-probabilities of the last epoch.
-    """
+        A dict with metrics, per_class and confusion (last epoch), and (T, K) float16 log-probabilities of the
+    last epoch."""
     labels = torch.as_tensor(np.asarray(test_labels))
     metrics, last, voted = {}, None, None
     for name in SELECTIONS:

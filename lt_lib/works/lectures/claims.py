@@ -1,4 +1,5 @@
-"""The claims of the lectures. The slides print directions, and numbers for LE6 only; LE1 and LE6 need no training, the others records."""
+"""The claims of the lectures. The slides print directions, and numbers for LE6 only; LE1 and LE6 need no
+training, the others records."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +8,17 @@ from dataclasses import replace
 import pandas as pd
 import torch
 
-from lt_lib.lab.read.findings import Finding, Part, Samples, behind, difference, shared_seeds, signed, tally, together
+from lt_lib.lab.read.findings import (
+    Finding,
+    Part,
+    Samples,
+    behind,
+    difference,
+    shared_seeds,
+    signed,
+    tally,
+    together,
+)
 from lt_lib.lab.read.published import value
 from lt_lib.lab.record.records import Record
 from lt_lib.optimizers import gd
@@ -32,8 +43,10 @@ def _compared(samples: Samples, wanted: Sequence[tuple[str, str, str, tuple[floa
     seeds = shared_seeds(samples, keys)
     found = [difference(samples, seeds, [row], [other], _measure(name)) for row, other, name, _ in wanted]
     parts = [Part(gap, *allowed) for gap, (_, _, _, allowed) in zip(found, wanted, strict=True)]
-    said = "; ".join(f"{name.replace('_', ' ')} of {row} less {other} {signed(gap)}"
-                     for gap, (row, other, name, _) in zip(found, wanted, strict=True))
+    said = "; ".join(
+        f"{name.replace('_', ' ')} of {row} less {other} {signed(gap)}"
+        for gap, (row, other, name, _) in zip(found, wanted, strict=True)
+    )
     return Finding(together(parts), f"{tally(parts)}: {said}", behind(samples, seeds, keys))
 
 
@@ -48,7 +61,8 @@ def _measure(name: str):
 
 
 def _descent(facts: pd.DataFrame) -> Finding:
-    """Steps of all lengths up to 4c, at places along a walk on a logistic loss, against the bound with c = 1/L."""
+    """Steps of all lengths up to 4c, at places along a walk on a logistic loss, against the bound with c =
+    1/L."""
     from sklearn.datasets import load_breast_cancer
 
     lumps = load_breast_cancer()
@@ -64,7 +78,12 @@ def _descent(facts: pd.DataFrame) -> Finding:
     def gradient(theta):
         return ((-y * torch.sigmoid(-y * (x @ theta)))[:, None] * x).mean(0) + ridge * theta
 
-    shares, theta, short, tried = torch.linspace(0.05, 4, 80, dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype), 0, 0
+    shares, theta, short, tried = (
+        torch.linspace(0.05, 4, 80, dtype=x.dtype),
+        torch.zeros(x.shape[1], dtype=x.dtype),
+        0,
+        0,
+    )
     for step in range(500):
         g = gradient(theta)
         if step % 10 == 0:
@@ -75,21 +94,31 @@ def _descent(facts: pd.DataFrame) -> Finding:
     bowl = 1 - (1 - shares) ** 2  # what a loss with the steepest bend everywhere falls by, doubled
     best, last = shares[bowl.argmax()].item(), shares[bowl > 1e-9].max().item()
     right = short == 0 and abs(best - 1) < 0.03 and abs(last - 2) < 0.06
-    words = (f"{short} of {tried} steps fall short of the bound with c = 1/L; on the loss that attains it the best step is {best:.2f}c, "
-             f"the longest that descends {last:.2f}c")
+    words = (
+        f"{short} of {tried} steps fall short of the bound with c = 1/L; on the loss that attains it the best step is {best:.2f}c, "
+        f"the longest that descends {last:.2f}c"
+    )
     return Finding("holds" if right else "fails", words)
 
 
 def _descent_counted(samples: Samples) -> Finding:
-    return replace(_descent(pd.DataFrame()), counted="scikit-learn's breast-cancer data · computed, not trained")
+    return replace(
+        _descent(pd.DataFrame()), counted="scikit-learn's breast-cancer data · computed, not trained"
+    )
 
 
 # --- LE2: adaptive methods start faster and generalise worse
 
 
 def _adaptive(samples: Samples) -> Finding:
-    return _compared(samples, [(rule, "sgd", name, allowed) for name, allowed in (("first_epoch", DOWN), ("test_error", UP))
-                               for rule in ADAPTIVE])
+    return _compared(
+        samples,
+        [
+            (rule, "sgd", name, allowed)
+            for name, allowed in (("first_epoch", DOWN), ("test_error", UP))
+            for rule in ADAPTIVE
+        ],
+    )
 
 
 # --- LE3, LE4: softer labels, mixed images
@@ -107,25 +136,38 @@ def _corrupted(samples: Samples) -> Finding:
 
 
 def _norms(samples: Samples) -> Finding:
-    smoother = [("bn", "plain", name, DOWN) for name in ("loss_range", "gradient_change_relative", "curvature")]
-    return _compared(samples, [*smoother, ("bn", "plain", "shift", UP), ("bn-noisy", "plain", "loss_range", DOWN)])
+    smoother = [
+        ("bn", "plain", name, DOWN) for name in ("loss_range", "gradient_change_relative", "curvature")
+    ]
+    return _compared(
+        samples, [*smoother, ("bn", "plain", "shift", UP), ("bn-noisy", "plain", "loss_range", DOWN)]
+    )
 
 
 # --- LE6: new test sets
 
 
 def _new_tests_on_paper(facts: pd.DataFrame) -> Finding:
-    """The printed drops of the best models, and of VGG and ResNet; the order of models is not printed as a number."""
-    names = {"cifar10_best_drop_pct": "best on CIFAR-10.1", "cifar10_vgg_resnet_drop_pct": "VGG, ResNet on CIFAR-10.1",
-             "imagenet_best_top1_drop": "best on ImageNetV2", "imagenet_vgg_resnet_drop_pct": "VGG, ResNet on ImageNetV2"}
+    """The printed drops of the best models, and of VGG and ResNet; the order of models is not printed as a
+    number."""
+    names = {
+        "cifar10_best_drop_pct": "best on CIFAR-10.1",
+        "cifar10_vgg_resnet_drop_pct": "VGG, ResNet on CIFAR-10.1",
+        "imagenet_best_top1_drop": "best on ImageNetV2",
+        "imagenet_vgg_resnet_drop_pct": "VGG, ResNet on ImageNetV2",
+    }
     found = {words: value(work="lectures", metric=name, facts=facts) for name, words in names.items()}
     inside = sum(DROP[0] <= drop <= DROP[1] for drop in found.values())
     said = ", ".join(f"{drop:g} ({words})" for words, drop in found.items())
-    return Finding("holds" if inside == len(found) else "holds in part" if inside else "fails", f"{inside} of {len(found)}: drops {said}")
+    return Finding(
+        "holds" if inside == len(found) else "holds in part" if inside else "fails",
+        f"{inside} of {len(found)}: drops {said}",
+    )
 
 
 def _new_tests(samples: Samples) -> Finding:
-    """Mean drop between 3 and 15 points on every new test set, and a rank correlation surely above one half."""
+    """Mean drop between 3 and 15 points on every new test set, and a rank correlation surely above one
+    half."""
     drops, ranks, kept = [], [], []
     for testbed in ("cifar10", "imagenet"):
         table = recht.accuracies(testbed)
@@ -136,8 +178,10 @@ def _new_tests(samples: Samples) -> Finding:
             ranks.append((name, interval))
             kept.append(interval.low > 0.5)
     inside = [DROP[0] <= drop <= DROP[1] for _, drop in drops]
-    words = (f"mean drop {', '.join(f'{drop:+.1f} on {name}' for name, drop in drops)}: {sum(inside)} of {len(inside)} from 3 to 15 points; "
-             f"rank correlation {', '.join(f'{i.value:.2f} [{i.low:.2f}, {i.high:.2f}]' for _, i in ranks)}")
+    words = (
+        f"mean drop {', '.join(f'{drop:+.1f} on {name}' for name, drop in drops)}: {sum(inside)} of {len(inside)} from 3 to 15 points; "
+        f"rank correlation {', '.join(f'{i.value:.2f} [{i.low:.2f}, {i.high:.2f}]' for _, i in ranks)}"
+    )
     verdict = "holds" if all(inside) and all(kept) else "fails"
     return Finding(verdict, words, counted="public predictions of Recht et al. · computed, not trained")
 

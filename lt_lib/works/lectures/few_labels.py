@@ -1,9 +1,10 @@
-"""Learning from the unlabelled: a few images with labels, many without, and a forger who makes the classifier look closely.
+"""Learning from the unlabelled: a few images with labels, many without, and a forger who makes the classifier
+look closely.
 
-The classifier has K outputs; the log-sum-exp of them is the logit of *real* (Salimans et al., 2016; `lectures`, Lecture 2). All methods
-train the same classifier for the same number of steps with the same settings, whatever the number of labels. Validation images have
-labels of their own, many more than the training has: what is chosen by them (best_on_val) is out of reach in practice.
-"""
+The classifier has K outputs; the log-sum-exp of them is the logit of *real* (Salimans et al., 2016;
+`lectures`, Lecture 2). All methods train the same classifier for the same number of steps with the same
+settings, whatever the number of labels. Validation images have labels of their own, many more than the
+training has: what is chosen by them (best_on_val) is out of reach in practice."""
 
 import time
 from pathlib import Path
@@ -24,7 +25,8 @@ from lt_lib.progress import Progress
 
 
 class Classifier(nn.Module):
-    """Two hidden layers on flat images (N, D): logits (N, K). In training every layer's input is disturbed by normal noise.
+    """Two hidden layers on flat images (N, D): logits (N, K). In training every layer's input is disturbed by
+    normal noise.
 
     Source: Salimans et al. (2016), whose network for MNIST has five such layers, with weight normalisation.
     """
@@ -49,11 +51,21 @@ class Classifier(nn.Module):
 
 def forger(latent: int, outputs: int, width: int) -> nn.Sequential:
     """Latent vectors (N, latent) to flat images (N, D) in [-1, 1]."""
-    return nn.Sequential(nn.Linear(latent, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(),
-                         nn.Linear(width, outputs), nn.Tanh())
+    return nn.Sequential(
+        nn.Linear(latent, width),
+        nn.BatchNorm1d(width),
+        nn.ReLU(),
+        nn.Linear(width, width),
+        nn.BatchNorm1d(width),
+        nn.ReLU(),
+        nn.Linear(width, outputs),
+        nn.Tanh(),
+    )
 
 
-def classifier_loss(net: Classifier, x: Tensor, y: Tensor, unlabelled: Tensor, made: Tensor | None, method: str) -> Tensor:
+def classifier_loss(
+    net: Classifier, x: Tensor, y: Tensor, unlabelled: Tensor, made: Tensor | None, method: str
+) -> Tensor:
     """What the classifier minimises: cross-entropy on the labelled, and what its method makes of the others.
 
     Args:
@@ -74,8 +86,8 @@ def classifier_loss(net: Classifier, x: Tensor, y: Tensor, unlabelled: Tensor, m
 
 
 def forger_loss(net: Classifier, made: Tensor, unlabelled: Tensor, method: str) -> Tensor:
-    """What the forger minimises. "ssgan": the classifier's loss on forgeries, negated, as the slides' game has it; "matching": the
-    squared distance of the mean features of forgeries and real images."""
+    """What the forger minimises. "ssgan": the classifier's loss on forgeries, negated, as the slides' game
+    has it; "matching": the squared distance of the mean features of forgeries and real images."""
     if method == "matching":
         return (net.features(made).mean(0) - net.features(unlabelled).mean(0).detach()).square().sum()
     logits = net(made)
@@ -91,13 +103,17 @@ def few(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     classes = np.unique(labels)
     each, rest = divmod(count, len(classes))
     if rest or each > np.bincount(labels)[classes].min():
-        raise LabError(f"lesson.labels is {count}; it must be a multiple of {len(classes)} classes and at most "
-                       f"{len(classes) * int(np.bincount(labels)[classes].min())}")
+        raise LabError(
+            f"lesson.labels is {count}; it must be a multiple of {len(classes)} classes and at most "
+            f"{len(classes) * int(np.bincount(labels)[classes].min())}"
+        )
     order = torch.randperm(len(labels), generator=generator("few", seed)).numpy()
     return np.concatenate([order[labels[order] == c][:each] for c in classes])
 
 
-def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None) -> Outcome:
+def train(
+    task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
+) -> Outcome:
     """Train the classifier of a task, and its forger if its method has one.
 
     Raises:
@@ -107,21 +123,43 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
     lesson, opt, where = task.lesson, task.optimizer, device()
 
     def flat(split: str, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(dataset.images(split)[rows])).to(where).flatten(1).float().div_(127.5).sub_(1)
+        return (
+            torch.from_numpy(np.asarray(dataset.images(split)[rows]))
+            .to(where)
+            .flatten(1)
+            .float()
+            .div_(127.5)
+            .sub_(1)
+        )
 
     known = np.asarray(dataset.labels("train"))
     keep = few(known[task.train[:, 0]], lesson.labels, task.seeds.subset)
-    pool, held, test = flat("train", task.train[:, 0]), flat("train", task.val[:, 0]), flat("test", np.arange(len(dataset.labels("test"))))
+    pool, held, test = (
+        flat("train", task.train[:, 0]),
+        flat("train", task.val[:, 0]),
+        flat("test", np.arange(len(dataset.labels("test")))),
+    )
     x, y = pool[torch.from_numpy(keep)], torch.as_tensor(known[task.train[keep, 0]]).to(where)
-    held_y, test_y = torch.as_tensor(known[task.val[:, 0]]).to(where), torch.as_tensor(np.asarray(dataset.labels("test"))).to(where)
+    held_y, test_y = (
+        torch.as_tensor(known[task.val[:, 0]]).to(where),
+        torch.as_tensor(np.asarray(dataset.labels("test"))).to(where),
+    )
     pool = _diluted(pool, lesson, task.seeds.subset)
 
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
     net = Classifier(x.shape[1], len(dataset.classes), lesson.width, lesson.noise).to(where)
-    maker = forger(lesson.latent, x.shape[1], lesson.width).to(where) if lesson.method in ("ssgan", "matching") else None
+    maker = (
+        forger(lesson.latent, x.shape[1], lesson.width).to(where)
+        if lesson.method in ("ssgan", "matching")
+        else None
+    )
     descent = torch.optim.Adam(net.parameters(), lr=opt.lr, betas=(0.5, 0.999))
     making = torch.optim.Adam(maker.parameters(), lr=opt.lr, betas=(0.5, 0.999)) if maker else None
-    state = {"epoch": 0, "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy")}, "kept": {}}
+    state = {
+        "epoch": 0,
+        "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy")},
+        "kept": {},
+    }
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("drop", task.seeds.order))))
     if checkpoint is not None:
         _restore(checkpoint, state, [], descent, net)
@@ -139,7 +177,9 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
             for part in parts:
                 some = torch.randint(len(x), (min(size, len(x)),), generator=gen).to(where)
                 made = maker(torch.randn(size, lesson.latent, generator=gen).to(where)) if maker else None
-                loss = classifier_loss(net, x[some], y[some], pool[part], None if made is None else made.detach(), lesson.method)
+                loss = classifier_loss(
+                    net, x[some], y[some], pool[part], None if made is None else made.detach(), lesson.method
+                )
                 descent.zero_grad(set_to_none=True)
                 loss.backward()
                 descent.step()
@@ -149,7 +189,9 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
                     making.step()
                 total += float(loss.detach())
             if not np.isfinite(total):
-                raise LabError(f"{lesson.method} with {lesson.labels} labels: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr")
+                raise LabError(
+                    f"{lesson.method} with {lesson.labels} labels: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr"
+                )
             net.eval()
             with torch.inference_mode():
                 logits, said = net(test), net(held)
@@ -167,13 +209,15 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
                 _save(checkpoint, state, [], descent, {k: v.cpu() for k, v in net.state_dict().items()})
             if late:
                 raise BudgetEnded
-    return _outcome(state["kept"], state["history"], opt.epochs * len(pool) / max(time.monotonic() - started, 1e-9))
+    return _outcome(
+        state["kept"], state["history"], opt.epochs * len(pool) / max(time.monotonic() - started, 1e-9)
+    )
 
 
 def _diluted(pool: Tensor, lesson: FewLabels, seed: int) -> Tensor:
     """The unlabelled images, a share of them replaced by noise with the same pixels in another order."""
     gen = generator("dilute", seed)
-    chosen = torch.randperm(len(pool), generator=gen)[:round(lesson.foreign * len(pool))].to(pool.device)
+    chosen = torch.randperm(len(pool), generator=gen)[: round(lesson.foreign * len(pool))].to(pool.device)
     out = pool.clone()
     for row in chosen.tolist():
         out[row] = pool[row][torch.randperm(pool.shape[1], generator=gen).to(pool.device)]

@@ -1,4 +1,5 @@
-"""Figures of the `lectures` wing; `lt_lib.lab.figures.shared.figure` finds them by name. Its rules hold here too."""
+"""Figures of the `lectures` wing; `lt_lib.lab.figures.shared.figure` finds them by name. Its rules hold here
+too."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,13 +18,21 @@ from lt_lib.lab.record.spec import load
 from lt_lib.works.lectures import recht
 
 # Optimizers: one look each, in all figures.
-_RULES = {"GD": (BLUE, "-", "o"), "SGD": (BLUE, "-", "o"), "heavy ball": (SKY, (0, (5, 1)), "v"),
-          "Nesterov": (PALETTE[5], (0, (2, 2)), "X"), "AdaGrad": (ORANGE, "--", "s"),
-          "RMSProp": (GREEN, "-.", "D"), "Adam": (RED, ":", "^"), "Adam, slide": (PALETTE[4], (0, (3, 1, 1, 1)), "P")}
+_RULES = {
+    "GD": (BLUE, "-", "o"),
+    "SGD": (BLUE, "-", "o"),
+    "heavy ball": (SKY, (0, (5, 1)), "v"),
+    "Nesterov": (PALETTE[5], (0, (2, 2)), "X"),
+    "AdaGrad": (ORANGE, "--", "s"),
+    "RMSProp": (GREEN, "-.", "D"),
+    "Adam": (RED, ":", "^"),
+    "Adam, slide": (PALETTE[4], (0, (3, 1, 1, 1)), "P"),
+}
 
 
 def descent_bound(shares: np.ndarray, measured: dict[str, np.ndarray], floor: float = -1.5) -> Figure:
-    """How far the loss falls in one step of gradient descent, over the step: measured lines above the guaranteed parabola.
+    """How far the loss falls in one step of gradient descent, over the step: measured lines above the
+    guaranteed parabola.
 
     Args:
         shares: steps, in units of c.
@@ -39,18 +48,31 @@ def descent_bound(shares: np.ndarray, measured: dict[str, np.ndarray], floor: fl
     ax.axvspan(2, shares.max(), color="0.9", lw=0, zorder=0)
     ax.annotate("no descent\nguaranteed", (0.98, 0.08), xycoords="axes fraction", ha="right", fontsize=9)
     ax.plot([1], [0.5], "o", color="black", ms=7)
-    ax.set(xlabel="step, in units of c", ylabel=r"decrease, in units of $c\,\|\nabla l\|^2$", xlim=(0, shares.max()), ylim=(floor, None))
+    ax.set(
+        xlabel="step, in units of c",
+        ylabel=r"decrease, in units of $c\,\|\nabla l\|^2$",
+        xlim=(0, shares.max()),
+        ylim=(floor, None),
+    )
     _legend(fig, ax)
     return fig
 
 
-def batch_variance(sizes: list[int], measured: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Figure:
-    """Variance of a batch gradient over the size of the batch: marks measured, lines expected, on two log scales."""
+def batch_variance(
+    sizes: list[int], measured: dict[str, np.ndarray], expected: dict[str, np.ndarray]
+) -> Figure:
+    """Variance of a batch gradient over the size of the batch: marks measured, lines expected, on two log
+    scales."""
     fig, ax = plt.subplots(figsize=(5.2, 3.3))
     for (label, values), colour, style, mark in zip(measured.items(), (BLUE, ORANGE), LINES, "os"):
         ax.plot(sizes, expected[label], color=colour, ls=style, lw=1.6)
         ax.plot(sizes, values, mark, color=colour, ms=7, mfc="white", mew=1.8, label=label)
-    ax.set(xscale="log", yscale="log", xlabel="batch size (log scale)", ylabel="variance of the gradient (log scale)")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="batch size (log scale)",
+        ylabel="variance of the gradient (log scale)",
+    )
     ax.set_xticks(sizes, [str(n) for n in sizes])
     ax.minorticks_off()
     _legend(fig, ax)
@@ -58,7 +80,8 @@ def batch_variance(sizes: list[int], measured: dict[str, np.ndarray], expected: 
 
 
 def noise_floor(passes: np.ndarray, gaps: dict[str, np.ndarray]) -> Figure:
-    """Loss above its minimum over passes through the data, mean over seeds with the range as a band; gaps are (times, seeds)."""
+    """Loss above its minimum over passes through the data, mean over seeds with the range as a band; gaps are
+    (times, seeds)."""
     fig, ax = plt.subplots(figsize=(5.4, 3.4))
     for (label, values), colour, style in zip(gaps.items(), (BLUE, GREEN, ORANGE, RED), LINES):
         values = np.asarray(values)
@@ -95,7 +118,9 @@ def trajectories(surfaces: dict, walks: dict[str, dict[str, np.ndarray]]) -> Fig
     return fig
 
 
-def optimizer_curves(epochs: list[int], found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], foot: str = "") -> Figure:
+def optimizer_curves(
+    epochs: list[int], found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]], foot: str = ""
+) -> Figure:
     """Training loss (median over seeds) and test error (mean) over epochs, a column a data set.
 
     Args:
@@ -120,16 +145,29 @@ def optimizer_curves(epochs: list[int], found: dict[str, dict[str, tuple[np.ndar
 
 
 def optimizer_gaps(found: dict[str, dict[str, Estimate]], foot: str = "") -> Figure:
-    """Test error of each rule minus that of plain SGD, paired over seeds, with 95 % intervals; found: data -> rule -> estimate."""
+    """Test error of each rule minus that of plain SGD, paired over seeds, with 95 % intervals; found: data ->
+    rule -> estimate."""
     rules = list(next(iter(found.values())))
     fig, ax = plt.subplots(figsize=(5.4, 1.3 + 0.5 * len(rules)))
     ax.axvline(0, color="0.3", lw=1)
     for i, ((name, gaps), colour, mark) in enumerate(zip(found.items(), (BLUE, ORANGE), "oD")):
         y = [len(rules) - 1 - j + 0.24 * ((len(found) - 1) / 2 - i) for j in range(len(rules))]
-        ax.errorbar([gaps[r].mean for r in rules], y, xerr=[gaps[r].half or 0 for r in rules], fmt=mark, color=colour, ms=6, capsize=3,
-                    label=name)
-    ax.set(yticks=range(len(rules)), yticklabels=list(reversed(rules)), ylim=(-0.6, len(rules) - 0.4),
-           xlabel="test error minus that of SGD (percentage points; right: worse)")
+        ax.errorbar(
+            [gaps[r].mean for r in rules],
+            y,
+            xerr=[gaps[r].half or 0 for r in rules],
+            fmt=mark,
+            color=colour,
+            ms=6,
+            capsize=3,
+            label=name,
+        )
+    ax.set(
+        yticks=range(len(rules)),
+        yticklabels=list(reversed(rules)),
+        ylim=(-0.6, len(rules) - 0.4),
+        xlabel="test error minus that of SGD (percentage points; right: worse)",
+    )
     ax.locator_params("x", nbins=6)
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
     ax.grid(axis="y", visible=False)
@@ -150,10 +188,17 @@ def untuned(found: dict[str, tuple[np.ndarray, np.ndarray]], learned: float = 0.
     for rule, (wrong, loss) in found.items():
         colour, style, mark = _RULES[rule]
         steps, done = np.arange(len(wrong)), np.nan_to_num(loss, nan=np.inf) < learned
-        ax.plot(steps, wrong, color=colour, ls=style, lw=1.4, marker=mark, ms=7, mfc="white", mew=1.5, label=rule)
+        ax.plot(
+            steps, wrong, color=colour, ls=style, lw=1.4, marker=mark, ms=7, mfc="white", mew=1.5, label=rule
+        )
         ax.plot(steps[done], np.asarray(wrong)[done], mark, color=colour, ms=7, ls="none")
-    ax.set(xlabel="learning rate, from the smallest tried to the largest", ylabel="test error (log scale)", yscale="log", xticks=steps,
-           xticklabels=[f"{i + 1}" for i in steps])
+    ax.set(
+        xlabel="learning rate, from the smallest tried to the largest",
+        ylabel="test error (log scale)",
+        yscale="log",
+        xticks=steps,
+        xticklabels=[f"{i + 1}" for i in steps],
+    )
     ax.set_yticks((0.05, 0.1, 0.2, 0.5, 1), ("0.05", "0.1", "0.2", "0.5", "1"))
     ax.minorticks_off()
     _legend(fig, ax)
@@ -162,24 +207,46 @@ def untuned(found: dict[str, tuple[np.ndarray, np.ndarray]], learned: float = 0.
 
 
 def recht_scatter(tables: dict[str, tuple], limits: dict[str, tuple[float, float]] | None = None) -> Figure:
-    """New accuracy over old, a panel a pair of test sets: one point a model, the identity, and the fitted line.
+    """New accuracy over old, a panel a pair of test sets: one point a model, the identity, and the fitted
+    line.
 
     Args:
         tables: title -> (old accuracies, new accuracies), as fractions.
         limits: title -> percent at both ends of both axes; where none, what the points need.
     """
-    fig, axes = plt.subplots(-(-len(tables) // 2), 2, figsize=(5.6, 2.75 * -(-len(tables) // 2)), squeeze=False)
+    fig, axes = plt.subplots(
+        -(-len(tables) // 2), 2, figsize=(5.6, 2.75 * -(-len(tables) // 2)), squeeze=False
+    )
     for ax, (title, (old, new)) in zip(axes.flat, tables.items()):
-        low, high = (limits or {}).get(title) or (100 * min(old.min(), new.min()) - 4, 100 * max(old.max(), new.max()) + 3)
+        low, high = (limits or {}).get(title) or (
+            100 * min(old.min(), new.min()) - 4,
+            100 * max(old.max(), new.max()) + 3,
+        )
         line, ends = recht.fit(old, new), np.linspace(old.min(), old.max(), 50)
         ax.plot([low, high], [low, high], color="0.35", ls="--", lw=1.3, label=_once(ax, "no change"))
         ax.plot(100 * ends, 100 * line(ends), color=ORANGE, lw=2, label="fitted line", zorder=2)
-        ax.plot(100 * old, 100 * new, "o", color=BLUE, ms=4.5, mec="white", mew=0.4, alpha=0.8, label="a model", zorder=3)
+        ax.plot(
+            100 * old,
+            100 * new,
+            "o",
+            color=BLUE,
+            ms=4.5,
+            mec="white",
+            mew=0.4,
+            alpha=0.8,
+            label="a model",
+            zorder=3,
+        )
         ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         ax.locator_params(nbins=5)
         ax.set_title(title, loc="left", fontsize=10)
-        ax.annotate(f"slope {line.slope:.2f}\ndrop {100 * (old - new).mean():+.1f} points", (0.05, 0.95), xycoords="axes fraction",
-                    va="top", fontsize=9)
+        ax.annotate(
+            f"slope {line.slope:.2f}\ndrop {100 * (old - new).mean():+.1f} points",
+            (0.05, 0.95),
+            xycoords="axes fraction",
+            va="top",
+            fontsize=9,
+        )
     fig.supxlabel("accuracy on the original test set (%)", fontsize=10)
     fig.supylabel("accuracy on the new test set (%)", fontsize=10)
     _legend(fig, axes.flat[0])
@@ -187,13 +254,31 @@ def recht_scatter(tables: dict[str, tuple], limits: dict[str, tuple[float, float
 
 
 def recht_drops(tables: dict[str, tuple]) -> Figure:
-    """Drop over original accuracy, and the drop if the new test were harder by the same probit shift for every model."""
+    """Drop over original accuracy, and the drop if the new test were harder by the same probit shift for
+    every model."""
     fig, axes = plt.subplots(1, len(tables), figsize=(5.6, 3.2), sharey=True, squeeze=False)
     for ax, (title, (old, new)) in zip(axes.flat, tables.items()):
         shift = np.mean(norm.ppf(old) - norm.ppf(new))
         grid = np.linspace(old.min(), min(0.985, old.max() + 0.05), 100)
-        ax.plot(100 * grid, 100 * (grid - norm.cdf(norm.ppf(grid) - shift)), color=ORANGE, lw=2, ls="--", label="one shift for all")
-        ax.plot(100 * old, 100 * (old - new), "o", color=BLUE, ms=4.5, mec="white", mew=0.4, alpha=0.8, label="a model")
+        ax.plot(
+            100 * grid,
+            100 * (grid - norm.cdf(norm.ppf(grid) - shift)),
+            color=ORANGE,
+            lw=2,
+            ls="--",
+            label="one shift for all",
+        )
+        ax.plot(
+            100 * old,
+            100 * (old - new),
+            "o",
+            color=BLUE,
+            ms=4.5,
+            mec="white",
+            mew=0.4,
+            alpha=0.8,
+            label="a model",
+        )
         ax.axhline(0, color="0.35", lw=1)
         ax.set_title(title, loc="left", fontsize=10)
     axes[0, 0].set(ylabel="drop (percentage points)")
@@ -203,12 +288,15 @@ def recht_drops(tables: dict[str, tuple]) -> Figure:
 
 
 def recht_ranks(found: dict[str, dict[str, dict]]) -> Figure:
-    """Rank correlations with bootstrap intervals, a panel a statistic, a line a test set; one mark a way to draw.
+    """Rank correlations with bootstrap intervals, a panel a statistic, a line a test set; one mark a way to
+    draw.
 
     Args:
         found: statistic -> test set -> way of drawing -> `recht.Interval`.
     """
-    fig, axes = plt.subplots(len(found), 1, figsize=(5.5, 0.9 + 1.55 * len(found)), sharex=True, squeeze=False)
+    fig, axes = plt.subplots(
+        len(found), 1, figsize=(5.5, 0.9 + 1.55 * len(found)), sharex=True, squeeze=False
+    )
     for ax, (statistic, rows) in zip(axes.flat, found.items()):
         for y, ways in enumerate(reversed(rows.values())):
             for (way, est), offset, colour, mark in zip(ways.items(), (0.15, -0.15), (BLUE, ORANGE), "os"):
@@ -240,7 +328,15 @@ def roc_pr(scores: dict[str, tuple], resamples: int = 500, seed: int = 0, zoom: 
         for k, ax in enumerate(axes):
             low, high = np.nanpercentile(bands[:, k], (2.5, 97.5), axis=0)
             ax.fill_between(grid, low, high, color=colour, alpha=0.2, lw=0, step="post" if k == 0 else "pre")
-            ax.step(grid, _curves(y, p, grid)[k], color=colour, ls=style, lw=2, label=label, where="post" if k == 0 else "pre")
+            ax.step(
+                grid,
+                _curves(y, p, grid)[k],
+                color=colour,
+                ls=style,
+                lw=2,
+                label=label,
+                where="post" if k == 0 else "pre",
+            )
     axes[0].set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, zoom))
     axes[1].set(xlabel="recall (true positive rate)", ylabel="precision", xlim=(1 - zoom, 1.01))
     for ax, title in zip(axes, ("ROC, upper left", "precision-recall, upper right")):
@@ -252,14 +348,18 @@ def roc_pr(scores: dict[str, tuple], resamples: int = 500, seed: int = 0, zoom: 
 
 
 def _curves(y: np.ndarray, p: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Best true positive rate at no more than each false positive rate; precision where each recall is first reached."""
+    """Best true positive rate at no more than each false positive rate; precision where each recall is first
+    reached."""
     fpr, tpr, _ = roc_curve(y, p, drop_intermediate=False)
     precision, recall, _ = precision_recall_curve(y, p)
-    return tpr[np.searchsorted(fpr, grid + 1e-12, side="right") - 1], precision[::-1][np.searchsorted(recall[::-1], grid - 1e-12)]
+    return tpr[np.searchsorted(fpr, grid + 1e-12, side="right") - 1], precision[::-1][
+        np.searchsorted(recall[::-1], grid - 1e-12)
+    ]
 
 
 def reliability(scores: dict[str, tuple], bins: int = 10) -> Figure:
-    """Share of positives over the probability that was announced, in bins of equally many cases; on the diagonal announced is meant.
+    """Share of positives over the probability that was announced, in bins of equally many cases; on the
+    diagonal announced is meant.
 
     Args:
         scores: label -> (labels in {0, 1}, probabilities), all test cases of all seeds together.
@@ -270,13 +370,19 @@ def reliability(scores: dict[str, tuple], bins: int = 10) -> Figure:
     for (label, (y, p)), colour, style, mark in zip(scores.items(), PALETTE, LINES, "os^D"):
         share, announced = calibration_curve(y, p, n_bins=bins, strategy="quantile")
         ax.plot(announced, share, mark, color=colour, ls=style, lw=2, ms=6, label=label)
-    ax.set(xlabel="announced probability of cancer", ylabel="share that had cancer", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    ax.set(
+        xlabel="announced probability of cancer",
+        ylabel="share that had cancer",
+        xlim=(-0.03, 1.03),
+        ylim=(-0.03, 1.03),
+    )
     _legend(fig, ax)
     return fig
 
 
 def cost_curves(thresholds: np.ndarray, costs: dict[str, np.ndarray], best: float) -> Figure:
-    """Expected cost of a case over the threshold: mean over seeds with the range as a band, and the threshold the theory names.
+    """Expected cost of a case over the threshold: mean over seeds with the range as a band, and the threshold
+    the theory names.
 
     Args:
         thresholds: T.
@@ -289,9 +395,22 @@ def cost_curves(thresholds: np.ndarray, costs: dict[str, np.ndarray], best: floa
         ax.plot(thresholds, values.mean(0), color=colour, ls=style, lw=2, label=label)
     for at, words in ((best, f"{best:.2f}"), (0.5, "0.5")):
         ax.axvline(at, color="0.2", lw=1.2, ls=":")
-        ax.annotate(words, (at, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top", fontsize=9)
+        ax.annotate(
+            words,
+            (at, 0.97),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="top",
+            fontsize=9,
+        )
     top = 1.6 * max(values[:, (thresholds > 0.01) & (thresholds < 0.6)].max() for values in costs.values())
-    ax.set(xlabel="threshold on the probability of cancer", ylabel="cost a case (false alarms)", xlim=(0, 1), ylim=(0, top))
+    ax.set(
+        xlabel="threshold on the probability of cancer",
+        ylabel="cost a case (false alarms)",
+        xlim=(0, 1),
+        ylim=(0, top),
+    )
     _legend(fig, ax)
     return fig
 
@@ -307,7 +426,12 @@ def prevalence_curves(tpr: float, fpr: float, marked: dict[str, float]) -> Figur
     grid = np.geomspace(0.001, 0.6, 200)
     tp, fp, fn, tn = tpr * grid, fpr * (1 - grid), (1 - tpr) * grid, (1 - fpr) * (1 - grid)
     mcc = (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
-    curves = {"precision (PPV)": tp / (tp + fp), "F1": 2 * tp / (2 * tp + fp + fn), "MCC": mcc, "accuracy": tp + tn}
+    curves = {
+        "precision (PPV)": tp / (tp + fp),
+        "F1": 2 * tp / (2 * tp + fp + fn),
+        "MCC": mcc,
+        "accuracy": tp + tn,
+    }
     fig, ax = plt.subplots(figsize=(5.5, 3.6))
     for (label, values), colour, style in zip(curves.items(), PALETTE, LINES):
         ax.plot(100 * grid, values, color=colour, ls=style, lw=2, label=label)
@@ -315,8 +439,21 @@ def prevalence_curves(tpr: float, fpr: float, marked: dict[str, float]) -> Figur
     for label, at in marked.items():
         ax.axvline(100 * at, color="0.2", lw=1.2, ls=":")
         side = {"xytext": (-4, 0), "ha": "right"} if at > 0.1 else {"xytext": (4, 0), "ha": "left"}
-        ax.annotate(label, (100 * at, 0.03), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9, **side)
-    ax.set(xscale="log", xlabel="prevalence (% of people tested who are ill, log scale)", ylabel="score", ylim=(0, 1.02), xlim=(0.1, 60))
+        ax.annotate(
+            label,
+            (100 * at, 0.03),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            fontsize=9,
+            **side,
+        )
+    ax.set(
+        xscale="log",
+        xlabel="prevalence (% of people tested who are ill, log scale)",
+        ylabel="score",
+        ylim=(0, 1.02),
+        xlim=(0.1, 60),
+    )
     ax.set_xticks((0.1, 1, 10, 50), labels=("0.1", "1", "10", "50"))
     ax.minorticks_off()
     _legend(fig, ax)
@@ -329,12 +466,28 @@ def two_tests(found: dict[str, dict[str, dict[str, Estimate]]]) -> Figure:
     Args:
         found: criterion -> classifier -> test set (two) -> estimate.
     """
-    fig, axes = plt.subplots(len(found), 1, figsize=(5.4, 0.9 + 0.95 * len(found)), sharex=True, squeeze=False)
+    fig, axes = plt.subplots(
+        len(found), 1, figsize=(5.4, 0.9 + 0.95 * len(found)), sharex=True, squeeze=False
+    )
     for ax, (criterion, rows) in zip(axes.flat, found.items()):
         for y, tests in enumerate(reversed(rows.values())):
             for (test, est), offset, colour, mark in zip(tests.items(), (0.14, -0.14), (ORANGE, BLUE), "s^"):
-                ax.errorbar(est.mean, y + offset, xerr=est.half, fmt=mark, color=colour, ms=6, capsize=3, label=_once(ax, test))
-        ax.set(yticks=range(len(rows)), yticklabels=list(reversed(rows)), ylim=(-0.6, len(rows) - 0.4), xlim=(-0.04, 1.03))
+                ax.errorbar(
+                    est.mean,
+                    y + offset,
+                    xerr=est.half,
+                    fmt=mark,
+                    color=colour,
+                    ms=6,
+                    capsize=3,
+                    label=_once(ax, test),
+                )
+        ax.set(
+            yticks=range(len(rows)),
+            yticklabels=list(reversed(rows)),
+            ylim=(-0.6, len(rows) - 0.4),
+            xlim=(-0.04, 1.03),
+        )
         ax.set_title(criterion, loc="left", fontsize=10)
         ax.grid(axis="y", visible=False)
     axes[-1, 0].set_xlabel("score")
@@ -349,13 +502,19 @@ def difference_errors(steps: np.ndarray, errors: dict[str, np.ndarray]) -> Figur
     fig, ax = plt.subplots(figsize=(5.4, 3.4))
     for (label, values), colour, style, mark in zip(errors.items(), PALETTE, LINES, "os^D"):
         ax.plot(steps, values, color=colour, ls=style, lw=1.6, marker=mark, ms=4, label=label)
-    ax.set(xscale="log", yscale="log", xlabel="step of the difference (log scale)", ylabel="relative error (log scale)")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="step of the difference (log scale)",
+        ylabel="relative error (log scale)",
+    )
     _legend(fig, ax)
     return fig
 
 
 def autograd_graph(result: torch.Tensor, names: dict[str, torch.Tensor]) -> Figure:
-    """The computational graph that PyTorch keeps for a scalar, top down: parameters above, the scalar at the foot.
+    """The computational graph that PyTorch keeps for a scalar, top down: parameters above, the scalar at the
+    foot.
 
     Args:
         result: a scalar with a graph.
@@ -379,18 +538,36 @@ def autograd_graph(result: torch.Tensor, names: dict[str, torch.Tensor]) -> Figu
     fig, ax = plt.subplots(figsize=(5.4, 0.7 + 0.62 * len(set(level.values()))))
     for node, (x, y) in place.items():
         leaf = getattr(node, "variable", None)
-        words = known.get(id(leaf), "constant") if leaf is not None else type(node).__name__.removesuffix("0").removesuffix("Backward")
-        box = {"boxstyle": "round,pad=0.35", "fc": "#fff2cc" if leaf is not None else "white", "ec": BLUE if leaf is None else ORANGE, "lw": 1.4}
+        words = (
+            known.get(id(leaf), "constant")
+            if leaf is not None
+            else type(node).__name__.removesuffix("0").removesuffix("Backward")
+        )
+        box = {
+            "boxstyle": "round,pad=0.35",
+            "fc": "#fff2cc" if leaf is not None else "white",
+            "ec": BLUE if leaf is None else ORANGE,
+            "lw": 1.4,
+        }
         ax.text(x, y, words, ha="center", va="center", fontsize=10, bbox=box, zorder=3)
         for source in above[node]:
-            ax.annotate("", (x, y + 0.2), place[source], arrowprops={"arrowstyle": "-|>", "color": "0.4", "shrinkA": 10, "shrinkB": 2})
-    ax.set(xlim=(min(x for x, _ in place.values()) - 0.7, max(x for x, _ in place.values()) + 0.7), ylim=(-0.5, max(level.values()) + 0.5))
+            ax.annotate(
+                "",
+                (x, y + 0.2),
+                place[source],
+                arrowprops={"arrowstyle": "-|>", "color": "0.4", "shrinkA": 10, "shrinkB": 2},
+            )
+    ax.set(
+        xlim=(min(x for x, _ in place.values()) - 0.7, max(x for x, _ in place.values()) + 0.7),
+        ylim=(-0.5, max(level.values()) + 0.5),
+    )
     ax.axis("off")
     return fig
 
 
 def gradient_depth(depths: list[int], norms: dict[str, np.ndarray]) -> Figure:
-    """How long the gradient of z in the first layer is, over that in the last, by depth: medians of (depths, draws), 10 to 90 % as a band."""
+    """How long the gradient of z in the first layer is, over that in the last, by depth: medians of (depths,
+    draws), 10 to 90 % as a band."""
     fig, ax = plt.subplots(figsize=(5.4, 3.4))
     for (label, values), colour, style, mark in zip(norms.items(), PALETTE, LINES, "os^D"):
         low, mid, high = np.quantile(values, [0.1, 0.5, 0.9], axis=1)
@@ -401,12 +578,19 @@ def gradient_depth(depths: list[int], norms: dict[str, np.ndarray]) -> Figure:
     return fig
 
 
-_TARGETS = {"hard labels": (BLUE, "-", "o"), "smoothed, 0.02": (SKY, "--", "v"), "smoothed, 0.1": (ORANGE, "-.", "s"), "mixup": (GREEN, ":", "D"),
-            "dropout": (SKY, "--", "v"), "both": (RED, "-.", "s")}  # one look each in the figures on soft targets
+_TARGETS = {
+    "hard labels": (BLUE, "-", "o"),
+    "smoothed, 0.02": (SKY, "--", "v"),
+    "smoothed, 0.1": (ORANGE, "-.", "s"),
+    "mixup": (GREEN, ":", "D"),
+    "dropout": (SKY, "--", "v"),
+    "both": (RED, "-.", "s"),
+}  # one look each in the figures on soft targets
 
 
 def _merged(record: Record, bins: int) -> np.ndarray:
-    """(3, bins): images, sum of confidences and right answers in each bin, from the finer histogram of a record."""
+    """(3, bins): images, sum of confidences and right answers in each bin, from the finer histogram of a
+    record."""
     history = record.history["learners"][0]
     fine = np.array([history[f"bin_{name}"] for name in ("count", "confidence", "correct")])
     if fine.shape[1] % bins:
@@ -421,19 +605,39 @@ def binned_ece(record: Record, bins: int = 15) -> float:
 
 
 def reliability_bins(runs: dict[str, list[Record]], bins: int = 15) -> Figure:
-    """Share right over confidence, in bins of equal width, and below how many images each bin holds; seeds together, a column a run."""
-    fig, axes = plt.subplots(2, len(runs), figsize=(5.6, 3.6), sharex=True, sharey="row", squeeze=False,
-                             gridspec_kw={"height_ratios": (2.4, 1)})
+    """Share right over confidence, in bins of equal width, and below how many images each bin holds; seeds
+    together, a column a run."""
+    fig, axes = plt.subplots(
+        2,
+        len(runs),
+        figsize=(5.6, 3.6),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        gridspec_kw={"height_ratios": (2.4, 1)},
+    )
     edges = np.linspace(0, 1, bins + 1)
     for (upper, lower), (label, records) in zip(axes.T, runs.items()):
         colour, style, mark = _TARGETS[label]
         count, confidence, correct = sum(_merged(r, bins) for r in records)
         held = count > 0
         upper.plot([0, 1], [0, 1], color="0.35", ls=":", lw=1.3)
-        upper.plot(confidence[held] / count[held], correct[held] / count[held], mark, color=colour, ls=style, lw=1.5, ms=5)
-        lower.bar(edges[:-1], count / count.sum(), 1 / bins, align="edge", color=colour, edgecolor="white", lw=0.5)
+        upper.plot(
+            confidence[held] / count[held],
+            correct[held] / count[held],
+            mark,
+            color=colour,
+            ls=style,
+            lw=1.5,
+            ms=5,
+        )
+        lower.bar(
+            edges[:-1], count / count.sum(), 1 / bins, align="edge", color=colour, edgecolor="white", lw=0.5
+        )
         upper.set_title(label, fontsize=10)
-        lower.set(xlabel="confidence", xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"), ylim=(0, 1))
+        lower.set(
+            xlabel="confidence", xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"), ylim=(0, 1)
+        )
     axes[0, 0].set(ylabel="share right", ylim=(0, 1.03))
     axes[1, 0].set_ylabel("images")
     axes[1, 0].yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -441,8 +645,11 @@ def reliability_bins(runs: dict[str, list[Record]], bins: int = 15) -> Figure:
     return fig
 
 
-def ece_over_bins(runs: dict[str, list[Record]], bins: tuple[int, ...] = (2, 5, 10, 15, 20, 30, 60)) -> Figure:
-    """The same answers, the same error, another number of bins: ECE over the number of bins, mean over seeds with the range as a band."""
+def ece_over_bins(
+    runs: dict[str, list[Record]], bins: tuple[int, ...] = (2, 5, 10, 15, 20, 30, 60)
+) -> Figure:
+    """The same answers, the same error, another number of bins: ECE over the number of bins, mean over seeds
+    with the range as a band."""
     fig, ax = plt.subplots(figsize=(5.2, 3.2))
     for label, records in runs.items():
         colour, style, mark = _TARGETS[label]
@@ -458,16 +665,35 @@ def ece_over_bins(runs: dict[str, list[Record]], bins: tuple[int, ...] = (2, 5, 
 
 
 def temperature_dots(runs: dict[str, list[Record]], metrics: tuple[str, ...] = ("ece", "nll")) -> Figure:
-    """Calibration before and after temperature scaling, a panel a metric (`x` and `x_scaled` of a record), with 95 % intervals."""
+    """Calibration before and after temperature scaling, a panel a metric (`x` and `x_scaled` of a record),
+    with 95 % intervals."""
     names = {"ece": "expected calibration error", "nll": "cross-entropy (nats)"}
-    fig, axes = plt.subplots(1, len(metrics), figsize=(5.6, 1.4 + 0.45 * len(runs)), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(
+        1, len(metrics), figsize=(5.6, 1.4 + 0.45 * len(runs)), sharey=True, squeeze=False
+    )
     for ax, metric in zip(axes.flat, metrics):
         for y, records in enumerate(reversed(runs.values())):
-            for suffix, label, offset, colour, mark in (("", "as trained", 0.13, ORANGE, "s"),
-                                                        ("_scaled", "after temperature scaling", -0.13, BLUE, "o")):
+            for suffix, label, offset, colour, mark in (
+                ("", "as trained", 0.13, ORANGE, "s"),
+                ("_scaled", "after temperature scaling", -0.13, BLUE, "o"),
+            ):
                 est = estimate(r.metric(metric + suffix) for r in records)
-                ax.errorbar(est.mean, y + offset, xerr=est.half, fmt=mark, color=colour, ms=6, capsize=3, label=_once(ax, label))
-        ax.set(yticks=range(len(runs)), yticklabels=list(reversed(runs)), ylim=(-0.6, len(runs) - 0.4), xlabel=names[metric])
+                ax.errorbar(
+                    est.mean,
+                    y + offset,
+                    xerr=est.half,
+                    fmt=mark,
+                    color=colour,
+                    ms=6,
+                    capsize=3,
+                    label=_once(ax, label),
+                )
+        ax.set(
+            yticks=range(len(runs)),
+            yticklabels=list(reversed(runs)),
+            ylim=(-0.6, len(runs) - 0.4),
+            xlabel=names[metric],
+        )
         ax.set_xlim(left=0)
         ax.grid(axis="y", visible=False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -477,15 +703,24 @@ def temperature_dots(runs: dict[str, list[Record]], metrics: tuple[str, ...] = (
 
 
 def erased_dots(runs: dict[str, list[Record]]) -> Figure:
-    """What is left of the differences between images of one class, in features and in logits, with 95 % intervals."""
-    panels = {"tightness": "variance within classes\n(share of all, features)", "resemblance": "spread of the other logits\n(share of the lead)"}
+    """What is left of the differences between images of one class, in features and in logits, with 95 %
+    intervals."""
+    panels = {
+        "tightness": "variance within classes\n(share of all, features)",
+        "resemblance": "spread of the other logits\n(share of the lead)",
+    }
     fig, axes = plt.subplots(1, 2, figsize=(5.6, 1.5 + 0.35 * len(runs)), sharey=True)
     for ax, (metric, name) in zip(axes, panels.items()):
         for y, (label, records) in enumerate(reversed(runs.items())):
             colour, _, mark = _TARGETS[label]
             est = estimate(r.metric(metric) for r in records)
             ax.errorbar(est.mean, y, xerr=est.half, fmt=mark, color=colour, ms=7, capsize=3)
-        ax.set(yticks=range(len(runs)), yticklabels=list(reversed(runs)), ylim=(-0.6, len(runs) - 0.4), xlabel=name)
+        ax.set(
+            yticks=range(len(runs)),
+            yticklabels=list(reversed(runs)),
+            ylim=(-0.6, len(runs) - 0.4),
+            xlabel=name,
+        )
         ax.set_xlim(left=0)
         ax.grid(axis="y", visible=False)
     _foot(fig, [r for records in runs.values() for r in records])
@@ -501,7 +736,9 @@ def mixed_images(images: np.ndarray, targets: np.ndarray, shares: list[float]) -
         shares: M values of lambda, for the titles.
     """
     images, targets = np.asarray(images), np.asarray(targets)
-    fig, axes = plt.subplots(2, len(images), figsize=(5.6, 2.7), sharey="row", gridspec_kw={"height_ratios": (1, 0.8)})
+    fig, axes = plt.subplots(
+        2, len(images), figsize=(5.6, 2.7), sharey="row", gridspec_kw={"height_ratios": (1, 0.8)}
+    )
     for (upper, lower), image, target, share in zip(axes.T, images, targets, shares):
         upper.imshow(image, cmap="gray", vmin=images.min(), vmax=images.max())
         upper.set(xticks=(), yticks=())
@@ -515,7 +752,8 @@ def mixed_images(images: np.ndarray, targets: np.ndarray, shares: list[float]) -
 
 
 def certainty_maps(models: dict, points: torch.Tensor, labels: torch.Tensor, reach: float = 2.6) -> Figure:
-    """Probability of class 1 over a plane, a panel a model, with the training points; the black line is where it is one half.
+    """Probability of class 1 over a plane, a panel a model, with the training points; the black line is where
+    it is one half.
 
     Args:
         models: title -> callable from (N, 2) to (N, 2) logits.
@@ -536,12 +774,20 @@ def certainty_maps(models: dict, points: torch.Tensor, labels: torch.Tensor, rea
         ax.set(aspect="equal", xlabel="$x_1$")
         ax.grid(visible=False)
     axes[0, 0].set_ylabel("$x_2$")
-    fig.colorbar(shade, ax=axes, orientation="horizontal", shrink=0.6, label="probability of the triangles", ticks=(0, 0.5, 1))
+    fig.colorbar(
+        shade,
+        ax=axes,
+        orientation="horizontal",
+        shrink=0.6,
+        label="probability of the triangles",
+        ticks=(0, 0.5, 1),
+    )
     return fig
 
 
 def memorisation(runs: dict[str, list[Record]], chance: float = 0.1) -> Figure:
-    """Over epochs: wrong training labels answered as given, and true answers on test images; mean over seeds, the range as a band."""
+    """Over epochs: wrong training labels answered as given, and true answers on test images; mean over seeds,
+    the range as a band."""
     fig, axes = plt.subplots(2, 1, figsize=(5.4, 4.8), sharex=True)
     for ax, curve in zip(axes, ("memorised", "test_accuracy")):
         for label, records in runs.items():
@@ -581,9 +827,13 @@ def mixup_games(real: torch.Tensor, found: dict[str, tuple[torch.Tensor, torch.T
 
 
 def norm_traces(records: list[Record]) -> Figure:
-    """What the lesson on norms saw along the training, a panel a measure: mean over seeds by row, lowest to highest as a band."""
-    panels = {"loss_range": "range of the loss", "gradient_change_relative": "change of the gradient,\nover its length",
-              "shift": "covariate shift"}
+    """What the lesson on norms saw along the training, a panel a measure: mean over seeds by row, lowest to
+    highest as a band."""
+    panels = {
+        "loss_range": "range of the loss",
+        "gradient_change_relative": "change of the gradient,\nover its length",
+        "shift": "covariate shift",
+    }
     fig, axes = plt.subplots(len(panels), 1, figsize=(5.4, 6.6), sharex=True)
     for ((_, key, _), found), colour, style in zip(group(records).items(), PALETTE, LINES):
         label = next(row.label for row in load(found[0].experiment).rows if row.key == key)
@@ -629,20 +879,50 @@ def semi_regions(x: torch.Tensor, y: torch.Tensor, keep: torch.Tensor, played: d
 
 
 def few_labels(records: list[Record]) -> Figure:
-    """Accuracy over the number of labels by method, mean over seeds with 95 % intervals: committed evidence filled, these records hollow."""
+    """Accuracy over the number of labels by method, mean over seeds with 95 % intervals: committed evidence
+    filled, these records hollow."""
     fig, ax = plt.subplots(figsize=(5.5, 3.8))
-    names = {"supervised": "supervised", "ssgan": "semi-supervised GAN", "matching": "feature matching", "entropy": "entropy minimised"}
+    names = {
+        "supervised": "supervised",
+        "ssgan": "semi-supervised GAN",
+        "matching": "feature matching",
+        "entropy": "entropy minimised",
+    }
     there = on_file("lectures-few-labels")
-    for shift, (method, label), colour, style, mark in zip((0.94, 0.98, 1.02, 1.06), names.items(), PALETTE, LINES, "os^D"):
-        mine = {key: found for (_, key, _), found in group(records).items() if found[0].spec.lesson.method == method}
+    for shift, (method, label), colour, style, mark in zip(
+        (0.94, 0.98, 1.02, 1.06), names.items(), PALETTE, LINES, "os^D"
+    ):
+        mine = {
+            key: found
+            for (_, key, _), found in group(records).items()
+            if found[0].spec.lesson.method == method
+        }
         for source, filled in ((there, True), (mine, False)):
-            found = {r[0].spec.lesson.labels: estimate(x.metric() for x in r) for r in source.values() if r[0].spec.lesson.method == method}
-            if not found or (not filled and {r.id for k in mine for r in there.get(k, [])} == {r.id for r in records if r.key in mine}):
+            found = {
+                r[0].spec.lesson.labels: estimate(x.metric() for x in r)
+                for r in source.values()
+                if r[0].spec.lesson.method == method
+            }
+            if not found or (
+                not filled
+                and {r.id for k in mine for r in there.get(k, [])} == {r.id for r in records if r.key in mine}
+            ):
                 continue
             at = [n * shift for n in sorted(found)]
             ests = [found[n] for n in sorted(found)]
-            ax.errorbar(at, [e.mean for e in ests], [e.half or 0 for e in ests], color=colour, ls=style if filled or not there else "none",
-                        marker=mark, ms=6, capsize=3, lw=1.5, mfc=colour if filled else "white", label=_once(ax, label))
+            ax.errorbar(
+                at,
+                [e.mean for e in ests],
+                [e.half or 0 for e in ests],
+                color=colour,
+                ls=style if filled or not there else "none",
+                marker=mark,
+                ms=6,
+                capsize=3,
+                lw=1.5,
+                mfc=colour if filled else "white",
+                label=_once(ax, label),
+            )
     ax.set(xscale="log", xlabel="labels (log scale)", ylabel="test accuracy", ylim=(None, 1))
     ax.set_xticks((10, 20, 50, 100), labels=("10", "20", "50", "100"))
     ax.minorticks_off()
@@ -651,11 +931,15 @@ def few_labels(records: list[Record]) -> Figure:
 
 
 def first_filters(nets: dict[str, torch.nn.Module]) -> Figure:
-    """The filters of the first convolution of each network, a row a network, as small colour images; grey is zero.
+    """The filters of the first convolution of each network, a row a network, as small colour images; grey is
+    zero.
 
     Each filter is stretched by its own largest weight.
     """
-    weights = {name: next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d)).weight.detach().cpu() for name, net in nets.items()}
+    weights = {
+        name: next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d)).weight.detach().cpu()
+        for name, net in nets.items()
+    }
     count = min(16, *(len(w) for w in weights.values()))
     fig, axes = plt.subplots(2 * len(nets), -(-count // 2), figsize=(5.4, 1.6 * len(nets)), squeeze=False)
     for ax in axes.flat:
@@ -674,7 +958,9 @@ def block_views(net: torch.nn.Module, shown: dict[str, tuple[np.ndarray, torch.T
         net: has `blocks`.
         shown: label -> the image (H, W, 3) as it looks, and as the network is given it, (1, C, H, W).
     """
-    fig, axes = plt.subplots(len(shown), len(net.blocks) + 1, figsize=(5.6, 0.4 + 1.15 * len(shown)), squeeze=False)
+    fig, axes = plt.subplots(
+        len(shown), len(net.blocks) + 1, figsize=(5.6, 0.4 + 1.15 * len(shown)), squeeze=False
+    )
     for row, (label, (image, x)) in zip(axes, shown.items()):
         row[0].imshow(image)
         row[0].set_ylabel(label, fontsize=9)
@@ -691,17 +977,42 @@ def block_views(net: torch.nn.Module, shown: dict[str, tuple[np.ndarray, torch.T
 
 
 def thaw_dots(sizes: dict[str, dict[str, list[Record]]], chance: float = 0.1, foot: str = "") -> Figure:
-    """Test accuracy by how much was thawed, a mark a size of the target: mean over seeds with 95 % intervals; size -> way -> records."""
+    """Test accuracy by how much was thawed, a mark a size of the target: mean over seeds with 95 % intervals;
+    size -> way -> records."""
     ways = list(dict.fromkeys(way for found in sizes.values() for way in found))
     fig, ax = plt.subplots(figsize=(5.4, 1.2 + 0.5 * len(ways)))
     ax.axvline(chance, color="0.4", ls=":", lw=1.2)
-    ax.annotate("chance", (chance, len(ways) - 0.55), xytext=(3, 0), textcoords="offset points", fontsize=8, color="0.35")
+    ax.annotate(
+        "chance",
+        (chance, len(ways) - 0.55),
+        xytext=(3, 0),
+        textcoords="offset points",
+        fontsize=8,
+        color="0.35",
+    )
     for i, ((size, found), colour, mark) in enumerate(zip(sizes.items(), (ORANGE, BLUE, GREEN), "sod")):
         for way, records in found.items():
-            said, y = estimate(r.metric() for r in records), len(ways) - 1 - ways.index(way) + 0.2 * ((len(sizes) - 1) / 2 - i)
-            ax.errorbar(said.mean, y, xerr=said.half or 0, fmt=mark, color=colour, ms=6, capsize=3, label=_once(ax, size))
-    ax.set(yticks=range(len(ways)), yticklabels=list(reversed(ways)), ylim=(-0.6, len(ways) - 0.3), xlim=(0, 1),
-           xlabel="accuracy on the target (fraction of test images)")
+            said, y = (
+                estimate(r.metric() for r in records),
+                len(ways) - 1 - ways.index(way) + 0.2 * ((len(sizes) - 1) / 2 - i),
+            )
+            ax.errorbar(
+                said.mean,
+                y,
+                xerr=said.half or 0,
+                fmt=mark,
+                color=colour,
+                ms=6,
+                capsize=3,
+                label=_once(ax, size),
+            )
+    ax.set(
+        yticks=range(len(ways)),
+        yticklabels=list(reversed(ways)),
+        ylim=(-0.6, len(ways) - 0.3),
+        xlim=(0, 1),
+        xlabel="accuracy on the target (fraction of test images)",
+    )
     ax.grid(axis="y", visible=False)
     _legend(fig, ax)
     fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
@@ -709,7 +1020,8 @@ def thaw_dots(sizes: dict[str, dict[str, list[Record]]], chance: float = 0.1, fo
 
 
 def thaw_memory(found: dict[str, list[Record]], foot: str = "") -> Figure:
-    """Accuracy on the old task over accuracy on the new one, a mark a way to thaw, with 95 % intervals on both; way -> records.
+    """Accuracy on the old task over accuracy on the new one, a mark a way to thaw, with 95 % intervals on
+    both; way -> records.
 
     Filled: with the head the old task had. Hollow: with a head fitted anew.
     """
@@ -718,8 +1030,19 @@ def thaw_memory(found: dict[str, list[Record]], foot: str = "") -> Figure:
         new = estimate(r.metric() for r in records)
         for metric, fill in (("old", colour), ("old_again", "white")):
             old = estimate(r.metric(metric) for r in records)
-            ax.errorbar(new.mean, old.mean, xerr=new.half or 0, yerr=old.half or 0, fmt=mark, color=colour, mfc=fill, ms=8, capsize=3,
-                        elinewidth=1, label=way if metric == "old" else None)
+            ax.errorbar(
+                new.mean,
+                old.mean,
+                xerr=new.half or 0,
+                yerr=old.half or 0,
+                fmt=mark,
+                color=colour,
+                mfc=fill,
+                ms=8,
+                capsize=3,
+                elinewidth=1,
+                label=way if metric == "old" else None,
+            )
     ax.set(xlabel="accuracy on the target", ylabel="accuracy on the lender's task")
     _legend(fig, ax)
     fig.supxlabel(foot, x=0.01, ha="left", fontsize=8, color="0.35")
@@ -727,7 +1050,8 @@ def thaw_memory(found: dict[str, list[Record]], foot: str = "") -> Figure:
 
 
 def block_probes(panels: dict[str, dict[str, list[Record]]], foot: str = "") -> Figure:
-    """Balanced accuracy of a linear classifier behind each block, a panel a target: mean over seeds with 95 % intervals.
+    """Balanced accuracy of a linear classifier behind each block, a panel a target: mean over seeds with 95 %
+    intervals.
 
     Args:
         panels: target -> lender -> records with the measures `probe_0`, `probe_1`, ...
@@ -735,11 +1059,23 @@ def block_probes(panels: dict[str, dict[str, list[Record]]], foot: str = "") -> 
     """
     fig, axes = plt.subplots(1, len(panels), figsize=(5.6, 3.4), squeeze=False)
     for ax, (target, lenders) in zip(axes.flat, panels.items()):
-        for i, ((lender, records), colour, style, mark) in enumerate(zip(lenders.items(), (BLUE, ORANGE), LINES, "os")):
+        for i, ((lender, records), colour, style, mark) in enumerate(
+            zip(lenders.items(), (BLUE, ORANGE), LINES, "os")
+        ):
             depth = [k for k in range(100) if f"probe_{k}" in records[0].metrics["last"]]
             said = [estimate(r.metric(f"probe_{k}") for r in records) for k in depth]
-            ax.errorbar([k + 0.12 * i for k in depth], [e.mean for e in said], yerr=[e.half or 0 for e in said], color=colour, ls=style,
-                        marker=mark, ms=5, capsize=3, lw=1.6, label=lender)
+            ax.errorbar(
+                [k + 0.12 * i for k in depth],
+                [e.mean for e in said],
+                yerr=[e.half or 0 for e in said],
+                color=colour,
+                ls=style,
+                marker=mark,
+                ms=5,
+                capsize=3,
+                lw=1.6,
+                label=lender,
+            )
         ax.set(xlabel="block", xticks=depth, ylim=(0, None))
         ax.set_title(target, fontsize=10)
     axes[0, 0].set_ylabel("balanced accuracy")
@@ -748,12 +1084,39 @@ def block_probes(panels: dict[str, dict[str, list[Record]]], foot: str = "") -> 
     return fig
 
 
-FIGURES = {"first-filters": first_filters, "block-views": block_views, "thaw-dots": thaw_dots, "thaw-memory": thaw_memory,
-           "block-probes": block_probes,
-           "semi-regions": semi_regions, "few-labels": few_labels, "norm-traces": norm_traces, "difference-errors": difference_errors, "autograd-graph": autograd_graph, "gradient-depth": gradient_depth,
-           "descent-bound": descent_bound, "batch-variance": batch_variance, "noise-floor": noise_floor, "trajectories": trajectories,
-           "optimizer-curves": optimizer_curves, "optimizer-gaps": optimizer_gaps, "untuned": untuned,
-           "recht-scatter": recht_scatter, "recht-drops": recht_drops, "recht-ranks": recht_ranks, "roc-pr": roc_pr,
-           "reliability": reliability, "cost-curves": cost_curves, "prevalence-curves": prevalence_curves, "two-tests": two_tests,
-           "reliability-bins": reliability_bins, "ece-bins": ece_over_bins, "temperature-dots": temperature_dots, "erased-dots": erased_dots,
-           "mixed-images": mixed_images, "certainty-maps": certainty_maps, "memorisation": memorisation, "mixup-games": mixup_games}
+FIGURES = {
+    "first-filters": first_filters,
+    "block-views": block_views,
+    "thaw-dots": thaw_dots,
+    "thaw-memory": thaw_memory,
+    "block-probes": block_probes,
+    "semi-regions": semi_regions,
+    "few-labels": few_labels,
+    "norm-traces": norm_traces,
+    "difference-errors": difference_errors,
+    "autograd-graph": autograd_graph,
+    "gradient-depth": gradient_depth,
+    "descent-bound": descent_bound,
+    "batch-variance": batch_variance,
+    "noise-floor": noise_floor,
+    "trajectories": trajectories,
+    "optimizer-curves": optimizer_curves,
+    "optimizer-gaps": optimizer_gaps,
+    "untuned": untuned,
+    "recht-scatter": recht_scatter,
+    "recht-drops": recht_drops,
+    "recht-ranks": recht_ranks,
+    "roc-pr": roc_pr,
+    "reliability": reliability,
+    "cost-curves": cost_curves,
+    "prevalence-curves": prevalence_curves,
+    "two-tests": two_tests,
+    "reliability-bins": reliability_bins,
+    "ece-bins": ece_over_bins,
+    "temperature-dots": temperature_dots,
+    "erased-dots": erased_dots,
+    "mixed-images": mixed_images,
+    "certainty-maps": certainty_maps,
+    "memorisation": memorisation,
+    "mixup-games": mixup_games,
+}

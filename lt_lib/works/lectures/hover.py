@@ -1,9 +1,8 @@
 """A scatter plot whose points tell their names under the pointer, without a script.
 
-The picture is inline SVG and each point carries a <title>, which a browser shows by itself; nothing is fetched, so it
-works in a book opened from a file. A pointer can hover, a finger cannot: the same numbers follow in a table that
-unfolds, which is also what a screen reader gets.
-"""
+The picture is inline SVG and each point carries a <title>, which a browser shows by itself; nothing is
+fetched, so it works in a book opened from a file. A pointer can hover, a finger cannot: the same numbers
+follow in a table that unfolds, which is also what a screen reader gets."""
 
 import html
 from collections.abc import Sequence
@@ -62,11 +61,13 @@ def scatter(
         decimals: shown of x and y.
 
     Raises:
-        ValueError: lengths disagree, no point, a number that is not finite, an empty alt, more than three lines.
-    """
+        ValueError: lengths disagree, no point, a number that is not finite, an empty alt, more than three
+    lines."""
     x, y, lines = np.asarray(x, dtype=float), np.asarray(y, dtype=float), lines or {}
     if x.ndim != 1 or not len(x) == len(y) == len(names) > 0 or not np.isfinite([x, y]).all():
-        raise ValueError(f"need equally many finite x, y and names, got {x.shape}, {y.shape} and {len(names)}")
+        raise ValueError(
+            f"need equally many finite x, y and names, got {x.shape}, {y.shape} and {len(names)}"
+        )
     if not alt.strip():
         raise ValueError("alt is empty; say in words what there is to see")
     if len(lines) > len(_DASHES):
@@ -146,7 +147,9 @@ def _line(label: str, slope: float, intercept: float, i: int, across: _Axis, up:
 
 
 def _text(x: float, y: float, words: str, anchor: str, size: int = 14) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="#222">{words}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="#222">{words}</text>'
+    )
 
 
 def _table(x, y, names, xlabel: str, ylabel: str, decimals: int) -> str:

@@ -1,14 +1,18 @@
-"""Batch normalisation under the magnifying glass: one network of linear layers, trained by plain SGD with, without, or with disturbed norms.
+"""Batch normalisation under the magnifying glass: one network of linear layers, trained by plain SGD with,
+without, or with disturbed norms.
 
-While it trains at the rate c that all rows share, the loss is looked at along its own gradient, from half a step to four steps c
-ahead, on the batch at hand (Santurkar et al., 2018). Medians over the places looked at go into the record under measures:
+While it trains at the rate c that all rows share, the loss is looked at along its own gradient, from half a
+step to four steps c ahead, on the batch at hand (Santurkar et al., 2018). Medians over the places looked at
+go into the record under measures:
 
     loss_range        highest less lowest loss along the way
-    gradient_change   largest length of the difference between the gradient there and here; _relative: over the length of the gradient here
-    curvature         largest length of that difference over the distance travelled ("effective smoothness")
-    shift             internal covariate shift: relative length of the change of a layer's gradient when the layers below have taken
-                      their step and it has not, mean over all layers but the first; shift_angle: one less its cosine
-    tuned_accuracy, tuned_rate    test accuracy at the rate with the best validation accuracy at the end
+    gradient_change   largest length of the difference between the gradient there and here; _relative: over
+    the length of the gradient here curvature         largest length of that difference over the distance
+    travelled ("effective smoothness") shift             internal covariate shift: relative length of the
+    change of a layer's gradient when the layers below have taken
+                      their step and it has not, mean over all layers but the first; shift_angle: one less its
+    cosine tuned_accuracy, tuned_rate    test accuracy at the rate with the best validation accuracy at the
+    end
 
 History: the same by place looked at (`probes`), and the accuracies at the end by rate (`rates`).
 """
@@ -35,7 +39,8 @@ AHEAD = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # steps, in units of the rate
 
 
 class Disturbance(nn.Module):
-    """Scale and shift (N, M) values, by amounts drawn for each feature at every call, and a little for each value; only in training."""
+    """Scale and shift (N, M) values, by amounts drawn for each feature at every call, and a little for each
+    value; only in training."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -45,20 +50,28 @@ class Disturbance(nn.Module):
 
 
 def build(lesson: Norms, inputs: int, num_classes: int) -> nn.Sequential:
-    """`depth` hidden layers of `width` rectified units, each normalised as the lesson says, and a linear layer."""
+    """`depth` hidden layers of `width` rectified units, each normalised as the lesson says, and a linear
+    layer."""
     layers, size = [], inputs
     for _ in range(lesson.depth):
         linear = nn.Linear(size, lesson.width)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)
-        layers += [linear, *([nn.BatchNorm1d(lesson.width)] if lesson.norm != "none" else []),
-                   *([Disturbance()] if lesson.norm == "noisy" else []), nn.ReLU()]
+        layers += [
+            linear,
+            *([nn.BatchNorm1d(lesson.width)] if lesson.norm != "none" else []),
+            *([Disturbance()] if lesson.norm == "noisy" else []),
+            nn.ReLU(),
+        ]
         size = lesson.width
     return nn.Sequential(*layers, nn.Linear(size, num_classes))
 
 
-def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None) -> Outcome:
-    """Train at the shared rate, looking around, and at every other rate; each finished rate is kept in the checkpoint.
+def train(
+    task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
+) -> Outcome:
+    """Train at the shared rate, looking around, and at every other rate; each finished rate is kept in the
+    checkpoint.
 
     Raises:
         BudgetEnded: the deadline passed; the rates done so far are saved.
@@ -66,9 +79,11 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
     """
     lesson, rates = task.lesson, list(dict.fromkeys((task.optimizer.lr, *task.lesson.rates)))
     done = _restored(checkpoint)
-    with Progress(len(rates) * task.optimizer.epochs, f"norm {lesson.norm}, {len(rates)} learning rates", "epoch") as bar:
+    with Progress(
+        len(rates) * task.optimizer.epochs, f"norm {lesson.norm}, {len(rates)} learning rates", "epoch"
+    ) as bar:
         bar.update(len(done) * task.optimizer.epochs)
-        for rate in rates[len(done):]:
+        for rate in rates[len(done) :]:
             done.append(_run(task, dataset, rate, look=not done, bar=bar))
             if checkpoint is not None:
                 buffer = io.BytesIO()
@@ -78,13 +93,20 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
                 raise BudgetEnded
     shared = done[0]
     if not np.isfinite(shared["history"]["train_loss"]).all():
-        raise LabError(f"norm {lesson.norm}: the loss is not finite at the shared rate {rates[0]:g}; lower optimizer.lr")
+        raise LabError(
+            f"norm {lesson.norm}: the loss is not finite at the shared rate {rates[0]:g}; lower optimizer.lr"
+        )
     ends = [(run["history"]["val_accuracy"][-1], run["history"]["test_accuracy"][-1]) for run in done]
     best = max(range(len(rates)), key=lambda i: ends[i][0])
-    history = {**shared["history"], "probes": shared["probes"],
-               "rates": {"rate": rates, "val_accuracy": [v for v, _ in ends], "test_accuracy": [t for _, t in ends]},
-               "measures": {name: float(np.median(values)) for name, values in shared["probes"].items() if name != "step"}
-               | {"tuned_accuracy": ends[best][1], "tuned_rate": rates[best]}}
+    history = {
+        **shared["history"],
+        "probes": shared["probes"],
+        "rates": {"rate": rates, "val_accuracy": [v for v, _ in ends], "test_accuracy": [t for _, t in ends]},
+        "measures": {
+            name: float(np.median(values)) for name, values in shared["probes"].items() if name != "step"
+        }
+        | {"tuned_accuracy": ends[best][1], "tuned_rate": rates[best]},
+    }
     return _outcome(shared["kept"], history, shared["speed"])
 
 
@@ -107,16 +129,32 @@ def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, bar: P
     def flat(split: str, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(images[split][rows])).to(where).flatten(1).float().div_(255)
 
-    x, held, test = flat("train", task.train[:, 0]), flat("train", task.val[:, 0]), flat("test", np.arange(len(labels["test"])))
+    x, held, test = (
+        flat("train", task.train[:, 0]),
+        flat("train", task.val[:, 0]),
+        flat("test", np.arange(len(labels["test"]))),
+    )
     mean, spread = x.mean(), x.std()
     x, held, test = ((t - mean) / spread for t in (x, held, test))
-    y, held_y, test_y = (torch.as_tensor(np.asarray(t)).to(where) for t in (
-        labels["train"][task.train[:, 0]], labels["train"][task.val[:, 0]], labels["test"]))
+    y, held_y, test_y = (
+        torch.as_tensor(np.asarray(t)).to(where)
+        for t in (labels["train"][task.train[:, 0]], labels["train"][task.val[:, 0]], labels["test"])
+    )
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
     net = build(lesson, x.shape[1], len(dataset.classes)).to(where)
     history = {"train_loss": [], "val_accuracy": [], "test_accuracy": []}
-    probes = {name: [] for name in ("step", "loss_range", "gradient_change", "gradient_change_relative", "curvature", "shift",
-                                    "shift_angle")}
+    probes = {
+        name: []
+        for name in (
+            "step",
+            "loss_range",
+            "gradient_change",
+            "gradient_change_relative",
+            "curvature",
+            "shift",
+            "shift_angle",
+        )
+    }
     kept, step, started = {}, 0, time.monotonic()
     for epoch in range(opt.epochs):
         order = torch.randperm(len(x), generator=generator("order", task.seeds.order, epoch)).to(where)
@@ -147,7 +185,12 @@ def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, bar: P
         history["test_accuracy"].append(float((logits.argmax(1) == test_y).float().mean()))
         _select(kept, history, logits, net.state_dict())
         bar.update()
-    return {"history": history, "kept": kept, "probes": probes, "speed": len(x) * opt.epochs / max(time.monotonic() - started, 1e-9)}
+    return {
+        "history": history,
+        "kept": kept,
+        "probes": probes,
+        "speed": len(x) * opt.epochs / max(time.monotonic() - started, 1e-9),
+    }
 
 
 def _copied(net: nn.Module) -> list[Tensor]:
@@ -160,8 +203,11 @@ def _slope(net: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
     return loss.detach(), list(torch.autograd.grad(loss, list(net.parameters())))
 
 
-def _at(net: nn.Module, parameters: list[Tensor], x: Tensor, y: Tensor, random: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Loss and gradient with other parameters, under the same disturbance; running statistics are left alone."""
+def _at(
+    net: nn.Module, parameters: list[Tensor], x: Tensor, y: Tensor, random: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """Loss and gradient with other parameters, under the same disturbance; running statistics are left
+    alone."""
     now, kept = torch.get_rng_state(), [b.clone() for b in net.buffers()]
     with torch.no_grad():
         for mine, other in zip(net.parameters(), parameters, strict=True):
@@ -188,15 +234,20 @@ def _ahead(net, x, y, before, gradient, rate: float, random: Tensor) -> dict[str
         losses.append(float(loss))
         changes.append(_length([a - b for a, b in zip(slope, gradient, strict=True)]))
         bends.append(changes[-1] / max(steps * rate * length, 1e-12))
-    return {"loss_range": max(losses) - min(losses), "gradient_change": max(changes),
-            "gradient_change_relative": max(changes) / max(length, 1e-12), "curvature": max(bends)}
+    return {
+        "loss_range": max(losses) - min(losses),
+        "gradient_change": max(changes),
+        "gradient_change_relative": max(changes) / max(length, 1e-12),
+        "curvature": max(bends),
+    }
 
 
 def _shift(net, x, y, before, gradient, random: Tensor) -> dict[str, float]:
-    """Internal covariate shift: how a layer's gradient changes when the layers below it have moved and it has not.
+    """Internal covariate shift: how a layer's gradient changes when the layers below it have moved and it has
+    not.
 
-    Source: Santurkar et al. (2018), definition 2.1. Called with the parameters after the step; they are put back.
-    """
+    Source: Santurkar et al. (2018), definition 2.1. Called with the parameters after the step; they are put
+    back."""
     after = _copied(net)
     owners = [module for module in net if any(True for _ in module.parameters())]
     first = np.cumsum([0, *(len(list(module.parameters())) for module in owners)])
@@ -204,8 +255,10 @@ def _shift(net, x, y, before, gradient, random: Tensor) -> dict[str, float]:
     for i, module in enumerate(owners):
         if not isinstance(module, nn.Linear) or i == 0:
             continue
-        _, slope = _at(net, [*after[:first[i]], *before[first[i]:]], x, y, random)
-        old, new = (torch.cat([t.flatten() for t in some[first[i]:first[i + 1]]]) for some in (gradient, slope))
+        _, slope = _at(net, [*after[: first[i]], *before[first[i] :]], x, y, random)
+        old, new = (
+            torch.cat([t.flatten() for t in some[first[i] : first[i + 1]]]) for some in (gradient, slope)
+        )
         lengths.append(float((new - old).norm() / old.norm().clamp(min=1e-12)))
         angles.append(1 - float(F.cosine_similarity(new, old, dim=0)))
     with torch.no_grad():

@@ -27,11 +27,27 @@ TEST_SETS = {
 }
 METRICS = ("top1", "top5")
 _SOURCES = (
-    ("modestyachts/ImageNetV2", "0b0c3fe89058e4c7ee2348938b3f4f706a931bf3", "ImageNet predictions and labels", "MIT"),
-    ("modestyachts/CIFAR-10.1", "d9982abb0bfc4846b8d13a11e66b887d946205d0", "CIFAR-10 predictions, labels of v4 and v6", "MIT"),
-    ("cleanlab/label-errors", "6d5d6b31a13216290afc40e5c6319399c4d15c06", "labels of the CIFAR-10 test, in order", "Apache-2.0"),
+    (
+        "modestyachts/ImageNetV2",
+        "0b0c3fe89058e4c7ee2348938b3f4f706a931bf3",
+        "ImageNet predictions and labels",
+        "MIT",
+    ),
+    (
+        "modestyachts/CIFAR-10.1",
+        "d9982abb0bfc4846b8d13a11e66b887d946205d0",
+        "CIFAR-10 predictions, labels of v4 and v6",
+        "MIT",
+    ),
+    (
+        "cleanlab/label-errors",
+        "6d5d6b31a13216290afc40e5c6319399c4d15c06",
+        "labels of the CIFAR-10 test, in order",
+        "Apache-2.0",
+    ),
 )
-# The first pattern found in a name decides; authors, towers and tricks they share make models of a family alike.
+# The first pattern found in a name decides; authors, towers and tricks they share make models of a family
+# alike.
 _FAMILIES = {
     r"^se_|^senet": "SENet",
     r"resnext": "ResNeXt",
@@ -129,8 +145,8 @@ def fit(old: Sequence[float], new: Sequence[float], scale: str = "linear") -> Li
     Args:
         old: accuracies as fractions, one a model.
         new: of the same models.
-        scale: "linear": accuracies as they are; "probit": :math:`\Phi^{-1}` of both, the scale on which a test
-            that is harder by the same amount for all models shifts all by the same amount.
+        scale: "linear": accuracies as they are; "probit": :math:`\Phi^{-1}` of both, the scale on which a
+            test that is harder by the same amount for all models shifts all by the same amount.
 
     Raises:
         ValueError: fewer than three pairs, an unknown scale, or a probit of an accuracy that is not in (0, 1).
@@ -150,12 +166,14 @@ def spearman(old: Sequence[float], new: Sequence[float]) -> float:
 
 
 def kendall(old: Sequence[float], new: Sequence[float]) -> float:
-    """Kendall's tau-b: pairs of models in the same order minus pairs in opposite order, over all pairs, corrected for ties."""
+    """Kendall's tau-b: pairs of models in the same order minus pairs in opposite order, over all pairs,
+    corrected for ties."""
     return float(stats.kendalltau(*_pairs(old, new)).statistic)
 
 
 def families(models: Sequence[str]) -> list[str]:
-    """The family of architectures that each model belongs to, by its name; a name of no known family is its own."""
+    """The family of architectures that each model belongs to, by its name; a name of no known family is its
+    own."""
     found = ((m, next((f for pattern, f in _FAMILIES.items() if re.search(pattern, m)), m)) for m in models)
     return [family for _, family in found]
 
@@ -202,7 +220,8 @@ def bootstrap(
 
 
 def swaps(old: Sequence[float], new: Sequence[float], old_images: int, new_images: int) -> dict[str, int]:
-    """Pairs of models that change places between two test sets, and how many of these the test sets can tell apart.
+    """Pairs of models that change places between two test sets, and how many of these the test sets can tell
+    apart.
 
     Args:
         old: accuracies, one a model.
@@ -211,9 +230,10 @@ def swaps(old: Sequence[float], new: Sequence[float], old_images: int, new_image
         new_images: size of the new one.
 
     Returns:
-        pairs: of models, none equal on either set; swapped: in opposite order on the two sets; clear: swapped,
-        and apart by two binomial standard errors of a difference on both sets, as if the two models erred
-        independently. They do not (both find the same images hard), which makes the yardstick a cautious one.
+        pairs: of models, none equal on either set; swapped: in opposite order on the two sets; clear:
+        swapped, and apart by two binomial standard errors of a difference on both sets, as if the two models
+        erred independently. They do not (both find the same images hard), which makes the yardstick a
+        cautious one.
     """
     old, new = _pairs(old, new)
     i, j = np.triu_indices(len(old), 1)
@@ -229,11 +249,18 @@ def swaps(old: Sequence[float], new: Sequence[float], old_images: int, new_image
 
 
 def provenance() -> Table:
-    """Footer of a chapter: the file that its numbers are computed from, by digest, and where its contents came from."""
+    """Footer of a chapter: the file that its numbers are computed from, by digest, and where its contents
+    came from."""
     path = published_dir() / "recht_accuracies.csv"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     lines = [
-        {"source": f"{repository} @ {commit[:12]}", "gave": gave, "licence": licence, "file": path.name, "sha256": f"<code>{digest}</code>"}
+        {
+            "source": f"{repository} @ {commit[:12]}",
+            "gave": gave,
+            "licence": licence,
+            "file": path.name,
+            "sha256": f"<code>{digest}</code>",
+        }
         for repository, commit, gave, licence in _SOURCES
     ]
     return Table(pd.DataFrame(lines), lines, "Public predictions and labels, counted into one file")
@@ -242,5 +269,7 @@ def provenance() -> Table:
 def _pairs(old: Sequence[float], new: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     old, new = np.asarray(old, dtype=float), np.asarray(new, dtype=float)
     if old.ndim != 1 or old.shape != new.shape or len(old) < 3 or not np.isfinite([old, new]).all():
-        raise ValueError(f"need two equally long rows of at least 3 finite numbers, got shapes {old.shape} and {new.shape}")
+        raise ValueError(
+            f"need two equally long rows of at least 3 finite numbers, got shapes {old.shape} and {new.shape}"
+        )
     return old, new

@@ -1,16 +1,16 @@
 """Softer labels, mixed images: one network, and what its targets are made of.
 
-Labels may be wrong (`corrupted`), softened (`smoothing`), mixed (`mixup`) or replaced by a teacher's probabilities
-(`distillation`). Beside the usual numbers a record holds, under measures,
+Labels may be wrong (`corrupted`), softened (`smoothing`), mixed (`mixup`) or replaced by a teacher's
+probabilities (`distillation`). Beside the usual numbers a record holds, under measures,
 
     nll, nll_scaled, ece_scaled, temperature    test set; the temperature is fitted on the validation images
     train_accuracy                              share of the training labels, as given, that are answered
-    memorised, recovered                        of the wrong training labels: answered as given, answered as they were
-    tightness, resemblance                      how much images of one class still differ, see `erased`
+    memorised, recovered                        of the wrong training labels: answered as given, answered as
+    they were tightness, resemblance                      how much images of one class still differ, see
+    `erased`
 
-and in its history a reliability histogram of the test set (bin_count, bin_confidence, bin_correct: sums over 60 bins) and,
-where labels are wrong, memorised and recovered after every epoch.
-"""
+and in its history a reliability histogram of the test set (bin_count, bin_confidence, bin_correct: sums over
+60 bins) and, where labels are wrong, memorised and recovered after every epoch."""
 
 import copy
 import time
@@ -29,7 +29,15 @@ from lt_lib.lab.record.spec import Targets
 from lt_lib.lab.train.features import device, keep_memory
 from lt_lib.lab.train.recipes import Split, _evaluate, band_statistics, centre_crops
 from lt_lib.lab.train.topics import Task
-from lt_lib.lab.train.training import CHECKPOINT_EVERY_S, Outcome, _outcome, _restore, _save, crop_flip, generator
+from lt_lib.lab.train.training import (
+    CHECKPOINT_EVERY_S,
+    Outcome,
+    _outcome,
+    _restore,
+    _save,
+    crop_flip,
+    generator,
+)
 from lt_lib.losses import smooth_labels
 from lt_lib.metrics import classification_report
 from lt_lib.mixup import draw_lam, mixup
@@ -40,7 +48,8 @@ BINS = 60  # of the reliability histogram: any divisor's bins are unions of thes
 
 
 class SmallCNN(nn.Module):
-    """Three convolutions, strided down to 4 x 4, and two linear layers: (N, C, side, side) to (N, K); learns by heart in seconds.
+    """Three convolutions, strided down to 4 x 4, and two linear layers: (N, C, side, side) to (N, K); learns
+    by heart in seconds.
 
     Args:
         num_classes: K.
@@ -55,7 +64,11 @@ class SmallCNN(nn.Module):
         layers, wide = [], bands
         for times in (1, 2, 4):
             stride = 2 if side > 4 else 1
-            layers += [nn.Conv2d(wide, times * width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(times * width), nn.ReLU()]
+            layers += [
+                nn.Conv2d(wide, times * width, 3, stride, padding=1, bias=False),
+                nn.BatchNorm2d(times * width),
+                nn.ReLU(),
+            ]
             wide, side = times * width, -(-side // stride)
         self.features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(wide * side**2, 8 * width), nn.ReLU())
         self.dropout, self.head = nn.Dropout(dropout), nn.Linear(8 * width, num_classes)
@@ -66,7 +79,8 @@ class SmallCNN(nn.Module):
 
 @dataclass
 class Sets:
-    """The three splits, the training labels as given to the network (N,), and which of them are wrong (N,)."""
+    """The three splits, the training labels as given to the network (N,), and which of them are wrong
+    (N,)."""
 
     train: Split
     val: Split
@@ -90,7 +104,7 @@ def corrupt(labels: Tensor, num_classes: int, share: float, seed: int) -> tuple[
     """
     gen, n = generator("flip", seed), len(labels)
     wrong = torch.zeros(n, dtype=torch.bool)
-    wrong[torch.randperm(n, generator=gen)[:round(share * n)]] = True
+    wrong[torch.randperm(n, generator=gen)[: round(share * n)]] = True
     shift = torch.randint(1, num_classes, (n,), generator=gen)
     return torch.where(wrong, (labels + shift) % num_classes, labels), wrong
 
@@ -106,14 +120,25 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """
     z, y = logits.double().cpu(), labels.cpu()
     bounds = (-np.log(20), np.log(20))
-    return float(np.exp(minimize_scalar(lambda t: float(F.cross_entropy(z / np.exp(t), y)), bounds=bounds, method="bounded").x))
+    return float(
+        np.exp(
+            minimize_scalar(
+                lambda t: float(F.cross_entropy(z / np.exp(t), y)), bounds=bounds, method="bounded"
+            ).x
+        )
+    )
 
 
 def reliability_bins(logits: Tensor, labels: Tensor, bins: int = BINS) -> dict[str, list[float]]:
-    """Sums over `bins` equal bins (lower, upper] of the largest probability: bin_count, bin_confidence, bin_correct."""
+    """Sums over `bins` equal bins (lower, upper] of the largest probability: bin_count, bin_confidence,
+    bin_correct."""
     top = logits.double().cpu().softmax(1).max(1)
     which = np.digitize(top.values, np.linspace(0, 1, bins + 1)[1:-1], right=True)
-    sums = {"bin_count": None, "bin_confidence": top.values, "bin_correct": (top.indices == labels.cpu()).double()}
+    sums = {
+        "bin_count": None,
+        "bin_confidence": top.values,
+        "bin_correct": (top.indices == labels.cpu()).double(),
+    }
     return {name: np.bincount(which, values, bins).astype(float).tolist() for name, values in sums.items()}
 
 
@@ -121,13 +146,14 @@ def erased(features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, float]
     """How much the images of one class still differ: small numbers where the differences have been erased.
 
     Args:
-        features: (N, D) inputs of the last layer; logits: (N, K), K > 2; labels: (N,), none of the classes empty.
+        features: (N, D) inputs of the last layer; logits: (N, K), K > 2; labels: (N,), none of the classes
+            empty.
 
     Returns:
         - tightness: share of the variance of the features that lies within classes;
-        - resemblance: standard deviation, within a class, of the logits of the *other* classes, after their mean is taken
-          off each image; in units of the mean lead of the true logit over them. It is what an image tells about which
-          other class it resembles.
+        - resemblance: standard deviation, within a class, of the logits of the *other* classes, after their
+          mean is taken off each image; in units of the mean lead of the true logit over them. It is what an
+          image tells about which other class it resembles.
 
     Source: our numbers for what Müller et al. (2019) show as pictures.
     """
@@ -145,19 +171,22 @@ def erased(features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, float]
     return {"tightness": within / total, "resemblance": (apart / others.numel()) ** 0.5 / float(lead)}
 
 
-def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None) -> Outcome:
+def train(
+    task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
+) -> Outcome:
     """Train the network of a task, after its teacher if it has one.
 
     Args:
         task: with a lesson of the topic "targets" and a backbone, a timm name or "small-cnn".
         dataset: where its images are.
-        checkpoint: file rewritten every few seconds with every random state; a run resumes from it. The teacher's lies beside it.
+        checkpoint: file rewritten every few seconds with every random state; a run resumes from it. The
+            teacher's lies beside it.
         deadline: time.monotonic() after which the state is saved and BudgetEnded raised.
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
-        LabError: no backbone or one that cannot be built, a learning-rate schedule other than `lesson.drops`, or a loss that
-            is no longer finite.
+        LabError: no backbone or one that cannot be built, a learning-rate schedule other than `lesson.drops`,
+            or a loss that is no longer finite.
     """
     keep_memory()
     lesson = task.lesson
@@ -167,7 +196,9 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
     beside = checkpoint and checkpoint.with_suffix(".teacher.pt")
     if lesson.distillation:
         plain = lesson.model_copy(update={"smoothing": lesson.distillation.smoothing, "distillation": None})
-        _, teacher = _fit(task, plain, _network(task, lesson.distillation.width, sets), sets, None, beside, deadline)
+        _, teacher = _fit(
+            task, plain, _network(task, lesson.distillation.width, sets), sets, None, beside, deadline
+        )
         teacher.eval().requires_grad_(False)
     outcome, net = _fit(task, lesson, _network(task, 1, sets), sets, teacher, checkpoint, deadline)
     measures, bins = _measures(net, sets)
@@ -184,25 +215,39 @@ def _sets(task: Task, dataset: datasets.ImageSet) -> Sets:
     pixels = [centre_crops(images, part.numpy(), (), side) for part in parts]
     pixels.append(centre_crops(dataset.images("test"), np.arange(len(test_labels)), (), side))
     statistics, k = band_statistics(pixels[0]), len(dataset.classes)
-    splits = [Split(x, y, *statistics) for x, y in zip(pixels, [*(labels[part] for part in parts), test_labels])]
+    splits = [
+        Split(x, y, *statistics) for x, y in zip(pixels, [*(labels[part] for part in parts), test_labels])
+    ]
     given, wrong = corrupt(labels[parts[0]], k, task.lesson.corrupted, task.seeds.subset)
     return Sets(*splits, given.to(device()), wrong.to(device()), k)
 
 
 def _network(task: Task, times: int, sets: Sets) -> nn.Module:
-    """The network of a task, `times` as wide; the stem of a large one fits small images (3 x 3, stride 1, no pooling)."""
+    """The network of a task, `times` as wide; the stem of a large one fits small images (3 x 3, stride 1, no
+    pooling)."""
     backbone, options = task.backbone, copy.deepcopy(task.backbone.options)
     if backbone.pretrained:
-        raise LabError(f"{backbone.name}: the topic targets trains from random weights; say pretrained: false")
+        raise LabError(
+            f"{backbone.name}: the topic targets trains from random weights; say pretrained: false"
+        )
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
     bands, side = sets.train.pixels.shape[1:3]
     try:
         if backbone.name == "small-cnn":
-            net = SmallCNN(sets.num_classes, bands, side, times * options.pop("width", 16), task.lesson.dropout, **options)
+            net = SmallCNN(
+                sets.num_classes,
+                bands,
+                side,
+                times * options.pop("width", 16),
+                task.lesson.dropout,
+                **options,
+            )
         else:
             if "channels" in options or times != 1:
                 options["channels"] = [times * c for c in options.get("channels", (64, 128, 256, 512))]
-            net = create(backbone.name, sets.num_classes, bands=bands, drop_rate=task.lesson.dropout, **options)
+            net = create(
+                backbone.name, sets.num_classes, bands=bands, drop_rate=task.lesson.dropout, **options
+            )
             if side <= 64 and hasattr(net, "maxpool"):
                 net.conv1 = nn.Conv2d(bands, net.conv1.out_channels, 3, padding=1, bias=False)
                 net.maxpool = nn.Identity()
@@ -229,7 +274,14 @@ def _answers(net: nn.Module, split: Split) -> tuple[Tensor, Tensor]:
     return torch.cat(features), torch.cat(logits)
 
 
-def _loss(net: nn.Module, lesson: Targets, sets: Sets, batch: Tensor, gen: torch.Generator, teacher: nn.Module | None) -> Tensor:
+def _loss(
+    net: nn.Module,
+    lesson: Targets,
+    sets: Sets,
+    batch: Tensor,
+    gen: torch.Generator,
+    teacher: nn.Module | None,
+) -> Tensor:
     """Loss of one batch, given by the positions of its images."""
     pixels = sets.train.pixels[batch.to(sets.train.pixels.device)]
     pixels = crop_flip(pixels, gen) if lesson.augment == "crop-flip" else pixels
@@ -238,17 +290,28 @@ def _loss(net: nn.Module, lesson: Targets, sets: Sets, batch: Tensor, gen: torch
         if teacher is not None:
             heat = lesson.distillation.temperature
             taught = (teacher(x).float() / heat).log_softmax(1)
-            return heat**2 * F.kl_div((net(x).float() / heat).log_softmax(1), taught, reduction="batchmean", log_target=True)
+            return heat**2 * F.kl_div(
+                (net(x).float() / heat).log_softmax(1), taught, reduction="batchmean", log_target=True
+            )
         soft = lesson.smoothing
-        targets = smooth_labels(sets.given[batch], sets.num_classes, *(soft.alpha, soft.variant) if soft else (0.0,))
+        targets = smooth_labels(
+            sets.given[batch], sets.num_classes, *(soft.alpha, soft.variant) if soft else (0.0,)
+        )
         if lesson.mixup:
             partners = torch.randperm(len(batch), generator=gen).to(batch.device)
             x, targets = mixup(x, targets, draw_lam(lesson.mixup.alpha, gen), partners)
         return F.cross_entropy(net(x).float(), targets)
 
 
-def _fit(task: Task, lesson: Targets, net: nn.Module, sets: Sets, teacher: nn.Module | None, checkpoint: Path | None,
-         deadline: float | None) -> tuple[Outcome, nn.Module]:
+def _fit(
+    task: Task,
+    lesson: Targets,
+    net: nn.Module,
+    sets: Sets,
+    teacher: nn.Module | None,
+    checkpoint: Path | None,
+    deadline: float | None,
+) -> tuple[Outcome, nn.Module]:
     """Train one network by a lesson; the loop of `recipes.train`, with targets for labels."""
     opt, n, where = task.optimizer, len(sets.given), device()
     if lesson.rule == "sgd":
@@ -273,7 +336,7 @@ def _fit(task: Task, lesson: Targets, net: nn.Module, sets: Sets, teacher: nn.Mo
             gen, total = generator("order", task.seeds.order, epoch), torch.zeros((), device=where)
             for batch in torch.randperm(n, generator=gen).split(opt.batch_size):
                 if len(batch) == 1 and n > 1:
-                    continue            # batch statistics of a single image are no statistics
+                    continue  # batch statistics of a single image are no statistics
                 loss = _loss(net, lesson, sets, batch.to(where), gen, teacher)
                 descent.zero_grad(set_to_none=True)
                 loss.backward()
@@ -300,8 +363,10 @@ def _fit(task: Task, lesson: Targets, net: nn.Module, sets: Sets, teacher: nn.Mo
 def _remembered(logits: Tensor, sets: Sets) -> dict[str, float]:
     """Of the wrong training labels: the share answered as given, and the share answered as they truly are."""
     answers = logits.argmax(1)[sets.wrong]
-    return {name: float((answers == labels[sets.wrong]).float().mean())
-            for name, labels in (("memorised", sets.given), ("recovered", sets.train.labels))}
+    return {
+        name: float((answers == labels[sets.wrong]).float().mean())
+        for name, labels in (("memorised", sets.given), ("recovered", sets.train.labels))
+    }
 
 
 def _measures(net: nn.Module, sets: Sets) -> tuple[dict[str, float], dict[str, list[float]]]:
@@ -310,9 +375,13 @@ def _measures(net: nn.Module, sets: Sets) -> tuple[dict[str, float], dict[str, l
     features, logits = _answers(net, sets.train)
     heat, truth = fit_temperature(held, sets.val.labels), sets.test.labels
     scaled = classification_report((test.cpu().double() / heat), truth, scores="logits")
-    found = {"nll": float(F.cross_entropy(test, truth)), "nll_scaled": float(F.cross_entropy(test / heat, truth)),
-             "ece_scaled": scaled["ece"], "temperature": heat,
-             "train_accuracy": float((logits.argmax(1) == sets.given).float().mean())}
+    found = {
+        "nll": float(F.cross_entropy(test, truth)),
+        "nll_scaled": float(F.cross_entropy(test / heat, truth)),
+        "ece_scaled": scaled["ece"],
+        "temperature": heat,
+        "train_accuracy": float((logits.argmax(1) == sets.given).float().mean()),
+    }
     found |= _remembered(logits, sets) if sets.wrong.any() else {}
     found |= erased(features, logits, sets.train.labels) if sets.num_classes > 2 else {}
     return found, reliability_bins(test, truth)

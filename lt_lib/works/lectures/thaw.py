@@ -1,14 +1,18 @@
-"""A borrowed network: blocks from below that somebody else trained, new ones on top, and how much of it all learns on.
+"""A borrowed network: blocks from below that somebody else trained, new ones on top, and how much of it all
+learns on.
 
-The lender is either registered weights, or a small network trained here on other data than the target and kept in the cache. Blocks
-that stay as they are run once over all images; only what is above them is trained. Measures of a record, beside the usual ones:
+The lender is either registered weights, or a small network trained here on other data than the target and
+kept in the cache. Blocks that stay as they are run once over all images; only what is above them is trained.
+Measures of a record, beside the usual ones:
 
-    probe_0 ... probe_B   balanced test accuracy of a linear classifier on what comes out of block k, before the network learned (0: on
-                          the image itself); its penalty is chosen on validation, accuracy averaged over the classes there
+    probe_0 ... probe_B   balanced test accuracy of a linear classifier on what comes out of block k, before
+                          the network learned (0: on the image itself); its penalty is chosen on validation,
+                          accuracy averaged over the classes there
     probe_best            the block that validation would choose
     lower_gain            probe after half of the blocks, less the probe after all of them
-    old, old_again        accuracy on the lender's own test images, after the network has learned: with the lender's own head, and with
-                          one fitted anew on `old` images a class (what the blocks still tell); a frozen network gives both as they were
+    old, old_again        accuracy on the lender's own test images, after the network has learned: with the
+                          lender's own head, and with one fitted anew on `old` images a class (what the blocks
+                          still tell); a frozen network gives both as they were
     moved                 mean over borrowed blocks of the length of their change, relative to their length
 
 Classes count alike in the loss, whatever their number of images.
@@ -43,7 +47,8 @@ PENALTIES = (1e-3, 1e-2, 1e-1)
 
 
 class Blocks(nn.Module):
-    """Blocks from below, and a linear head on the averages of what comes out over 2 x 2 cells: (N, C, side, side) to (N, K).
+    """Blocks from below, and a linear head on the averages of what comes out over 2 x 2 cells: (N, C, side,
+    side) to (N, K).
 
     Args:
         blocks: modules, each (N, C_k, ...) to (N, C_{k+1}, ...).
@@ -73,32 +78,43 @@ def pooled(x: Tensor) -> Tensor:
 def plain_blocks(widths: tuple[int, ...] = (16, 32, 48, 64), bands: int = 3) -> list[nn.Module]:
     """One block a width: a 3 x 3 convolution, a batch norm, a rectifier, and the image halved."""
     sizes = (bands, *widths)
-    return [nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))
-            for a, b in zip(sizes, widths)]
+    return [
+        nn.Sequential(
+            nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)
+        )
+        for a, b in zip(sizes, widths)
+    ]
 
 
-def standardise(pixels: Tensor, way: str = "image", statistics: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """uint8 (N, C, H, W) to float32 with mean zero and spread one a band: of each image by itself, or by given statistics.
+def standardise(
+    pixels: Tensor, way: str = "image", statistics: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """uint8 (N, C, H, W) to float32 with mean zero and spread one a band: of each image by itself, or by
+    given statistics.
 
     Args:
         way: "image", or "set" with `statistics`, mean and spread (1, C, 1, 1) of values in [0, 1].
     """
     x = pixels.float().div_(255)
-    mean, spread = (x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True) + 0.02) if way == "image" else statistics
+    mean, spread = (
+        (x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True) + 0.02) if way == "image" else statistics
+    )
     return ((x - mean) / spread).contiguous(memory_format=torch.channels_last)
 
 
-# ------------------------------------------------------------------------------------------------------------- the lender
+# -------------------------------------------------------------------------------------------------------------
+# the lender
+
 
 def lend(backbone: Backbone, deadline: float | None = None) -> Blocks:
     """The network to borrow from, in eval mode, on the device.
 
-    One that is trained here, once, by its recipe, has the head it was trained with; registered weights have a random one of two
-    classes, that nothing should be read from.
+    One that is trained here, once, by its recipe, has the head it was trained with; registered weights have a
+    random one of two classes, that nothing should be read from.
 
     Raises:
-        LabError: nothing is said about pre-training, the weights are not at hand, or the network has no blocks that we know of.
-    """
+        LabError: nothing is said about pre-training, the weights are not at hand, or the network has no
+    blocks that we know of."""
     if isinstance(backbone.pretrained, Pretraining):
         source = datasets.load(backbone.pretrained.data)
         net = _fresh(backbone, len(source.classes))
@@ -107,7 +123,9 @@ def lend(backbone: Backbone, deadline: float | None = None) -> Blocks:
     elif isinstance(backbone.pretrained, str):
         net = _fresh(backbone, 2, build(backbone))
     else:
-        raise LabError(f"{backbone.name}: the topic thaw borrows registered weights or those of a recipe, got {backbone.pretrained!r}")
+        raise LabError(
+            f"{backbone.name}: the topic thaw borrows registered weights or those of a recipe, got {backbone.pretrained!r}"
+        )
     return net.eval().to(device(), memory_format=torch.channels_last)
 
 
@@ -118,14 +136,28 @@ def _fresh(backbone: Backbone, num_classes: int, net: nn.Module | None = None) -
         return Blocks(plain_blocks(widths), widths[-1], num_classes)
     net = build(backbone.model_copy(update={"pretrained": False}), 0) if net is None else net
     if not (hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "conv_head")):
-        raise LabError(f"{backbone.name}: its blocks are not known here; take plain-cnn or a network of timm's EfficientNet family")
-    return Blocks([nn.Sequential(net.conv_stem, net.bn1), *net.blocks, nn.Sequential(net.conv_head, net.bn2)], net.num_features, num_classes)
+        raise LabError(
+            f"{backbone.name}: its blocks are not known here; take plain-cnn or a network of timm's EfficientNet family"
+        )
+    return Blocks(
+        [nn.Sequential(net.conv_stem, net.bn1), *net.blocks, nn.Sequential(net.conv_head, net.bn2)],
+        net.num_features,
+        num_classes,
+    )
 
 
 def _lent(backbone: Backbone, source: datasets.ImageSet, deadline: float | None) -> Path:
     """File with the weights of a lender trained here; trained once, then kept in the cache."""
     recipe = backbone.pretrained
-    key = digest([backbone.name, backbone.options, recipe.model_dump(), source.digest, code_digest("lt_lib.works.lectures.thaw:_teach")])
+    key = digest(
+        [
+            backbone.name,
+            backbone.options,
+            recipe.model_dump(),
+            source.digest,
+            code_digest("lt_lib.works.lectures.thaw:_teach"),
+        ]
+    )
     path = cache_root() / "weights" / f"{backbone.name}-{key[7:19]}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -140,14 +172,22 @@ def _teach(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: 
     import io
 
     recipe, where = backbone.pretrained, device()
-    rows = np.sort(np.concatenate([np.flatnonzero(np.asarray(source.labels("train")) == k)[:recipe.n_per_class]
-                                   for k in range(len(source.classes))]))
+    rows = np.sort(
+        np.concatenate(
+            [
+                np.flatnonzero(np.asarray(source.labels("train")) == k)[: recipe.n_per_class]
+                for k in range(len(source.classes))
+            ]
+        )
+    )
     pixels = centre_crops(source.images("train"), rows, (), recipe.resolution).to(where)
     labels = torch.from_numpy(np.asarray(source.labels("train"))[rows]).long().to(where)
     torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("lend", recipe.seed))))
     net = _fresh(backbone, len(source.classes)).to(where, memory_format=torch.channels_last)
     descent, steps = torch.optim.Adam(net.parameters(), lr=recipe.lr), -(-len(rows) // recipe.batch_size)
-    rates = torch.optim.lr_scheduler.OneCycleLR(descent, recipe.lr, total_steps=steps * recipe.epochs + 1, cycle_momentum=False)
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        descent, recipe.lr, total_steps=steps * recipe.epochs + 1, cycle_momentum=False
+    )
     with Progress(recipe.epochs * steps, f"pre-training {backbone.name}", "step") as bar:
         for epoch in range(recipe.epochs):
             order = torch.randperm(len(rows), generator=generator("lend", recipe.seed, epoch)).to(where)
@@ -165,7 +205,9 @@ def _teach(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: 
     atomic_write(path, buffer.getvalue())
 
 
-# ----------------------------------------------------------------------------------------------------------- the borrower
+# -----------------------------------------------------------------------------------------------------------
+# the borrower
+
 
 @dataclass
 class Split:
@@ -175,7 +217,9 @@ class Split:
     y: Tensor
 
 
-def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None) -> Outcome:
+def train(
+    task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
+) -> Outcome:
     """Borrow, freeze, train what is left, and measure.
 
     Args:
@@ -186,8 +230,8 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
-        LabError: no backbone or lender; other bands than the lender saw; a loss that is no longer finite; or the lender's own
-            data asked for where they are not at hand.
+        LabError: no backbone or lender; other bands than the lender saw; a loss that is no longer finite; or
+            the lender's own data asked for where they are not at hand.
     """
     keep_memory()
     lesson = task.lesson
@@ -195,12 +239,17 @@ def train(task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None
         raise LabError("the topic thaw needs a backbone")
     lender = lend(task.backbone, deadline)
     if lesson.old and not isinstance(task.backbone.pretrained, Pretraining):
-        raise LabError(f"the data that {task.backbone.pretrained} were trained on are not at hand; leave out lesson.old")
+        raise LabError(
+            f"the data that {task.backbone.pretrained} were trained on are not at hand; leave out lesson.old"
+        )
     net, frozen = _borrow(task, lender, len(dataset.classes))
     images = _images(task, dataset)
     measures = _probed(net, images) if lesson.probes else {}
     with torch.no_grad():
-        sets = {name: Split(torch.cat([net.run(x, 0, frozen) for x in s.x.split(500)]), s.y) for name, s in images.items()}
+        sets = {
+            name: Split(torch.cat([net.run(x, 0, frozen) for x in s.x.split(500)]), s.y)
+            for name, s in images.items()
+        }
     outcome = _fit(task, net, frozen, sets, checkpoint, deadline)
     if lesson.old:
         measures |= _remembered(net, lender, task)
@@ -227,39 +276,63 @@ def _borrow(task: Task, lender: Blocks, num_classes: int) -> tuple[Blocks, int]:
 def _images(task: Task, dataset: datasets.ImageSet) -> dict[str, Split]:
     """Standardised images of the three splits, on the device."""
     lesson, backbone, where = task.lesson, task.backbone, device()
-    rows = {"train": ("train", task.train[:, 0]), "val": ("train", task.val[:, 0]), "test": ("test", np.arange(len(dataset.labels("test"))))}
+    rows = {
+        "train": ("train", task.train[:, 0]),
+        "val": ("train", task.val[:, 0]),
+        "test": ("test", np.arange(len(dataset.labels("test")))),
+    }
     found, statistics = {}, None
     for name, (split, index) in rows.items():
         side = dataset.images(split).shape[1] if isinstance(backbone.pretrained, str) else backbone.resolution
         pixels = centre_crops(dataset.images(split), index, lesson.bands, side)
         if pixels.shape[1] != 3:
-            raise LabError(f"the lender saw three bands, {dataset.name} has {pixels.shape[1]}; choose three with lesson.bands")
+            raise LabError(
+                f"the lender saw three bands, {dataset.name} has {pixels.shape[1]}; choose three with lesson.bands"
+            )
         if isinstance(backbone.pretrained, str):
             statistics = tuple(t.cpu().unsqueeze(0) for t in normalisation(backbone))
             size = (backbone.resolution, backbone.resolution)
             x = standardise(pixels, "set", statistics)
-            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=side > backbone.resolution)
+            x = F.interpolate(
+                x, size=size, mode="bilinear", align_corners=False, antialias=side > backbone.resolution
+            )
         else:
             if statistics is None and lesson.standardised == "set":
                 unit = pixels.float().div(255)
                 statistics = unit.mean((0, 2, 3), keepdim=True), unit.std((0, 2, 3), keepdim=True)
             x = standardise(pixels, lesson.standardised, statistics)
-        found[name] = Split(x.to(where), torch.from_numpy(np.asarray(dataset.labels(split))[index].astype(np.int64)).to(where))
+        found[name] = Split(
+            x.to(where), torch.from_numpy(np.asarray(dataset.labels(split))[index].astype(np.int64)).to(where)
+        )
     return found
 
 
 def _mode(net: Blocks, task: Task, frozen: int) -> None:
-    """Training mode for what learns; norms on the lender's statistics where the block stays, or came with registered weights."""
+    """Training mode for what learns; norms on the lender's statistics where the block stays, or came with
+    registered weights."""
     net.train()
-    kept = max(frozen, round(task.lesson.borrowed * len(net.blocks)) if isinstance(task.backbone.pretrained, str) else 0)
+    kept = max(
+        frozen,
+        round(task.lesson.borrowed * len(net.blocks)) if isinstance(task.backbone.pretrained, str) else 0,
+    )
     net.blocks[:kept].eval()
 
 
-def _fit(task: Task, net: Blocks, frozen: int, sets: dict[str, Split], checkpoint: Path | None, deadline: float | None) -> Outcome:
+def _fit(
+    task: Task,
+    net: Blocks,
+    frozen: int,
+    sets: dict[str, Split],
+    checkpoint: Path | None,
+    deadline: float | None,
+) -> Outcome:
     """Train all that is above the blocks that stay; looked at `looks` times, evenly."""
     lesson, opt, where = task.lesson, task.optimizer, device()
     count = round(lesson.borrowed * len(net.blocks))
-    new = [*chain.from_iterable(b.parameters() for b in net.blocks[max(count, frozen):]), *net.head.parameters()]
+    new = [
+        *chain.from_iterable(b.parameters() for b in net.blocks[max(count, frozen) :]),
+        *net.head.parameters(),
+    ]
     groups = [{"params": new, "lr": opt.lr}]
     learning = [*chain.from_iterable(b.parameters() for b in net.blocks[frozen:count])]
     groups += [{"params": learning, "lr": lesson.slower * opt.lr}] * bool(learning)
@@ -268,21 +341,39 @@ def _fit(task: Task, net: Blocks, frozen: int, sets: dict[str, Split], checkpoin
     weight = class_weights(torch.bincount(train.y, minlength=net.head.out_features), "ins").float().to(where)
     steps = -(-n // opt.batch_size)
     peaks = [group["lr"] for group in groups]
-    rates = (torch.optim.lr_scheduler.OneCycleLR(descent, peaks, total_steps=steps * opt.epochs + 1, cycle_momentum=False)
-             if opt.schedule == "one-cycle" else torch.optim.lr_scheduler.ConstantLR(descent, factor=1.0))
-    state = {"epoch": 0, "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy", "epoch")}, "kept": {}, "rates": {}}
+    rates = (
+        torch.optim.lr_scheduler.OneCycleLR(
+            descent, peaks, total_steps=steps * opt.epochs + 1, cycle_momentum=False
+        )
+        if opt.schedule == "one-cycle"
+        else torch.optim.lr_scheduler.ConstantLR(descent, factor=1.0)
+    )
+    state = {
+        "epoch": 0,
+        "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy", "epoch")},
+        "kept": {},
+        "rates": {},
+    }
     if checkpoint is not None:
         _restore(checkpoint, state, [], descent, net)
         if state["rates"]:
             rates.load_state_dict(state["rates"])
     looks = sorted({max(1, round(opt.epochs * (i + 1) / lesson.looks)) for i in range(lesson.looks)})
-    started, seen, what = time.monotonic(), 0, f"{task.backbone.called}, {frozen} of {len(net.blocks)} blocks frozen, {n} images"
+    started, seen, what = (
+        time.monotonic(),
+        0,
+        f"{task.backbone.called}, {frozen} of {len(net.blocks)} blocks frozen, {n} images",
+    )
     with Progress(opt.epochs * steps, what, "step") as bar:
         bar.update(state["epoch"] * steps)
         for epoch in range(state["epoch"], opt.epochs):
             _mode(net, task, frozen)
             total = 0.0
-            for batch in torch.randperm(n, generator=generator("order", task.seeds.order, epoch)).to(where).split(opt.batch_size):
+            for batch in (
+                torch.randperm(n, generator=generator("order", task.seeds.order, epoch))
+                .to(where)
+                .split(opt.batch_size)
+            ):
                 bar.update()
                 if len(batch) == 1 and n > 1:
                     continue  # has no spread to be normalised by
@@ -313,10 +404,16 @@ def _look(net: Blocks, frozen: int, sets: dict[str, Split], state: dict, loss: f
     """Append one look to the history; keep logits and weights where it is selected."""
     net.eval()
     with torch.no_grad():
-        held, logits = (torch.cat([net(x, frozen) for x in sets[name].x.split(500)]).float() for name in ("val", "test"))
+        held, logits = (
+            torch.cat([net(x, frozen) for x in sets[name].x.split(500)]).float() for name in ("val", "test")
+        )
     history = state["history"]
-    for name, value in (("train_loss", loss), ("epoch", state["epoch"]), ("val_accuracy", _share(held, sets["val"].y)),
-                        ("test_accuracy", _share(logits, sets["test"].y))):
+    for name, value in (
+        ("train_loss", loss),
+        ("epoch", state["epoch"]),
+        ("val_accuracy", _share(held, sets["val"].y)),
+        ("test_accuracy", _share(logits, sets["test"].y)),
+    ):
         history[name].append(value)
     _select(state["kept"], history, logits, net.state_dict())
 
@@ -325,10 +422,13 @@ def _share(logits: Tensor, y: Tensor) -> float:
     return float((logits.argmax(1) == y).float().mean())
 
 
-# --------------------------------------------------------------------------------------------------------------- measures
+# ---------------------------------------------------------------------------------------------------------------
+# measures
+
 
 def probe(x: dict[str, np.ndarray], y: dict[str, np.ndarray]) -> tuple[float, float]:
-    """Balanced accuracy of a linear classifier on validation and on test: standardised features, all classes weighted alike.
+    """Balanced accuracy of a linear classifier on validation and on test: standardised features, all classes
+    weighted alike.
 
     The penalty with the best balanced accuracy on validation is taken.
 
@@ -345,8 +445,14 @@ def probe(x: dict[str, np.ndarray], y: dict[str, np.ndarray]) -> tuple[float, fl
     found = []
     for c in PENALTIES:
         model = LogisticRegression(C=c, max_iter=200, class_weight="balanced").fit(z["train"], y["train"])
-        found.append(tuple(recall_score(y[s], model.predict(z[s]), average="macro", labels=np.unique(y[s]), zero_division=0)
-                           for s in ("val", "test")))
+        found.append(
+            tuple(
+                recall_score(
+                    y[s], model.predict(z[s]), average="macro", labels=np.unique(y[s]), zero_division=0
+                )
+                for s in ("val", "test")
+            )
+        )
     held, test = max(found, key=lambda pair: pair[0])
     return float(held), float(test)
 
@@ -358,7 +464,10 @@ def _probed(net: Blocks, images: dict[str, Split]) -> dict[str, float]:
     with torch.no_grad():
         for k in range(len(net.blocks) + 1):
             if k:
-                x = {name: torch.cat([net.blocks[k - 1](part) for part in values.split(500)]) for name, values in x.items()}
+                x = {
+                    name: torch.cat([net.blocks[k - 1](part) for part in values.split(500)])
+                    for name, values in x.items()
+                }
             found.append(probe({name: pooled(values).cpu().numpy() for name, values in x.items()}, y))
     measures = {f"probe_{k}": test for k, (_, test) in enumerate(found)}
     measures["probe_best"] = float(max(range(len(found)), key=lambda k: found[k][0]))
@@ -367,26 +476,35 @@ def _probed(net: Blocks, images: dict[str, Split]) -> dict[str, float]:
 
 
 def _remembered(net: Blocks, lender: Blocks, task: Task) -> dict[str, float]:
-    """Accuracy on some of the lender's test images, `old` a class: with the lender's head, and with one fitted anew by ridge regression."""
+    """Accuracy on some of the lender's test images, `old` a class: with the lender's head, and with one
+    fitted anew by ridge regression."""
     from sklearn.linear_model import RidgeClassifier
 
     source, each = datasets.load(task.backbone.pretrained.data), task.lesson.old
     labels = {s: np.asarray(source.labels(s)) for s in ("train", "test")}
-    rows = {s: np.concatenate([np.flatnonzero(labels[s] == k)[:each] for k in range(len(source.classes))]) for s in labels}
+    rows = {
+        s: np.concatenate([np.flatnonzero(labels[s] == k)[:each] for k in range(len(source.classes))])
+        for s in labels
+    }
     features = {}
     with torch.no_grad():
         for s, index in rows.items():
             pixels = centre_crops(source.images(s), index, (), task.backbone.resolution)
-            features[s] = torch.cat([pooled(net.run(standardise(part).to(device()))) for part in pixels.split(500)])
+            features[s] = torch.cat(
+                [pooled(net.run(standardise(part).to(device()))) for part in pixels.split(500)]
+            )
         logits = lender.head(features["test"])
     again = RidgeClassifier(alpha=10.0).fit(features["train"].cpu().numpy(), labels["train"][rows["train"]])
     truth = labels["test"][rows["test"]]
-    return {"old": float((logits.argmax(1).cpu().numpy() == truth).mean()),
-            "old_again": float(again.score(features["test"].cpu().numpy(), truth))}
+    return {
+        "old": float((logits.argmax(1).cpu().numpy() == truth).mean()),
+        "old_again": float(again.score(features["test"].cpu().numpy(), truth)),
+    }
 
 
 def _moved(net: Blocks, lender: Blocks, count: int) -> float:
     """Relative length of the change of the borrowed weights, mean over blocks."""
+
     def flat(block: nn.Module) -> Tensor:
         return torch.cat([p.detach().flatten() for p in block.parameters()])
 

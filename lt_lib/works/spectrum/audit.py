@@ -1,8 +1,7 @@
 """The audit of spectrum: the class counts behind its Table 2, and what they allow in Table 1.
 
-Table 2 prints recall and precision of every class to four decimals. Over seven rows that is enough to find the
-integers behind them, and with the integers which accuracies and spreads Table 1 can have.
-"""
+Table 2 prints recall and precision of every class to four decimals. Over seven rows that is enough to find
+the integers behind them, and with the integers which accuracies and spreads Table 1 can have."""
 
 import itertools
 import math
@@ -18,7 +17,10 @@ from lt_lib.lab.read.published import printed, published
 from lt_lib.lab.read.rounding import agrees, half_unit
 
 WORK = "spectrum"
-RESAMPLED = (("ResNet-50", "T1.3", "T1.2"), ("$ EfficientNet-B4", "T1.9", "T1.8"))  # LDAM+DRW, CE with the sampler
+RESAMPLED = (
+    ("ResNet-50", "T1.3", "T1.2"),
+    ("$ EfficientNet-B4", "T1.9", "T1.8"),
+)  # LDAM+DRW, CE with the sampler
 MOST_TILES = 20_000
 _NEAR = 0.1  # counts are searched this far about the least-squares shares
 _ROUNDING = 1e-9
@@ -95,12 +97,13 @@ def reconstruct_table2(facts: pd.DataFrame | None = None, most: int = MOST_TILES
 
     Class shares :math:`\pi_j` follow by least squares from :math:`\sum_j \pi_j r_j = acc` and
     :math:`\sum_j \pi_j r_j / p_j = 1`. Class counts are then searched within 10 % of these shares, at every
-    size up to `most`: each printed recall must be a fraction of its count, and each row must have true positives
-    and predicted counts that round to its accuracy, recalls and precisions at once. Balanced accuracy and macro F1
-    are not used, so that they can be checked against what is found.
+    size up to `most`: each printed recall must be a fraction of its count, and each row must have true
+    positives and predicted counts that round to its accuracy, recalls and precisions at once. Balanced
+    accuracy and macro F1 are not used, so that they can be checked against what is found.
 
     Args:
-        facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the file.
+        facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
+            file.
         most: largest number of tiles tried. Twice a solution is one too.
 
     Returns:
@@ -150,7 +153,9 @@ class _Row:
 
 def _table2(facts: pd.DataFrame | None) -> list[_Row]:
     cells = published(WORK, "Table 2", facts=facts)
-    texts = dict(zip(zip(cells["row_id"], cells["metric"], cells["class"], strict=True), cells["text"], strict=True))
+    texts = dict(
+        zip(zip(cells["row_id"], cells["metric"], cells["class"], strict=True), cells["text"], strict=True)
+    )
     names = list(dict.fromkeys(cells["row_id"]))
     classes = sorted(set(cells.loc[cells["metric"] == "recall", "class"]))
     try:
@@ -164,7 +169,9 @@ def _table2(facts: pd.DataFrame | None) -> list[_Row]:
         ]
     except KeyError as missing:
         row, metric, class_ = missing.args[0]
-        raise LabError(f"0 published numbers match [row={row!r}, metric={metric!r}, class_={class_!r}]") from None
+        raise LabError(
+            f"0 published numbers match [row={row!r}, metric={metric!r}, class_={class_!r}]"
+        ) from None
 
 
 def _shares(rows: list[_Row]) -> np.ndarray:
@@ -194,7 +201,8 @@ def _class_counts(recalls: list[list[str]], shares: np.ndarray, most: int):
 
 
 def _solutions(row: _Row, counts: tuple[int, ...]) -> list[RowMargins]:
-    """All true positives and predicted counts that round to the accuracy, recalls and precisions of the row."""
+    """All true positives and predicted counts that round to the accuracy, recalls and precisions of the
+    row."""
     pairs = []
     for n, recall, precision in zip(counts, row.recall, row.precision, strict=True):
         hits = _integers(n * (float(recall) - half_unit(recall)), n * (float(recall) + half_unit(recall)))
@@ -260,11 +268,16 @@ def icv_bounds(acc: float, balanced: float, counts) -> tuple[float, float]:
             rest = sums - weights[:, ~free] @ recall[~free]
             here = weights[:, free]
             recall[free] = acc + np.linalg.lstsq(here, rest - acc * here.sum(1), rcond=None)[0]
-        if np.abs(weights @ recall - sums).max() < _ROUNDING and ((recall > -_ROUNDING) & (recall < 1 + _ROUNDING)).all():
+        if (
+            np.abs(weights @ recall - sums).max() < _ROUNDING
+            and ((recall > -_ROUNDING) & (recall < 1 + _ROUNDING)).all()
+        ):
             found.append(float(((recall - acc) ** 2).sum()))
     if not found:
         low, high = accuracy_bounds(balanced, counts)
-        raise LabError(f"no recalls in [0, 1] have accuracy {acc:g} at mean recall {balanced:g}: it lies in [{low:.4f}, {high:.4f}]")
+        raise LabError(
+            f"no recalls in [0, 1] have accuracy {acc:g} at mean recall {balanced:g}: it lies in [{low:.4f}, {high:.4f}]"
+        )
     return min(found), max(found)
 
 
@@ -275,8 +288,11 @@ def _feasible(accuracy: str, balanced: str, shares) -> bool:
     return low - half_unit(accuracy) <= float(accuracy) <= high + half_unit(accuracy)
 
 
-def _least_apart(accuracy: float, balanced: float, total: float, shares: np.ndarray, angles: int = 7200) -> float:
-    """How far the recalls of the minority classes must lie apart for a sum of squares of `total`; four classes.
+def _least_apart(
+    accuracy: float, balanced: float, total: float, shares: np.ndarray, angles: int = 7200
+) -> float:
+    """How far the recalls of the minority classes must lie apart for a sum of squares of `total`; four
+    classes.
 
     Recalls of one accuracy, mean and sum of squares form a circle. nan where none of it lies in [0, 1].
     """
@@ -294,8 +310,11 @@ def _least_apart(accuracy: float, balanced: float, total: float, shares: np.ndar
 
 
 def _least_apart_rounded(row: Table1Row, power: int, shares: np.ndarray) -> float:
-    """:func:`_least_apart` at the kindest rounding of a row, its ICV read as a sum (power 1) or as a root (2)."""
-    ends = [[float(text) + s * half_unit(text) for s in (-1, 1)] for text in (row.accuracy, row.balanced, row.icv)]
+    """:func:`_least_apart` at the kindest rounding of a row, its ICV read as a sum (power 1) or as a root
+    (2)."""
+    ends = [
+        [float(text) + s * half_unit(text) for s in (-1, 1)] for text in (row.accuracy, row.balanced, row.icv)
+    ]
     found = [_least_apart(acc, bal, icv**power, shares) for acc, bal, icv in itertools.product(*ends)]
     return float(np.nanmin(found)) if not np.isnan(found).all() else math.nan
 
@@ -306,14 +325,15 @@ def _least_apart_rounded(row: Table1Row, power: int, shares: np.ndarray) -> floa
 def table1_row(row: str, facts: pd.DataFrame | None = None) -> Table1Row:
     """A row of Table 1 as it can be meant.
 
-    Balanced accuracy and ICV are exchanged where the printed balanced accuracy is impossible beside the accuracy
-    and the printed ICV is not: T1.3.
+    Balanced accuracy and ICV are exchanged where the printed balanced accuracy is impossible beside the
+    accuracy and the printed ICV is not: T1.3.
 
     Raises:
         LabError: the row or one of its numbers is missing.
     """
     accuracy, balanced, icv = (
-        printed(work=WORK, table="Table 1", row=row, metric=metric, facts=facts) for metric in ("test_acc", "balanced_acc", "icv")
+        printed(work=WORK, table="Table 1", row=row, metric=metric, facts=facts)
+        for metric in ("test_acc", "balanced_acc", "icv")
     )
     shares = class_shares(facts)
     swapped = not _feasible(accuracy, balanced, shares) and _feasible(accuracy, icv, shares)
@@ -324,10 +344,10 @@ def icv_table(facts: pd.DataFrame | None = None) -> pd.DataFrame:
     """Each ICV of Table 1 read as the printed sum of squares and as its root.
 
     Returns:
-        One line a row of Table 1: row, model, accuracy, balanced, icv (columns of T1.3 put right), swapped, least,
-        most (bounds of the sum of squares, :func:`icv_bounds`), ratio_sum, ratio_root (icv and its square by
-        least), apart_sum, apart_root (how far the three minority recalls must at least lie apart, at the kindest
-        rounding, nan where impossible).
+        One line a row of Table 1: row, model, accuracy, balanced, icv (columns of T1.3 put right), swapped,
+        least, most (bounds of the sum of squares, :func:`icv_bounds`), ratio_sum, ratio_root (icv and its
+        square by least), apart_sum, apart_root (how far the three minority recalls must at least lie apart,
+        at the kindest rounding, nan where impossible).
 
     Source: spectrum, Table 1, footnote II; audit A02.
     """
@@ -338,9 +358,19 @@ def icv_table(facts: pd.DataFrame | None = None) -> pd.DataFrame:
         row = table1_row(name, facts)
         acc, balanced, icv = float(row.accuracy), float(row.balanced), float(row.icv)
         least, most = icv_bounds(acc, balanced, counts)
-        line = {"row": name, "model": model, "accuracy": acc, "balanced": balanced, "icv": icv, "swapped": row.swapped}
+        line = {
+            "row": name,
+            "model": model,
+            "accuracy": acc,
+            "balanced": balanced,
+            "icv": icv,
+            "swapped": row.swapped,
+        }
         line |= {"least": least, "most": most, "ratio_sum": icv / least, "ratio_root": icv**2 / least}
-        line |= {f"apart_{name}": _least_apart_rounded(row, power, shares) for name, power in (("sum", 1), ("root", 2))}
+        line |= {
+            f"apart_{name}": _least_apart_rounded(row, power, shares)
+            for name, power in (("sum", 1), ("root", 2))
+        }
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -349,21 +379,29 @@ def icv_of_table2(facts: pd.DataFrame | None = None) -> pd.DataFrame:
     """What the ICV of each row of Table 2 would be; its recalls are known.
 
     Returns:
-        One line a row: row, sum, root, least (bound of the sum), ratio (sum by least), apart (how far the three
-        minority recalls lie apart).
+        One line a row: row, sum, root, least (bound of the sum), ratio (sum by least), apart (how far the
+        three minority recalls lie apart).
     """
     lines = []
     for row in reconstruct_table2(facts):
         least, _ = icv_bounds(row.accuracy, row.balanced_accuracy, row.counts)
         minority = np.delete(row.recall, int(np.argmax(row.counts)))
-        line = {"row": row.row, "sum": row.icv, "root": math.sqrt(row.icv), "least": least, "ratio": row.icv / least}
+        line = {
+            "row": row.row,
+            "sum": row.icv,
+            "root": math.sqrt(row.icv),
+            "least": least,
+            "ratio": row.icv / least,
+        }
         lines.append(line | {"apart": float(np.ptp(minority))})
     return pd.DataFrame(lines)
 
 
 def balanced_error(row: RowMargins) -> float:
     """Standard error of the balanced accuracy of one row of Table 2, from the number of its tiles alone."""
-    return math.sqrt(sum(r * (1 - r) / n for r, n in zip(row.recall, row.counts, strict=True))) / len(row.counts)
+    return math.sqrt(sum(r * (1 - r) / n for r, n in zip(row.recall, row.counts, strict=True))) / len(
+        row.counts
+    )
 
 
 # --- the checks
@@ -411,7 +449,10 @@ def _checked(check, paper: _Paper):
 
 
 def _swapped(paper):
-    acc, balanced, icv = (printed(work=WORK, row="T1.3", metric=m, facts=paper.facts) for m in ("test_acc", "balanced_acc", "icv"))
+    acc, balanced, icv = (
+        printed(work=WORK, row="T1.3", metric=m, facts=paper.facts)
+        for m in ("test_acc", "balanced_acc", "icv")
+    )
     _, most = accuracy_bounds(float(balanced), paper.counts)
     possible = _feasible(acc, balanced, paper.counts)
     found = f"max acc at mean recall {balanced} = {most:.4f}"
@@ -436,7 +477,10 @@ def _icv_definition(paper):
 
 
 def _icv_limits(paper):
-    upper, classes = int(printed(work=WORK, metric="upper_index", facts=paper.facts)), len(paper.rows[0].recall)
+    upper, classes = (
+        int(printed(work=WORK, metric="upper_index", facts=paper.facts)),
+        len(paper.rows[0].recall),
+    )
     found = f"{classes} classes: 0..{classes - 1}"
     return f"0..{upper} ({upper + 1} terms)", found, "PASS" if upper == classes - 1 else "ERROR"
 
@@ -458,7 +502,11 @@ def _row_of_table2(paper, row):
     recall, precision = (np.array([float(text) for text in texts]) for texts in (row.recall, row.precision))
     balanced, f1 = recall.mean(), (2 * recall * precision / (recall + precision)).mean()
     right = agrees(row.balanced, balanced) and agrees(row.macro_f1, f1)
-    return f"bal {row.balanced} F1 {row.macro_f1}", f"bal {balanced:.5f} F1 {f1:.5f}", "PASS" if right else "ERROR"
+    return (
+        f"bal {row.balanced} F1 {row.macro_f1}",
+        f"bal {balanced:.5f} F1 {f1:.5f}",
+        "PASS" if right else "ERROR",
+    )
 
 
 def _integers_of_table2(paper):
@@ -469,7 +517,10 @@ def _integers_of_table2(paper):
     off = [
         f"{name} of {text.row}"
         for text, row in zip(paper.rows, rows, strict=True)
-        for name, right in (("bal", agrees(text.balanced, row.balanced_accuracy)), ("F1", agrees(text.macro_f1, row.macro_f1)))
+        for name, right in (
+            ("bal", agrees(text.balanced, row.balanced_accuracy)),
+            ("F1", agrees(text.macro_f1, row.macro_f1)),
+        )
         if not right
     ]
     cells = sum(3 + len(row.recall) + len(row.precision) for row in paper.rows)
@@ -484,7 +535,9 @@ def _proportions(paper):
     texts = published(WORK, metric="class_proportion", facts=paper.facts)["text"].tolist()
     shares = [n / sum(paper.counts) for n in paper.counts]
     right = all(agrees(text, share) for text, share in zip(texts, shares, strict=True))
-    percent = ["/".join(f"{100 * float(x):.{d}f}" for x in row) + " %" for row, d in ((texts, 0), (shares, 1))]
+    percent = [
+        "/".join(f"{100 * float(x):.{d}f}" for x in row) + " %" for row, d in ((texts, 0), (shares, 1))
+    ]
     return *percent, "PASS" if right else "NOTE"
 
 
@@ -504,9 +557,7 @@ def _resampling(paper):
 def _best_of_b4(paper):
     plain, averaged, three = (paper.first(row).balanced for row in ("T1.5", "T1.6", "T1.7"))
     same, best = float(averaged) > float(plain), float(three) > max(float(plain), float(averaged))
-    found = (
-        f"B4 all bands: with SWA {averaged}, without {plain}; with SWA and bands 6,5,2 {three} (no non-SWA 3-band row)"
-    )
+    found = f"B4 all bands: with SWA {averaged}, without {plain}; with SWA and bands 6,5,2 {three} (no non-SWA 3-band row)"
     return "SWA+CLR+LDAM best for B4", found, "PASS" if same else "CONFOUNDED" if best else "CONTRADICTED"
 
 

@@ -1,4 +1,5 @@
-"""The claims of spectrum as contrasts between rows of its two tables, the same on printed numbers and on records.
+"""The claims of spectrum as contrasts between rows of its two tables, the same on printed numbers and on
+records.
 
 Table 1 is read with the columns of T1.3 put right (audit A01); where that matters, both readings are said.
 """
@@ -9,7 +10,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lt_lib.lab.read.findings import Finding, Part, Samples, behind, difference, on_print, shared_seeds, signed, tally, together
+from lt_lib.lab.read.findings import (
+    Finding,
+    Part,
+    Samples,
+    behind,
+    difference,
+    on_print,
+    shared_seeds,
+    signed,
+    tally,
+    together,
+)
 from lt_lib.lab.read.published import value
 from lt_lib.lab.read.report import Estimate
 from lt_lib.lab.record.records import Record
@@ -35,7 +47,12 @@ KEYS = {
     "T2.6": "r18-652-swa-clr-ldam",
     "T2.7": "r18-652-augmix-swa-clr-ldam",
 }
-METRICS = {"test_acc": "accuracy", "balanced_acc": "balanced_accuracy", "macro_f1": "macro_f1", "icv": "icv_used"}
+METRICS = {
+    "test_acc": "accuracy",
+    "balanced_acc": "balanced_accuracy",
+    "macro_f1": "macro_f1",
+    "icv": "icv_used",
+}
 MINORITY = (1, 2, 3)
 WITHIN = 0.01  # of the accuracy of cross-entropy: "unchanged"
 UP, DOWN = (0.0, math.inf), (-math.inf, 0.0)
@@ -46,9 +63,9 @@ NOT_DOWN = (-1e-9, math.inf)  # equal is enough
 class Contrast:
     """A metric of one row less that of another, and the open range (`allowed`) it must lie in.
 
-    Rows are row ids, or the key of a row that is not printed. Metrics are those of published.csv, with the class
-    where there is one ("recall.1"), and `excess`, what the accuracy of a row has over its balanced accuracy.
-    """
+    Rows are row ids, or the key of a row that is not printed. Metrics are those of published.csv, with the
+    class where there is one ("recall.1"), and `excess`, what the accuracy of a row has over its balanced
+    accuracy."""
 
     row: str
     other: str | None
@@ -104,16 +121,22 @@ def _parts(contrasts: Sequence[Contrast], samples: Samples, seeds: list[int]) ->
 
 def _said(part: Part, seeds: list[int]) -> str:
     fewer = part.difference is not None and part.difference.n < len(seeds)
-    return signed(part.difference) + (f" (defined at {part.difference.n} of {len(seeds)} seeds)" if fewer else "")
+    return signed(part.difference) + (
+        f" (defined at {part.difference.n} of {len(seeds)} seeds)" if fewer else ""
+    )
 
 
-def _simple(contrasts: Sequence[Contrast], metric: str, aside: Callable[[pd.DataFrame], str] = lambda facts: ""):
+def _simple(
+    contrasts: Sequence[Contrast], metric: str, aside: Callable[[pd.DataFrame], str] = lambda facts: ""
+):
     """The two tests of a claim that is a list of contrasts of one metric."""
 
     def on_paper(facts: pd.DataFrame) -> Finding:
         gaps = [c.printed(facts) for c in contrasts]
         said = ", ".join(f"{gap:+.4f} ({c.name})" for gap, c in zip(gaps, contrasts, strict=True))
-        return on_print([c.margin(gap) for c, gap in zip(contrasts, gaps, strict=True)], f"{metric} {said}{aside(facts)}")
+        return on_print(
+            [c.margin(gap) for c, gap in zip(contrasts, gaps, strict=True)], f"{metric} {said}{aside(facts)}"
+        )
 
     def on_records(samples: Samples) -> Finding:
         keys = _keys(list(dict.fromkeys(row for c in contrasts for row in c.rows)))
@@ -126,7 +149,8 @@ def _simple(contrasts: Sequence[Contrast], metric: str, aside: Callable[[pd.Data
 
 
 def _error(facts: pd.DataFrame) -> str:
-    """How uncertain one balanced accuracy of Table 2 is, in words; nothing where its integers are not found."""
+    """How uncertain one balanced accuracy of Table 2 is, in words; nothing where its integers are not
+    found."""
     try:
         errors = [balanced_error(row) for row in reconstruct_table2(facts)]
     except NoReconstruction:
@@ -160,7 +184,11 @@ def _margins_on_records(samples: Samples) -> Finding:
     keys = _keys(_MARGINS.rows)
     seeds = shared_seeds(samples, keys)
     (part,) = _parts([_MARGINS], samples, seeds)
-    return Finding(part.verdict, f"balanced accuracy {signed(part.difference)} ({_MARGINS.name})", behind(samples, seeds, keys))
+    return Finding(
+        part.verdict,
+        f"balanced accuracy {signed(part.difference)} ({_MARGINS.name})",
+        behind(samples, seeds, keys),
+    )
 
 
 # --- SP3: CLR + SWA + LDAM + DRW best, for two architectures
@@ -168,7 +196,8 @@ def _margins_on_records(samples: Samples) -> Finding:
 
 @dataclass(frozen=True)
 class Champion:
-    """A row with the whole recipe: best of the rows without averages of its network, at the accuracy of cross-entropy."""
+    """A row with the whole recipe: best of the rows without averages of its network, at the accuracy of
+    cross-entropy."""
 
     row: str
     rivals: tuple[str, ...]
@@ -231,7 +260,10 @@ def _champions_on_records(samples: Samples) -> Finding:
 # --- SP4: three bands suffice; SP5: AugMix lowers balanced accuracy
 
 _BANDS = [Contrast("T1.7", "T1.6", allowed=NOT_DOWN), Contrast("T2.2", "T2.1", allowed=NOT_DOWN)]
-_AUGMIX = [Contrast(row, parent, allowed=DOWN) for row, parent in (("T2.3", "T2.2"), ("T2.5", "T2.4"), ("T2.7", "T2.6"))]
+_AUGMIX = [
+    Contrast(row, parent, allowed=DOWN)
+    for row, parent in (("T2.3", "T2.2"), ("T2.5", "T2.4"), ("T2.7", "T2.6"))
+]
 
 
 # --- SP6: counterfeits lower the spread of class accuracies
@@ -246,7 +278,10 @@ def _counterfeits_on_paper(facts: pd.DataFrame) -> Finding:
     gaps = [c.printed(facts) for c in contrasts]
     first, second, same = (f"{gap:+.4f} ({c.name})" for gap, c in zip(gaps, contrasts, strict=True))
     words = f"ICV {first}, {second}; at the same bands {same}. T1.8 differs from T1.4 in sampler and bands too; its own recipe "
-    return on_print([c.margin(gap) for c, gap in zip(contrasts, gaps, strict=True)], words + "without counterfeits is not printed")
+    return on_print(
+        [c.margin(gap) for c, gap in zip(contrasts, gaps, strict=True)],
+        words + "without counterfeits is not printed",
+    )
 
 
 def _counterfeits_on_records(samples: Samples) -> Finding:
@@ -261,13 +296,18 @@ def _counterfeits_on_records(samples: Samples) -> Finding:
 
 # --- SP7: LDAM+DRW raises minority recall and lowers precision
 
-_TRADE = {m: [Contrast("T2.4", "T2.2", f"{m}.{k}", side) for k in MINORITY] for m, side in (("recall", UP), ("precision", DOWN))}
+_TRADE = {
+    m: [Contrast("T2.4", "T2.2", f"{m}.{k}", side) for k in MINORITY]
+    for m, side in (("recall", UP), ("precision", DOWN))
+}
 _OF_CLASSES = f"of classes {', '.join(map(str, MINORITY))} (T2.4 less T2.2)"
 
 
 def _trade_on_paper(facts: pd.DataFrame) -> Finding:
     gaps = {metric: [c.printed(facts) for c in row] for metric, row in _TRADE.items()}
-    margins = [c.margin(gap) for metric, row in _TRADE.items() for c, gap in zip(row, gaps[metric], strict=True)]
+    margins = [
+        c.margin(gap) for metric, row in _TRADE.items() for c, gap in zip(row, gaps[metric], strict=True)
+    ]
     said = "; ".join(f"{metric} " + ", ".join(f"{gap:+.4f}" for gap in row) for metric, row in gaps.items())
     return on_print(margins, f"{said} {_OF_CLASSES}")
 
@@ -277,7 +317,9 @@ def _trade_on_records(samples: Samples) -> Finding:
     seeds = shared_seeds(samples, keys)
     found = {metric: _parts(row, samples, seeds) for metric, row in _TRADE.items()}
     parts = [part for row in found.values() for part in row]
-    said = "; ".join(f"{metric} " + ", ".join(_said(part, seeds) for part in row) for metric, row in found.items())
+    said = "; ".join(
+        f"{metric} " + ", ".join(_said(part, seeds) for part in row) for metric, row in found.items()
+    )
     return Finding(together(parts), f"{tally(parts)}: {said} {_OF_CLASSES}", behind(samples, seeds, keys))
 
 

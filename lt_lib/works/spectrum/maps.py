@@ -1,7 +1,7 @@
 """Maps in a chapter: which example to use, what stands behind it, and the figures, one function each.
 
-Figures are colour-blind safe and at most 5.6 inches wide. Axes of maps are the coordinates of the scene, in kilometres.
-"""
+Figures are colour-blind safe and at most 5.6 inches wide. Axes of maps are the coordinates of the scene, in
+kilometres."""
 
 import functools
 import hashlib
@@ -26,9 +26,20 @@ from lt_lib.lab.read.report import Estimate, Table
 from lt_lib.lab.record.paths import work_store
 
 MOST_SEEDS = {"smoke": 2, "laptop": 10, "paper": 30}
-_STYLE = {"axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True, "legend.frameon": False,
-          "figure.dpi": 110, "font.size": 9, "axes.titlesize": 9, "image.interpolation": "nearest"}
-_NAMES = {"agriculture": "agriculture: SWIR-1, near\ninfrared, blue (6-5-2)", "true-colour": "true colour: red,\ngreen, blue"}
+_STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+    "figure.dpi": 110,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "image.interpolation": "nearest",
+}
+_NAMES = {
+    "agriculture": "agriculture: SWIR-1, near\ninfrared, blue (6-5-2)",
+    "true-colour": "true colour: red,\ngreen, blue",
+}
 _MARKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"))
 
 
@@ -38,7 +49,8 @@ def workplace(options: dict) -> Path:
 
 
 def example(options: dict) -> Example:
-    """The scene for a chapter's parameters: the stand-in, made by code, or with data="real" the Landsat-7 example of the store.
+    """The scene for a chapter's parameters: the stand-in, made by code, or with data="real" the Landsat-7
+    example of the store.
 
     Raises:
         LabError: data is "real" and the example is not in the store; says which command puts it there.
@@ -47,13 +59,16 @@ def example(options: dict) -> Example:
         return landsat.make_scene(workplace(options))
     found = landsat.find_scene()
     if found is None:
-        raise LabError(f"data is 'real', but {store_root() / 'geo' / 'landsat7'} does not hold the Landsat-7 example. Run `python prepare.py "
-                       f"--out {store_root()} geo` beside the packed data, or use data='embedded'.")
+        raise LabError(
+            f"data is 'real', but {store_root() / 'geo' / 'landsat7'} does not hold the Landsat-7 example. Run `python prepare.py "
+            f"--out {store_root()} geo` beside the packed data, or use data='embedded'."
+        )
     return found
 
 
 def seeds(options: dict) -> Iterator[int]:
-    """Seeds of a chapter's parameters, by default as many as the profile asks for; stops when the budget is used up, not before one."""
+    """Seeds of a chapter's parameters, by default as many as the profile asks for; stops when the budget is
+    used up, not before one."""
     given = options.get("seeds") or MOST_SEEDS[options["profile"]]
     end = time.monotonic() + 60 * (options.get("budget") or float("inf"))
     for i, seed in enumerate(given if isinstance(given, list) else range(given)):
@@ -72,29 +87,46 @@ def summary(path: str | Path) -> str:
     """What a GIS reads from the head of a GeoTIFF, in the manner of gdalinfo."""
     with rasterio.open(path) as file:
         a, _, left, _, e, top = tuple(file.transform)[:6]
-        lines = [f"{Path(path).name}: {file.driver}, {file.width} x {file.height}, {file.count} band of {file.dtypes[0]}",
-                 f"  coordinates  {file.crs.to_string()}", f"  upper left   {left:.0f}, {top:.0f}; pixel {a:g} x {-e:g}",
-                 f"  blocks       {file.block_shapes[0]}, {file.compression.name}", f"  overviews    {file.overviews(1)}",
-                 f"  nodata       {file.nodata:g}; colours: {file.colorinterp[0].name}"]
+        lines = [
+            f"{Path(path).name}: {file.driver}, {file.width} x {file.height}, {file.count} band of {file.dtypes[0]}",
+            f"  coordinates  {file.crs.to_string()}",
+            f"  upper left   {left:.0f}, {top:.0f}; pixel {a:g} x {-e:g}",
+            f"  blocks       {file.block_shapes[0]}, {file.compression.name}",
+            f"  overviews    {file.overviews(1)}",
+            f"  nodata       {file.nodata:g}; colours: {file.colorinterp[0].name}",
+        ]
         if file.colorinterp[0] == rasterio.enums.ColorInterp.palette:
             table = file.colormap(1)
-            names = {int(k.removeprefix("CLASS_")): v for k, v in file.tags().items() if k.startswith("CLASS_")}
+            names = {
+                int(k.removeprefix("CLASS_")): v for k, v in file.tags().items() if k.startswith("CLASS_")
+            }
             lines += [f"    {k}  {table[k][:3]}  {name}" for k, name in sorted(names.items())]
     return "\n".join(lines)
 
 
 def provenance(example: Example, options: dict) -> Table:
     """Footer of a chapter on scenes: which files, by digest, and which versions read them."""
-    versions = {"rasterio / GDAL": f"{rasterio.__version__} / {rasterio.__gdal_version__}", "torch": version("torch"),
-                "scikit-learn": version("scikit-learn")}
-    lines = [{"file": path.name, "from": example.name, "profile + data": f"{options['profile']} + {options['data']}",
-              "sha256": f"<code>{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}</code>", **versions}
-             for path in (example.scene, example.later, example.labels)]
+    versions = {
+        "rasterio / GDAL": f"{rasterio.__version__} / {rasterio.__gdal_version__}",
+        "torch": version("torch"),
+        "scikit-learn": version("scikit-learn"),
+    }
+    lines = [
+        {
+            "file": path.name,
+            "from": example.name,
+            "profile + data": f"{options['profile']} + {options['data']}",
+            "sha256": f"<code>{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}</code>",
+            **versions,
+        }
+        for path in (example.scene, example.later, example.labels)
+    ]
     return Table(pd.DataFrame(lines), lines, "Files shown")
 
 
 def _styled(draw):
     """Draw in the style of the book, and close the figure so that a notebook shows it once."""
+
     @functools.wraps(draw)
     def drawn(*args, **options) -> Figure:
         with plt.rc_context(_STYLE):
@@ -128,16 +160,26 @@ def tail(labels: np.ndarray, classes: tuple[str, ...], foot: str = "") -> Figure
     pieces = [len(np.unique(numbers[labels == k + 1])) for k in range(len(classes))]
     order = np.argsort(-pixels, kind="stable")
     fig, ax = plt.subplots(figsize=(5.2, 2.8))
-    bars = ax.bar(range(len(order)), pixels[order], color=[landsat.COLOURS[k] for k in order], edgecolor="0.2", lw=0.6)
+    bars = ax.bar(
+        range(len(order)), pixels[order], color=[landsat.COLOURS[k] for k in order], edgecolor="0.2", lw=0.6
+    )
     ax.bar_label(bars, [f"{pixels[k]} in\n{pieces[k]} polygons" for k in order], fontsize=8, padding=2)
-    ax.set(yscale="log", ylim=(1, 6 * pixels.max()), xticks=range(len(order)), xticklabels=[classes[k] for k in order],
-           ylabel="labelled pixels (log scale)", xlabel="class, head to tail")
+    ax.set(
+        yscale="log",
+        ylim=(1, 6 * pixels.max()),
+        xticks=range(len(order)),
+        xticklabels=[classes[k] for k in order],
+        ylabel="labelled pixels (log scale)",
+        xlabel="class, head to tail",
+    )
     _foot(fig, foot)
     return fig
 
 
 @_styled
-def split(scene: Scene, splits: dict[str, tuple[np.ndarray, np.ndarray]], side: int = 60, foot: str = "") -> Figure:
+def split(
+    scene: Scene, splits: dict[str, tuple[np.ndarray, np.ndarray]], side: int = 60, foot: str = ""
+) -> Figure:
     """Training and test pixels of each split, in the window of `side` pixels that holds most labels."""
     train, test = next(iter(splits.values()))
     row, col = _busiest(train | test, side)
@@ -148,8 +190,15 @@ def split(scene: Scene, splits: dict[str, tuple[np.ndarray, np.ndarray]], side: 
         for part, label, colour, mark in zip(parts, ("train", "test"), ("#0072B2", "#D55E00"), "sx"):
             y, x = np.nonzero(part[window.toslices()])
             east, north = scene.transform.a, scene.transform.e
-            ax.plot((scene.transform.c + east * (col + x + 0.5)) / 1e3, (scene.transform.f + north * (row + y + 0.5)) / 1e3, mark,
-                    color=colour, ms=2.6, mew=0.9, label=label)
+            ax.plot(
+                (scene.transform.c + east * (col + x + 0.5)) / 1e3,
+                (scene.transform.f + north * (row + y + 0.5)) / 1e3,
+                mark,
+                color=colour,
+                ms=2.6,
+                mew=0.9,
+                label=label,
+            )
         ax.set_title(name)
     handles, names = np.atleast_1d(axes)[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside upper center", ncols=2, markerscale=2)
@@ -163,10 +212,28 @@ def scores(found: dict[str, dict[str, Estimate]], xlabel: str, foot: str = "") -
     fig, ax = plt.subplots(figsize=(5.4, 1.5 + 0.45 * len(found)))
     series = list(dict.fromkeys(name for line in found.values() for name in line))
     for i, (name, (colour, mark)) in enumerate(zip(series, _MARKS)):
-        y = [len(found) - 1 - j + 0.12 * (len(series) - 1 - 2 * i) for j, line in enumerate(found.values()) if name in line]
+        y = [
+            len(found) - 1 - j + 0.12 * (len(series) - 1 - 2 * i)
+            for j, line in enumerate(found.values())
+            if name in line
+        ]
         line = [values[name] for values in found.values() if name in values]
-        ax.errorbar([e.mean for e in line], y, xerr=[e.half or 0 for e in line], fmt=mark, color=colour, capsize=3, ms=6, label=name)
-    ax.set(yticks=range(len(found)), yticklabels=list(reversed(found)), ylim=(-0.6, len(found) - 0.4), xlabel=xlabel)
+        ax.errorbar(
+            [e.mean for e in line],
+            y,
+            xerr=[e.half or 0 for e in line],
+            fmt=mark,
+            color=colour,
+            capsize=3,
+            ms=6,
+            label=name,
+        )
+    ax.set(
+        yticks=range(len(found)),
+        yticklabels=list(reversed(found)),
+        ylim=(-0.6, len(found) - 0.4),
+        xlabel=xlabel,
+    )
     ax.grid(axis="x", alpha=0.3)
     handles, names = ax.get_legend_handles_labels()
     fig.legend(handles, names, loc="outside upper center", ncols=3)
@@ -216,8 +283,12 @@ def _image(ax, grid, picture, window: Window | None = None, **options):
     """A picture of a scene or file, or of a window of it, in kilometres."""
     window = window or Window(0, 0, grid.width, grid.height)
     a, _, left, _, e, top = tuple(grid.transform)[:6]
-    sides = (left + a * window.col_off, left + a * (window.col_off + window.width), top + e * (window.row_off + window.height),
-             top + e * window.row_off)
+    sides = (
+        left + a * window.col_off,
+        left + a * (window.col_off + window.width),
+        top + e * (window.row_off + window.height),
+        top + e * window.row_off,
+    )
     return ax.imshow(picture, extent=[v / 1e3 for v in sides], **options)
 
 
@@ -234,8 +305,13 @@ def _class_image(ax, found: ClassMap) -> None:
 
 
 def _class_legend(fig, found: ClassMap) -> None:
-    keys = [Patch(facecolor=colour, edgecolor="0.2", lw=0.6, label=name) for name, colour in zip(found.counts, _colours(found))]
-    fig.legend(handles=keys, loc="outside upper center", ncols=min(5, len(keys)), handlelength=1.2, columnspacing=1)
+    keys = [
+        Patch(facecolor=colour, edgecolor="0.2", lw=0.6, label=name)
+        for name, colour in zip(found.counts, _colours(found))
+    ]
+    fig.legend(
+        handles=keys, loc="outside upper center", ncols=min(5, len(keys)), handlelength=1.2, columnspacing=1
+    )
 
 
 def _axes_of_maps(fig, axes, foot: str) -> None:
@@ -256,5 +332,7 @@ def _busiest(mask: np.ndarray, side: int) -> tuple[int, int]:
     """Upper left corner of the window that holds most of a mask."""
     total = np.pad(mask.astype(int).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     height, width = (min(side, n) for n in mask.shape)
-    held = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    held = (
+        total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    )
     return tuple(int(i) for i in np.unravel_index(held.argmax(), held.shape))

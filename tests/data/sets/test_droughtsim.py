@@ -1,4 +1,5 @@
-"""DroughtSim: the same bytes everywhere, prefixes of one another, made in parts, and like the real tiles in their statistics."""
+"""DroughtSim: the same bytes everywhere, prefixes of one another, made in parts, and like the real tiles in
+their statistics."""
 
 import csv
 import dataclasses
@@ -49,7 +50,9 @@ def test_registry_knows_the_same_sets():
     assert {name: e.pins[0].digest for name, e in mine.items()} == registry.DROUGHTSIM_DIGESTS
     assert len(set(registry.DROUGHTSIM_DIGESTS.values())) == 4
     for entry in mine.values():
-        assert entry.classes == droughtsim.CLASSES and entry.shape == (65, 65, 11) and entry.kind == "embedded"
+        assert (
+            entry.classes == droughtsim.CLASSES and entry.shape == (65, 65, 11) and entry.kind == "embedded"
+        )
 
 
 def test_tile_depends_on_split_and_index_alone(images, tiles, monkeypatch):
@@ -182,12 +185,16 @@ def test_only_ground_near_the_centre_counts_and_direction_does_not(tiles):
     forage, water = tiles.forage[:50].copy(), tiles.cover[:50, 5].copy()
     forage[:, outside], water[:, outside] = 0, 1024
     assert np.array_equal(droughtsim._score(forage, water), tiles.score[:50])
-    assert np.array_equal(droughtsim._score(np.rot90(forage, axes=(1, 2)), np.rot90(water, axes=(1, 2))), tiles.score[:50])
+    assert np.array_equal(
+        droughtsim._score(np.rot90(forage, axes=(1, 2)), np.rot90(water, axes=(1, 2))), tiles.score[:50]
+    )
 
 
 def test_forage_is_dense_open_grass_and_water_helps():
     pixel = np.zeros((6, 6, 1, 1), np.int32)
-    for i, (green, dry, woody) in enumerate([(800, 0, 0), (0, 800, 0), (100, 50, 0), (500, 0, 500), (0, 0, 1000), (400, 0, 0)]):
+    for i, (green, dry, woody) in enumerate(
+        [(800, 0, 0), (0, 800, 0), (100, 50, 0), (500, 0, 500), (0, 0, 1000), (400, 0, 0)]
+    ):
         pixel[i, 2:5, 0, 0] = green, dry, woody
     green, dry, sparse, thicket, wood, half = droughtsim._forage(pixel)[:, 0, 0]
     assert green > dry > 0 and sparse == thicket == wood == 0 and half < green / 2
@@ -224,8 +231,9 @@ def read_real():
     return {(row["statistic"], row["band"]): float(row["value"]) for row in rows}
 
 
-# How far 1000 simulated tiles may lie from the 151 real ones. A handful of overcast tiles makes most of the real
-# sds and outer quantiles, so these could not be had closer from so few; reflectance and brightness, 255 as 1.
+# How far 1000 simulated tiles may lie from the 151 real ones. A handful of overcast tiles makes most of the
+# real sds and outer quantiles, so these could not be had closer from so few; reflectance and brightness, 255
+# as 1.
 TOLERANCE = {
     "mean": 0.02,
     "sd": 0.03,
@@ -266,7 +274,9 @@ def test_statistics_leave_out_empty_tiles_and_match_numpy(tiles):
     images[:3, ..., 1:] = 0
     found, rest = droughtsim.statistics(images), images[3:] / 255
     mean, std = droughtsim.band_statistics(images[3:])
-    assert np.allclose(mean, rest.mean((0, 1, 2)), atol=1e-12) and np.allclose(std, rest.std((0, 1, 2)), atol=1e-9)
+    assert np.allclose(mean, rest.mean((0, 1, 2)), atol=1e-12) and np.allclose(
+        std, rest.std((0, 1, 2)), atol=1e-9
+    )
     for k, band in enumerate(droughtsim.BANDS):
         assert found["mean", band] == pytest.approx(mean[k]) and found["sd", band] == pytest.approx(std[k])
         quantile = np.quantile(rest[..., k], 0.95, method="inverted_cdf")
@@ -276,7 +286,9 @@ def test_statistics_leave_out_empty_tiles_and_match_numpy(tiles):
     across = (inside[:, :, 2:] * inside[:, :, :-2]).mean()
     down = (inside[:, 2:] * inside[:, :-2]).mean()
     assert found["autocorrelation 2", "B5"] == pytest.approx((across + down) / 2 / (inside**2).mean())
-    assert found["correlation", "B2:B6"] == pytest.approx(np.corrcoef(rest[..., 1].ravel(), rest[..., 5].ravel())[0, 1])
+    assert found["correlation", "B2:B6"] == pytest.approx(
+        np.corrcoef(rest[..., 1].ravel(), rest[..., 5].ravel())[0, 1]
+    )
 
 
 def test_statistics_of_a_folder_are_printed_as_committed(tiles, tmp_path, monkeypatch, capsys):
@@ -302,14 +314,17 @@ def test_statistics_of_something_else_are_one_error(wrong, tmp_path, monkeypatch
 
 
 def test_label_is_in_the_bands_and_near_the_centre(images):
-    """A linear model of band means beats the majority; the ground around the centre tells more than the whole tile."""
+    """A linear model of band means beats the majority; the ground around the centre tells more than the whole
+    tile."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     def score(part):
         means = {s: images.images(s)[:, part, part].mean((1, 2)) for s in images.splits}
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(means["train"], images.labels("train"))
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(
+            means["train"], images.labels("train")
+        )
         chance = model.predict_proba(means["test"])[np.arange(500), images.labels("test")]
         return model.score(means["test"], images.labels("test")), -np.log(chance).mean()
 
@@ -320,7 +335,8 @@ def test_label_is_in_the_bands_and_near_the_centre(images):
 
 
 @pytest.mark.parametrize(
-    ("split", "indices", "match"), [("val", [0], "no split 'val'"), ("train", [-1], "from 0 on"), ("train", [], "from 0 on")]
+    ("split", "indices", "match"),
+    [("val", [0], "no split 'val'"), ("train", [-1], "from 0 on"), ("train", [], "from 0 on")],
 )
 def test_bad_requests(split, indices, match):
     with pytest.raises(DataError, match=match):

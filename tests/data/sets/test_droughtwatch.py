@@ -1,4 +1,5 @@
-"""Drought Watch: every defect of a part is seen and placed; the import streams, goes on, and knows the official set."""
+"""Drought Watch: every defect of a part is seen and placed; the import streams, goes on, and knows the
+official set."""
 
 import dataclasses
 import gzip
@@ -148,7 +149,11 @@ def test_record_that_is_no_example(three, tmp_path):
     content = three[0].read_bytes()
     (tmp_path / "p").write_bytes(frame(b"\xff" * 100) + content)
     found, report = read(tmp_path / "p")
-    assert len(found) == 3 and defects(report) == {"unreadable": 1} and "at byte 0:" in report.places["unreadable"][0]
+    assert (
+        len(found) == 3
+        and defects(report) == {"unreadable": 1}
+        and "at byte 0:" in report.places["unreadable"][0]
+    )
 
 
 def test_absurd_length_with_a_right_checksum(three, tmp_path):
@@ -157,7 +162,9 @@ def test_absurd_length_with_a_right_checksum(three, tmp_path):
     (tmp_path / "p").write_bytes(content + length + TFRecordWriter.masked_crc(length) + b"x" * 100)
     found, report = read(tmp_path / "p")
     assert len(found) == 3 and defects(report) == {"unreadable": 1}
-    assert report.places["unreadable"][0].startswith(f"{tmp_path / 'p'} at byte {len(content):,}: 1,152,921,504")
+    assert report.places["unreadable"][0].startswith(
+        f"{tmp_path / 'p'} at byte {len(content):,}: 1,152,921,504"
+    )
 
 
 def test_empty_tile_is_kept_and_noted(tmp_path):
@@ -169,7 +176,9 @@ def test_empty_tile_is_kept_and_noted(tmp_path):
     for bands in (BANDS, ("B1",), ("B4", "B3")):
         found, report = read(tmp_path / "p", bands=bands)
         assert len(found) == 3 and defects(report) == {"empty": 2}
-        assert [f"at byte {place:,}:" in text for place, text in zip(places, report.places["empty"], strict=False)] == [True] * 2
+        assert [
+            f"at byte {place:,}:" in text for place, text in zip(places, report.places["empty"], strict=False)
+        ] == [True] * 2
 
 
 def test_long_band_is_cut_and_noted(tmp_path):
@@ -196,14 +205,20 @@ def test_cut_anywhere(three, tmp_path, share):
     else:
         assert defects(report) == {"truncated": 1}
         have = size - places[whole]
-        wanted = f"{have:,} of " + ("the first 12" if have < 12 else f"{places[whole + 1] - places[whole]:,}") + " bytes"
+        wanted = (
+            f"{have:,} of "
+            + ("the first 12" if have < 12 else f"{places[whole + 1] - places[whole]:,}")
+            + " bytes"
+        )
         assert report.places["truncated"] == [f"{tmp_path / 'cut'} at byte {places[whole]:,}: {wanted}"]
 
 
 @quick
 @given(
     record=st.integers(0, 2),
-    where=st.one_of(st.integers(0, 15), st.integers(-4, -1), st.integers(16, RECORD)),  # negative: from its end
+    where=st.one_of(
+        st.integers(0, 15), st.integers(-4, -1), st.integers(16, RECORD)
+    ),  # negative: from its end
     bit=st.integers(0, 7),
 )
 def test_no_flipped_bit_goes_unseen(three, tmp_path, record, where, bit):
@@ -234,16 +249,25 @@ LABELS = {"train": [0, 0, 0, 1, 2, 3], "val": [3, 0, 1, 2]}
 
 
 def source_of(root: Path) -> dict[str, tuple[np.ndarray, list[int]]]:
-    """An official-looking folder: two parts of train, one of val, and files that are none; returns the splits."""
-    images = {split: [tile(100 * k + i) for i in range(len(labels))] for k, (split, labels) in enumerate(LABELS.items())}
+    """An official-looking folder: two parts of train, one of val, and files that are none; returns the
+    splits."""
+    images = {
+        split: [tile(100 * k + i) for i in range(len(labels))]
+        for k, (split, labels) in enumerate(LABELS.items())
+    }
     images["train"][1] = EMPTY
-    each = {split: [example(*pair) for pair in zip(images[split], LABELS[split], strict=True)] for split in LABELS}
+    each = {
+        split: [example(*pair) for pair in zip(images[split], LABELS[split], strict=True)] for split in LABELS
+    }
     write(root / "train/part-r-00000", each["train"][:4])
     write(root / "train/part-r-00001", each["train"][4:])
     write(root / "val/part-r-00000", each["val"])
     (root / "val/part-r-00001_.gstmp").write_bytes(b"half a download")
     (root / "train/._part.tfrecord").write_bytes(b"left by a Mac")
-    return {"train": (np.stack(images["train"]), LABELS["train"]), "test": (np.stack(images["val"]), LABELS["val"])}
+    return {
+        "train": (np.stack(images["train"]), LABELS["train"]),
+        "test": (np.stack(images["val"]), LABELS["val"]),
+    }
 
 
 def pack(root: Path, path: Path, prefix: str = "droughtwatch_data/") -> Path:
@@ -340,17 +364,24 @@ def test_incomplete_set_is_refused(official, tmp_path):
     path = official.folder / "train/part-r-00001"
     path.write_bytes(path.read_bytes()[:-1])
     expected = r"5 train tiles \(expected 6\).*train: 5 tiles kept, .*\. Left out, cut short: 1 \(train/part-r-00001 at byte 46,7"
-    with pytest.raises(DataError, match=expected + r".*val: 4 tiles.*lt data download droughtwatch.*lt data add my-tiles"):
+    with pytest.raises(
+        DataError, match=expected + r".*val: 4 tiles.*lt data download droughtwatch.*lt data add my-tiles"
+    ):
         add(official.folder, official.store)
     assert left_in(official.store) == []
     shutil.rmtree(official.folder / "val")
-    with pytest.raises(DataError, match="2 parts, but not in folders train and val. Expected .* 6 tiles in train and 4 in val"):
+    with pytest.raises(
+        DataError,
+        match="2 parts, but not in folders train and val. Expected .* 6 tiles in train and 4 in val",
+    ):
         add(official.folder, official.store)
 
 
 def test_other_labels_are_refused(official):
     write(official.folder / "val/part-r-00000", [example(tile(100 + k), 0) for k in range(4)])
-    with pytest.raises(DataError, match=r"test tiles of each class \[4, 0, 0, 0\] \(expected \[1, 1, 1, 1\]\)"):
+    with pytest.raises(
+        DataError, match=r"test tiles of each class \[4, 0, 0, 0\] \(expected \[1, 1, 1, 1\]\)"
+    ):
         add(official.folder, official.store)
 
 
@@ -383,8 +414,13 @@ def test_own_parts_hold_out_each_class_s_every_fifth_tile(tmp_path):
         assert stored.labels(split).tolist() == [labels[k] for k in rows]
     assert stored.kind == "user" and stored.classes == ("0", "1", "2", "3+")
     assert stored.variant == "test: every 5th tile of each class"
-    assert stored.extra["empty"] == {"train": [], "test": [test.index(8)]} and stored.extra["test_images_also_in_train"] == 0
-    assert data.verify("tiles", tmp_path / "store").state == "ready" and left_in(tmp_path / "store") == ["tiles"]
+    assert (
+        stored.extra["empty"] == {"train": [], "test": [test.index(8)]}
+        and stored.extra["test_images_also_in_train"] == 0
+    )
+    assert data.verify("tiles", tmp_path / "store").state == "ready" and left_in(tmp_path / "store") == [
+        "tiles"
+    ]
 
 
 @pytest.mark.parametrize("held_out", ["val", "test"])
@@ -416,7 +452,8 @@ def test_own_parts_that_cannot_be_used(official, tmp_path):
 
 @pytest.fixture
 def parts_read(monkeypatch):
-    """Names of the parts that were read; reading `stop_at` of them raises `error` half-way through the last."""
+    """Names of the parts that were read; reading `stop_at` of them raises `error` half-way through the
+    last."""
     state = SimpleNamespace(names=[], stop_at=None, stop=None)
     tiles = droughtwatch._tiles
 
@@ -505,9 +542,11 @@ def test_part_that_came_between_is_read(official, parts_read):
 
 
 def test_torn_journal_and_lost_tiles(official, parts_read):
-    for damage, again in ((lambda folder: cut(folder / "journal.jsonl", 5), ALL_PARTS[1:]),
-                          (lambda folder: cut(folder / "x_train.npy", 50_000 + 2 * RECORD), ALL_PARTS),
-                          (lambda folder: (folder / "y_train.npy").unlink(), ALL_PARTS)):
+    for damage, again in (
+        (lambda folder: cut(folder / "journal.jsonl", 5), ALL_PARTS[1:]),
+        (lambda folder: cut(folder / "x_train.npy", 50_000 + 2 * RECORD), ALL_PARTS),
+        (lambda folder: (folder / "y_train.npy").unlink(), ALL_PARTS),
+    ):
         interrupted(official, parts_read, 3)
         damage(official.store / ".droughtwatch.import")
         assert same(add(official.folder, official.store), official.splits) and parts_read.names == again
@@ -582,7 +621,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(official, monkeypatch, tmp_path):
     content = pack(official.folder, tmp_path / "dw.zip").read_bytes()
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.state = SimpleNamespace(content=content, asked=[], breaks=[], store=official.store, splits=official.splits)
+    httpd.state = SimpleNamespace(
+        content=content, asked=[], breaks=[], store=official.store, splits=official.splits
+    )
     entry = registry.REGISTRY["droughtwatch"]
     archive = dataclasses.replace(entry.archive, url=f"http://127.0.0.1:{httpd.server_port}/dw.zip")
     monkeypatch.setitem(registry.REGISTRY, "droughtwatch", dataclasses.replace(entry, archive=archive))
@@ -600,7 +641,9 @@ def get(server):
 
 def test_download_goes_on_and_is_known_by_its_counts(server):
     server.breaks = [30_000, 40_000, 1000]
-    with pytest.raises(DataError, match="broke off after 71,000 of .*71,000 bytes are kept; run it again to go on"):
+    with pytest.raises(
+        DataError, match="broke off after 71,000 of .*71,000 bytes are kept; run it again to go on"
+    ):
         get(server)
     assert same(get(server), server.splits)
     assert server.asked == [None, "bytes=30000-", "bytes=70000-", "bytes=71000-"]
@@ -617,7 +660,9 @@ def test_download_that_was_complete_but_not_renamed(server):
 
 def test_download_of_something_else(server):
     server.content = b"<html>Log in to this network</html>"
-    with pytest.raises(DataError, match="not the official archive: 35 bytes that are no .zip archive. It was deleted"):
+    with pytest.raises(
+        DataError, match="not the official archive: 35 bytes that are no .zip archive. It was deleted"
+    ):
         get(server)
     assert left_in(server.store / ".downloads") == []
 
@@ -625,7 +670,9 @@ def test_download_of_something_else(server):
 def test_download_with_other_counts_says_what_to_delete(server, official, tmp_path):
     (official.folder / "train/part-r-00001").unlink()
     server.content = pack(official.folder, tmp_path / "less.zip").read_bytes()
-    with pytest.raises(DataError, match=r"4 train tiles \(expected 6\).*delete it and repeat `lt data download droughtwatch`"):
+    with pytest.raises(
+        DataError, match=r"4 train tiles \(expected 6\).*delete it and repeat `lt data download droughtwatch`"
+    ):
         get(server)
 
 
@@ -681,5 +728,7 @@ def test_real_parts_as_a_set_of_ones_own(real, tmp_path):
         empty = [k for k, image in enumerate(images.images(split)) if not image[..., 1:].any()]
         assert sorted(set(range(len(images.labels(split)))) - kept) == empty == images.extra["empty"][split]
     assert data.verify("real-tiles", tmp_path / "store").state == "ready"
-    with pytest.raises(DataError, match=r"3 parts, but not in .* train and val. Expected .* 86,317 tiles in train and 10,778"):
+    with pytest.raises(
+        DataError, match=r"3 parts, but not in .* train and val. Expected .* 86,317 tiles in train and 10,778"
+    ):
         add(real, tmp_path / "store")

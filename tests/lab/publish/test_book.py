@@ -238,10 +238,15 @@ class TestBuild:
         sources = [add_chapter(tree, f"ee443/0{i}-also", CHAPTER + where) for i in (2, 3)]
         before = os.getcwd()
         base = tree / "_build/smoke-embedded"
-        book._execute_outdated(tree, base, book.entries(), {"profile": "smoke", "data": "embedded"}, force=False)
+        book._execute_outdated(
+            tree, base, book.entries(), {"profile": "smoke", "data": "embedded"}, force=False
+        )
         assert os.getcwd() == before
         for source in sources:
-            assert f"scratch/ee443/{source.stem}" in (base / f"src/notebooks/ee443/{source.stem}.ipynb").read_text()
+            assert (
+                f"scratch/ee443/{source.stem}"
+                in (base / f"src/notebooks/ee443/{source.stem}.ipynb").read_text()
+            )
 
     def test_what_was_executed_is_kept_when_a_later_chapter_fails(self, tree, capfd):
         add_chapter(tree, "ee443/02-broken", CHAPTER + "\n# %%\nraise RuntimeError('no')\n")
@@ -372,7 +377,15 @@ def test_tidy_joins_the_pieces_of_a_stream():
     def piece(name, text):
         return nbformat.v4.new_output("stream", name=name, text=text)
 
-    cell = nbformat.v4.new_code_cell("print(1)", outputs=[piece("stdout", "1"), piece("stderr", "late"), piece("stdout", "\n"),
-                                                          nbformat.v4.new_output("display_data"), piece("stdout", "2\n")])
+    cell = nbformat.v4.new_code_cell(
+        "print(1)",
+        outputs=[
+            piece("stdout", "1"),
+            piece("stderr", "late"),
+            piece("stdout", "\n"),
+            nbformat.v4.new_output("display_data"),
+            piece("stdout", "2\n"),
+        ],
+    )
     found = tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
     assert [o.get("text") for o in found] == ["1\n", None, "2\n"]

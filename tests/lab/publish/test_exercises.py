@@ -31,7 +31,12 @@ def notebook(*cells):
 
 
 def exercise(code, before="numbers = [2, 4]"):
-    return notebook(before, "# ```{exercise}\n# :label: ex-a\n```\n```{solution-start} ex-a\n```", code, "# words\n```{solution-end}\n```")
+    return notebook(
+        before,
+        "# ```{exercise}\n# :label: ex-a\n```\n```{solution-start} ex-a\n```",
+        code,
+        "# words\n```{solution-end}\n```",
+    )
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=NAMES)
@@ -47,12 +52,16 @@ def test_every_chapter_has_three_exercises_whose_blank_form_fails(path):
 def test_a_sheet_still_reads_as_python(path):
     chapter = read_notebook(path)
     blank = exercises.sheet(chapter)
-    assert "solution" not in "".join(cell.source for cell in blank.cells if cell.cell_type == "markdown" and "```{" in cell.source)
+    assert "solution" not in "".join(
+        cell.source for cell in blank.cells if cell.cell_type == "markdown" and "```{" in cell.source
+    )
     for cell in blank.cells:
         if cell.cell_type == "code":
             compile(cell.source, str(path), "exec")
     kept = {cell.source for cell in blank.cells}
-    outside = set(range(len(chapter.cells))) - {i for s in exercises.solutions(chapter) for i in range(s.first, s.last + 1)}
+    outside = set(range(len(chapter.cells))) - {
+        i for s in exercises.solutions(chapter) for i in range(s.first, s.last + 1)
+    }
     assert all(chapter.cells[i].source in kept for i in outside)
 
 
@@ -63,15 +72,24 @@ def test_blank_keeps_imports_and_asserts():
 def test_a_blank_form_fails_and_the_solution_passes(tmp_path):
     chapter = exercise(SOLUTION)
     for made, name in ((chapter, "solved.py"), (exercises.sheet(chapter), "blank.py")):
-        (tmp_path / name).write_text("\n".join(cell.source for cell in made.cells if cell.cell_type == "code"))
+        (tmp_path / name).write_text(
+            "\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
+        )
     assert runpy.run_path(tmp_path / "solved.py")["got"] == [1, 2]
     with pytest.raises(NameError, match="got"):
         runpy.run_path(tmp_path / "blank.py")
     assert exercises.gives_away(chapter) == []
 
 
-@pytest.mark.parametrize("code", ["got = 1\nassert True", "assert numbers == [2, 4]", "numbers = [2, 4]\nassert sum(numbers) == 6",
-                                  "for n in numbers:\n    m = n\n    assert m > 1"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "got = 1\nassert True",
+        "assert numbers == [2, 4]",
+        "numbers = [2, 4]\nassert sum(numbers) == 6",
+        "for n in numbers:\n    m = n\n    assert m > 1",
+    ],
+)
 def test_what_gives_itself_away_is_found(code):
     assert exercises.gives_away(exercise(code)) == ["ex-a"]
 

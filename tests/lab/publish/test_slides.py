@@ -31,9 +31,15 @@ def notebook(*cells):
 @pytest.fixture
 def chapter():
     return notebook(
-        cell("md", CARD, "slide", "live"), cell("md", "Ask them.", "notes", "remove-cell"), cell("code", "profile = 1", "parameters"),
-        cell("md", "## Not shown\n\nWords."), cell("code", "# nbval-check-output\nprint(1)", "slide", "live"),
-        cell("md", "More words.", "fragment-slide"), cell("md", "### Off\n\nLeft out."), cell("md", "## Second\n\nText.", "slide"))
+        cell("md", CARD, "slide", "live"),
+        cell("md", "Ask them.", "notes", "remove-cell"),
+        cell("code", "profile = 1", "parameters"),
+        cell("md", "## Not shown\n\nWords."),
+        cell("code", "# nbval-check-output\nprint(1)", "slide", "live"),
+        cell("md", "More words.", "fragment-slide"),
+        cell("md", "### Off\n\nLeft out."),
+        cell("md", "## Second\n\nText.", "slide"),
+    )
 
 
 # --- what goes to Sphinx
@@ -41,15 +47,20 @@ def chapter():
 
 def test_marks_stand_behind_headings_where_the_state_changes(chapter):
     sources = [c.source for c in slides.marked(chapter, "wing/01-x").cells]
-    assert sources[0].startswith("# Title\n\n<!--lt:slide-->\n") and sources[3].startswith("## Not shown\n\nWords.")
-    assert sources[5].strip().startswith("<!--lt:fragment-slide-->") and "<!--lt:off-->" in sources[6].split("Left out")[0]
+    assert sources[0].startswith("# Title\n\n<!--lt:slide-->\n") and sources[3].startswith(
+        "## Not shown\n\nWords."
+    )
+    assert (
+        sources[5].strip().startswith("<!--lt:fragment-slide-->")
+        and "<!--lt:off-->" in sources[6].split("Left out")[0]
+    )
     assert sources[4] == chapter.cells[4].source and "lt:" not in sources[1]
     assert "lt:" not in chapter.cells[0].source  # a copy
 
 
 def test_the_card_links_to_the_deck(chapter):
     card = slides.marked(chapter, "wing/01-x").cells[0].source
-    assert "very.\n- **Slides.** <a href=\"../../slides/wing/01-x.html\">" in card and card.count("```") == 2
+    assert 'very.\n- **Slides.** <a href="../../slides/wing/01-x.html">' in card and card.count("```") == 2
     assert "01-x-live.ipynb" in card
 
 
@@ -59,8 +70,12 @@ def test_a_chapter_without_slides_is_left_alone():
 
 
 def test_solutions_are_not_marked():
-    chapter = notebook(cell("md", "# A", "slide"), cell("md", "```{solution-start} ex\n```"), cell("md", "inside"),
-                       cell("md", "```{solution-end}\n```"))
+    chapter = notebook(
+        cell("md", "# A", "slide"),
+        cell("md", "```{solution-start} ex\n```"),
+        cell("md", "inside"),
+        cell("md", "```{solution-end}\n```"),
+    )
     sources = [c.source for c in slides.marked(chapter, "wing/01-x").cells]
     assert "lt:off" in sources[1] and "lt:" not in sources[2] + sources[3]
 
@@ -94,27 +109,43 @@ def cuts():
 
 def test_slides_begin_and_end_where_the_tags_say(cuts):
     assert [s.title for s in cuts] == ["Title", "Not shown", "Second"]  # the section it stands in
-    text = [[BeautifulSoup(block, "html.parser").get_text(" ", strip=True) for block, _ in s.blocks] for s in cuts]
+    text = [
+        [BeautifulSoup(block, "html.parser").get_text(" ", strip=True) for block, _ in s.blocks] for s in cuts
+    ]
     assert text == [["Why?", "See (1) ."], ["print(1) 1", "More words."], ["Text.", "7", ""]]
-    assert [[later for _, later in s.blocks] for s in cuts] == [[False, False], [False, True], [False, True, True]]
+    assert [[later for _, later in s.blocks] for s in cuts] == [
+        [False, False],
+        [False, True],
+        [False, True, True],
+    ]
 
 
 def test_a_heading_in_the_middle_of_a_slide_is_shown_and_names_the_next():
-    page = ('<article><section><h2>A</h2><!--lt:slide--><p>1</p><section><h2>B</h2><p>2</p></section></section>'
-            '<div class="cell tag_slide"><p>3</p></div></article>')
+    page = (
+        "<article><section><h2>A</h2><!--lt:slide--><p>1</p><section><h2>B</h2><p>2</p></section></section>"
+        '<div class="cell tag_slide"><p>3</p></div></article>'
+    )
     first, second = slides.cut(BeautifulSoup(page, "html.parser").article, "")
-    assert first.title == "A" and [block for block, _ in first.blocks] == ["<p>1</p>", "<h3>B</h3>", "<p>2</p>"] and second.title == "B"
+    assert (
+        first.title == "A"
+        and [block for block, _ in first.blocks] == ["<p>1</p>", "<h3>B</h3>", "<p>2</p>"]
+        and second.title == "B"
+    )
 
 
 def test_no_slide_begins_with_a_bare_title():
     page = '<article><section><h2>A</h2><!--lt:slide--></section><div class="cell tag_fragment-slide"><p>1</p></div></article>'
-    slide, = slides.cut(BeautifulSoup(page, "html.parser").article, "")
+    (slide,) = slides.cut(BeautifulSoup(page, "html.parser").article, "")
     assert [later for _, later in slide.blocks] == [False]
 
 
 def test_links_lead_into_the_page_and_ids_are_gone(cuts):
     whole = "".join(block for s in cuts for block, _ in s.blocks)
-    assert 'href="../../notebooks/wing/01-x.html#eq"' in whole and " id=" not in whole and "headerlink" not in whole
+    assert (
+        'href="../../notebooks/wing/01-x.html#eq"' in whole
+        and " id=" not in whole
+        and "headerlink" not in whole
+    )
     assert "lab.figure" not in whole and 'src="x.png"' in whole
 
 
@@ -128,27 +159,43 @@ def test_a_deck_is_whole(chapter):
     sections = soup.select(".slides > section")
     assert [s.h2.get_text() for s in sections] == ["Title", "Not shown", "Second", "Read on"]
     assert "Cui: on tails" in sections[-1].get_text() and "made on CPU" in sections[-1].get_text()
-    assert sections[0].select_one("aside.notes").get_text(strip=True) == "Ask them." and not sections[1].select("aside")
+    assert sections[0].select_one("aside.notes").get_text(strip=True) == "Ask them." and not sections[
+        1
+    ].select("aside")
     assert "profile <smoke>" in sections[-1].get_text()
-    used = [tag.get("src") or tag.get("href") for tag in soup.find_all(["script", "link"]) if tag.get("src") or tag.get("href")]
+    used = [
+        tag.get("src") or tag.get("href")
+        for tag in soup.find_all(["script", "link"])
+        if tag.get("src") or tag.get("href")
+    ]
     assert len(used) >= 9 and all(address.startswith("../../_static/") for address in used)
 
 
 def test_a_deck_names_the_work_and_its_authors(chapter):
     deck = slides.render(page_of(chapter), chapter, "lectures/01-x", "")
-    said = BeautifulSoup(deck, "html.parser").select_one(".slides > section").select_one(".lt-byline").get_text()
+    said = (
+        BeautifulSoup(deck, "html.parser").select_one(".slides > section").select_one(".lt-byline").get_text()
+    )
     assert said == "Tso-Jung Yen: AI for Medical Image Classification (2020)"
 
 
 def test_a_card_on_a_slide_does_not_link_to_its_own_deck():
-    card = BeautifulSoup('<div><ul><li><strong>Time.</strong> 5</li><li><strong>Slides.</strong> <a href="x.html">deck</a></li></ul></div>',
-                         "html.parser").div
+    card = BeautifulSoup(
+        '<div><ul><li><strong>Time.</strong> 5</li><li><strong>Slides.</strong> <a href="x.html">deck</a></li></ul></div>',
+        "html.parser",
+    ).div
     assert "Time." in slides._shown(card, "../../notebooks/w/01-x.html") and "Slides." not in str(card)
 
 
-@pytest.mark.parametrize(("href", "leads_to"), [
-    ("#a", "../../notebooks/w/01-x.html#a"), ("02-y.html#b", "../../notebooks/w/02-y.html#b"),
-    ("../../book/pages/bibliography.html#id1", "../../book/pages/bibliography.html#id1"), ("https://example.org/", "https://example.org/")])
+@pytest.mark.parametrize(
+    ("href", "leads_to"),
+    [
+        ("#a", "../../notebooks/w/01-x.html#a"),
+        ("02-y.html#b", "../../notebooks/w/02-y.html#b"),
+        ("../../book/pages/bibliography.html#id1", "../../book/pages/bibliography.html#id1"),
+        ("https://example.org/", "https://example.org/"),
+    ],
+)
 def test_links_lead_where_they_led_on_the_page(href, leads_to):
     block = BeautifulSoup(f'<p><a href="{href}">there</a></p>', "html.parser").p
     assert f'href="{leads_to}"' in slides._shown(block, "../../notebooks/w/01-x.html")
@@ -163,16 +210,26 @@ def table_of(rows, words="w"):
 
 
 def numbers_on(slide):
-    return [int(th.get_text()) for block, _ in slide.blocks for th in BeautifulSoup(block, "html.parser").select("tbody th")]
+    return [
+        int(th.get_text())
+        for block, _ in slide.blocks
+        for th in BeautifulSoup(block, "html.parser").select("tbody th")
+    ]
 
 
 @pytest.mark.parametrize("rows", [1, slides.TABLE_LINES, slides.TABLE_LINES + 1, 3 * slides.TABLE_LINES])
 def test_a_long_table_goes_on_on_the_next_slide(rows):
     pieces = -(-rows // slides.TABLE_LINES)
-    parts = slides._split(slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", True)], ["note"]), "page.html")
-    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == pieces + (rows > slides.TABLE_LINES / 2)
+    parts = slides._split(
+        slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", True)], ["note"]), "page.html"
+    )
+    assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == pieces + (
+        rows > slides.TABLE_LINES / 2
+    )
     assert all(len(numbers_on(part)) <= slides.TABLE_LINES for part in parts)
-    assert all("<thead>" in part.blocks[0][0] for part in parts[:pieces]) and "after" in parts[-1].blocks[-1][0]
+    assert (
+        all("<thead>" in part.blocks[0][0] for part in parts[:pieces]) and "after" in parts[-1].blocks[-1][0]
+    )
     assert [part.notes for part in parts] == [["note"]] + [[]] * (len(parts) - 1)
     assert sum("before" in block for part in parts for block, _ in part.blocks) == 1
 
@@ -206,7 +263,9 @@ def test_minutes_are_those_of_slides_and_stops(chapter):
 
 def test_a_minute_plan_has_no_gaps_and_fills_the_lesson():
     plan = slides.minute_plan([("A", 30), ("B", 28)], minutes=90)
-    assert plan[0]["from"] == 0 and plan[-1]["to"] == 90 and all(a["to"] == b["from"] for a, b in pairwise(plan))
+    assert (
+        plan[0]["from"] == 0 and plan[-1]["to"] == 90 and all(a["to"] == b["from"] for a, b in pairwise(plan))
+    )
     assert [line["to"] - line["from"] for line in plan] == [30, 5, 8, 5, 28, 5, 8, 1]
     with pytest.raises(LabError, match="A, B: 93 minutes"):
         slides.minute_plan([("A", 50), ("B", 28)])
@@ -242,21 +301,35 @@ def test_fragments_follow_a_slide_and_tags_are_known(path):
         mine = slides.tags(each)
         begun |= slides.SLIDE in mine
         assert begun or slides.FRAGMENT not in mine
-        assert not {slides.SLIDE, slides.FRAGMENT} <= mine and (slides.NOTES not in mine or "remove-cell" in mine)
+        assert not {slides.SLIDE, slides.FRAGMENT} <= mine and (
+            slides.NOTES not in mine or "remove-cell" in mine
+        )
 
 
 def test_a_live_set_brings_what_it_needs():
-    chapter = notebook(cell("code", "import math\nunused = 1"), cell("code", "k = 3"), cell("code", "k = 4\nother = 5"),
-                       cell("code", "profile = 'smoke'", "parameters"), cell("code", "def f(x):\n    return math.sqrt(x) * k"),
-                       cell("code", "def g():\n    return other"), cell("code", "y = f(9)", "live"))
+    chapter = notebook(
+        cell("code", "import math\nunused = 1"),
+        cell("code", "k = 3"),
+        cell("code", "k = 4\nother = 5"),
+        cell("code", "profile = 'smoke'", "parameters"),
+        cell("code", "def f(x):\n    return math.sqrt(x) * k"),
+        cell("code", "def g():\n    return other"),
+        cell("code", "y = f(9)", "live"),
+    )
     live = slides.live_notebook(chapter)
     assert [c.source[:5] for c in live.cells] == ["impor", "k = 4", "profi", "def f", "y = f"]
 
 
-@pytest.mark.parametrize("name", ["ee443/03-weighting-the-loss", "lectures/02-backpropagation", "lectures/06-batch-normalization"])
+@pytest.mark.parametrize(
+    "name", ["ee443/03-weighting-the-loss", "lectures/02-backpropagation", "lectures/06-batch-normalization"]
+)
 def test_a_live_set_runs_by_itself(name, lab_env, tmp_path):
     live = slides.live_notebook(read_notebook(project_root() / "notebooks" / f"{name}.py"))
-    code = [c.source.replace('profile = "laptop"', 'profile = "smoke"') for c in live.cells if c.cell_type == "code"]
+    code = [
+        c.source.replace('profile = "laptop"', 'profile = "smoke"')
+        for c in live.cells
+        if c.cell_type == "code"
+    ]
     script = tmp_path / "live.py"
     script.write_text("\n".join(code))
     assert runpy.run_path(script)["profile"] == "smoke"

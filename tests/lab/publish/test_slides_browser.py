@@ -1,4 +1,5 @@
-"""The decks in a browser, opened as files with the network cut: nothing too large for its slide, nothing missing, notes at hand."""
+"""The decks in a browser, opened as files with the network cut: nothing too large for its slide, nothing
+missing, notes at hand."""
 
 import pytest
 from helpers import ENTRIES, UNSET
@@ -29,7 +30,10 @@ def open_deck(browser, html):
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True)
         contexts.append(context)
         page, said = context.new_page(), []
-        page.on("console", lambda m: said.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda m: said.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda e: said.append(f"exception: {e}"))
         page.on("requestfailed", lambda r: said.append(f"failed: {r.url}"))
         inside = (html.as_uri(), "data:", "blob:", "about:")

@@ -17,11 +17,25 @@ def record(seed, accuracy, profile="paper", data="real", key="ratio-0.1", experi
     loaded = load(experiment)
     row = loaded.select(key)[0]
     values = {"accuracy": accuracy, "member_accuracy": [accuracy], "epochs": [1]}
-    return Record(id=f"sha256:{seed:064d}", experiment=experiment, row=row.row, key=key, variant="as-released", profile=profile,
-                  data=data, seed=seed, spec=resolve(loaded, row, "as-released", profile, data, seed),
-                  digests={"spec": "sha256:0", "data": "sha256:0", "code": "ast:0"}, env={"device": "CPU"},
-                  metrics={s: values for s in ("last", "best_on_val", "best_on_test")}, per_class={"recall": [accuracy]},
-                  confusion=[[1]], history={"learners": []}, sizes={}, wall_s=1.0)
+    return Record(
+        id=f"sha256:{seed:064d}",
+        experiment=experiment,
+        row=row.row,
+        key=key,
+        variant="as-released",
+        profile=profile,
+        data=data,
+        seed=seed,
+        spec=resolve(loaded, row, "as-released", profile, data, seed),
+        digests={"spec": "sha256:0", "data": "sha256:0", "code": "ast:0"},
+        env={"device": "CPU"},
+        metrics={s: values for s in ("last", "best_on_val", "best_on_test")},
+        per_class={"recall": [accuracy]},
+        confusion=[[1]],
+        history={"learners": []},
+        sizes={},
+        wall_s=1.0,
+    )
 
 
 def test_estimate_is_the_t_interval():
@@ -39,15 +53,18 @@ def test_difference_is_paired_over_shared_seeds():
     assert difference(first, second).mean == pytest.approx(0.035)
 
 
-@pytest.mark.parametrize(("value", "records", "expected"), [
-    (0.7296, [record(s, a) for s, a in enumerate((0.73, 0.72, 0.735, 0.74))], "agrees"),
-    (0.7296, [record(s, a) for s, a in enumerate((0.60, 0.61, 0.605, 0.602))], "differs"),
-    (0.7296, [record(0, 0.73)], "one run: no interval"),
-    (0.7296, [record(s, 0.73, data="embedded") for s in range(4)], "not comparable"),
-    (0.7296, [record(s, 0.73, profile="laptop") for s in range(4)], "not comparable"),
-    (0.7296, [], "not run"),
-    (None, [record(0, 0.5)], "nothing published"),
-])
+@pytest.mark.parametrize(
+    ("value", "records", "expected"),
+    [
+        (0.7296, [record(s, a) for s, a in enumerate((0.73, 0.72, 0.735, 0.74))], "agrees"),
+        (0.7296, [record(s, a) for s, a in enumerate((0.60, 0.61, 0.605, 0.602))], "differs"),
+        (0.7296, [record(0, 0.73)], "one run: no interval"),
+        (0.7296, [record(s, 0.73, data="embedded") for s in range(4)], "not comparable"),
+        (0.7296, [record(s, 0.73, profile="laptop") for s in range(4)], "not comparable"),
+        (0.7296, [], "not run"),
+        (None, [record(0, 0.5)], "nothing published"),
+    ],
+)
 def test_only_paper_and_real_is_judged(value, records, expected):
     assert verdict(value, records) == expected
 
@@ -62,7 +79,12 @@ def test_prediction_interval_is_wider_than_the_interval_of_the_mean():
 
 def test_badge_names_the_stand_ins():
     text = badge([record(0, 0.5, "laptop", "embedded")])
-    assert "digits50 (stand-in)" in text and "test_efficientnet for b0" in text and "n = 1" in text and "stale" in text
+    assert (
+        "digits50 (stand-in)" in text
+        and "test_efficientnet for b0" in text
+        and "n = 1" in text
+        and "stale" in text
+    )
     assert "stand-in" not in badge([record(0, 0.5, "paper", "real")])
 
 
@@ -107,7 +129,9 @@ def unused():
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    (tmp_path / "losses.py").write_text("def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef other():\n    pass\n")
+    (tmp_path / "losses.py").write_text(
+        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef other():\n    pass\n"
+    )
 
     def digest_of(source):
         (tmp_path / "m.py").write_text(source)
@@ -115,28 +139,36 @@ def module(tmp_path, monkeypatch):
         for cached in (digests.code_digest, digests._module):
             cached.cache_clear()
         return digests.code_digest("lt_lib.m:used")
+
     yield digest_of
     monkeypatch.undo()
     for cached in (digests.code_digest, digests._module):
         cached.cache_clear()
 
 
-@pytest.mark.parametrize(("old", "new", "changes"), [
-    ("# a comment", "# another", False),
-    ("Doc of used.", "Other words.", False),
-    ("return 1", "return 2", False),                     # not reachable
-    ("X = 3", "X = 4", True),
-    ("class_weights(a) * X", "X * class_weights(a)", True),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("# a comment", "# another", False),
+        ("Doc of used.", "Other words.", False),
+        ("return 1", "return 2", False),  # not reachable
+        ("X = 3", "X = 4", True),
+        ("class_weights(a) * X", "X * class_weights(a)", True),
+    ],
+)
 def test_code_digest_follows_what_is_reachable(module, old, new, changes):
     assert (module(SOURCE) != module(SOURCE.replace(old, new))) == changes
 
 
 def test_code_digest_follows_imports_into_helpers(module, tmp_path):
     before = module(SOURCE)
-    (tmp_path / "losses.py").write_text("def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c + 1\n")
+    (tmp_path / "losses.py").write_text(
+        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c + 1\n"
+    )
     assert module(SOURCE) != before
-    (tmp_path / "losses.py").write_text("def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef new_loss():\n    pass\n")
+    (tmp_path / "losses.py").write_text(
+        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef new_loss():\n    pass\n"
+    )
     assert module(SOURCE) == before, "adding a loss must not make old records stale"
 
 

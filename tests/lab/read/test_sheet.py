@@ -1,4 +1,5 @@
-"""Tables with several metrics, printed cells in each other's column, and the profile between laptop and paper."""
+"""Tables with several metrics, printed cells in each other's column, and the profile between laptop and
+paper."""
 
 import pytest
 from helpers import record
@@ -19,7 +20,9 @@ def row_of(experiment: str, key: str):
 
 def made(key: str, profile: str, data: str, seeds: int = 3, experiment: str = TABLE1, **numbers):
     metrics = {"balanced_accuracy": 0.6, "icv_used": 0.3} | numbers
-    found = [record(key, s, 0.7 + s / 1000, experiment, profile, data, "as-printed", metrics) for s in range(seeds)]
+    found = [
+        record(key, s, 0.7 + s / 1000, experiment, profile, data, "as-printed", metrics) for s in range(seeds)
+    ]
     return [r.model_copy(update={"id": f"sha256:{key}-{profile}-{data}-{r.seed}"}) for r in found]
 
 
@@ -54,13 +57,22 @@ def test_a_sheet_shows_stronger_evidence_and_judges_paper_and_real_alone(tmp_pat
     table = report.sheet(made("r50-ce", "laptop", "embedded"), COLUMNS)
     assert table.frame["source"].tolist() == ["published", "committed evidence", "this run"]
     html = table._repr_html_()
-    assert html.count(">differs<") >= 1                # 0.9 in every run against 0.6123 in print
+    assert html.count(">differs<") >= 1  # 0.9 in every run against 0.6123 in print
     assert "lt-differs" not in html.split("this run")[1]
 
 
 def test_a_metric_of_one_class():
-    r = record("r18-ce", 0, 0.7, "spectrum-table2", "laptop", "embedded", "as-printed", {},
-               {"recall": [0.9, 0.4, 0.5, 0.6], "precision": [0.8, None, 0.5, 0.6]})
+    r = record(
+        "r18-ce",
+        0,
+        0.7,
+        "spectrum-table2",
+        "laptop",
+        "embedded",
+        "as-printed",
+        {},
+        {"recall": [0.9, 0.4, 0.5, 0.6], "precision": [0.8, None, 0.5, 0.6]},
+    )
     assert r.metric("recall.1") == 0.4 and str(r.metric("precision.1")) == "nan"
     with pytest.raises(LabError, match="last epoch only"):
         r.metric("recall.1", "best_on_val")
@@ -70,19 +82,28 @@ def test_a_metric_of_one_class():
 
 
 def test_every_printed_number_of_a_row_counts():
-    numbers = {name: sum(len(report.printed_metrics(*row_of(name, r.key))) for r in load(name).rows)
-               for name in (TABLE1, "spectrum-table2", "ee443-fig1", "ee443-results")}
+    numbers = {
+        name: sum(len(report.printed_metrics(*row_of(name, r.key))) for r in load(name).rows)
+        for name in (TABLE1, "spectrum-table2", "ee443-fig1", "ee443-results")
+    }
     assert numbers == {TABLE1: 27, "spectrum-table2": 77, "ee443-fig1": 7, "ee443-results": 19}
 
 
 def test_overnight_is_laptop_where_nothing_else_is_said():
     for name, same in (("ee443-fig2", True), (TABLE1, False)):
         experiment = load(name)
-        specs = [resolve(experiment, experiment.rows[0], experiment.rows[0].variants[0], p, "embedded", 0) for p in ("laptop", "overnight")]
+        specs = [
+            resolve(experiment, experiment.rows[0], experiment.rows[0].variants[0], p, "embedded", 0)
+            for p in ("laptop", "overnight")
+        ]
         assert (specs[0] == specs[1]) is same
-    assert seeds_of(load("ee443-fig2"), "overnight", "embedded") == seeds_of(load("ee443-fig2"), "laptop", "embedded")
+    assert seeds_of(load("ee443-fig2"), "overnight", "embedded") == seeds_of(
+        load("ee443-fig2"), "laptop", "embedded"
+    )
 
 
 def test_strength_puts_real_data_before_size():
-    assert report.STRENGTH[0] == ("paper", "real") and report.STRENGTH.index(("laptop", "real")) < report.STRENGTH.index(("paper", "embedded"))
+    assert report.STRENGTH[0] == ("paper", "real") and report.STRENGTH.index(
+        ("laptop", "real")
+    ) < report.STRENGTH.index(("paper", "embedded"))
     assert report.STRENGTH.index(("overnight", "embedded")) < report.STRENGTH.index(("laptop", "embedded"))

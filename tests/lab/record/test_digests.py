@@ -1,4 +1,5 @@
-"""Code digests: about definitions, not places; by scope, not by spelling; and declared equivalents, which hold until the next edit."""
+"""Code digests: about definitions, not places; by scope, not by spelling; and declared equivalents, which
+hold until the next edit."""
 
 import functools
 import re
@@ -37,7 +38,11 @@ def test_every_declared_equivalent_is_in_force():
     """A file that stands for nothing any more is to be made anew or deleted."""
     roots = {root for kind in kinds_of_code() for root in digests.reached(*kind)}
     for path in (evidence_dir() / "unchanged").glob("*"):
-        assert any(digests._equivalent(*root.split(":"), path.parent) for root in roots if root.endswith(f":{path.stem}")), path.name
+        assert any(
+            digests._equivalent(*root.split(":"), path.parent)
+            for root in roots
+            if root.endswith(f":{path.stem}")
+        ), path.name
 
 
 def _roots(spec):
@@ -85,13 +90,20 @@ class Copy:
             text, n = re.subn(pattern, new, path.read_text(encoding="utf-8"))
             path.write_text(text, encoding="utf-8")
             count += n
-        self.kinds = {tuple(re.sub(pattern, new, root) for root in roots): rs for roots, rs in self.kinds.items()}
+        self.kinds = {
+            tuple(re.sub(pattern, new, root) for root in roots): rs for roots, rs in self.kinds.items()
+        }
         forget()
         return count
 
     def stale(self) -> set:
         """Ids of committed records whose digest the copy no longer has."""
-        return {r.id for roots, records in self.kinds.items() for r in records if digests.code_digest(*roots) != r.digests["code"]}
+        return {
+            r.id
+            for roots, records in self.kinds.items()
+            for r in records
+            if digests.code_digest(*roots) != r.digests["code"]
+        }
 
 
 @pytest.fixture
@@ -106,11 +118,24 @@ def copy(tmp_path, monkeypatch):
 
 
 MOVED = {
-    "lt_lib.losses": "lt_lib.objectives", "lt_lib.sampling": "lt_lib.tails.drawing", "lt_lib.augmix": "lt_lib.tails.mixing",
-    "lt_lib.models": "lt_lib.networks", "lt_lib.metrics": "lt_lib.measures", "lt_lib.gan": "lt_lib.forging",
-    "lt_lib.optimizers": "lt_lib.descent", "lt_lib.schedules": "lt_lib.tails.timing", "lt_lib.ensembles": "lt_lib.votes",
+    "lt_lib.losses": "lt_lib.objectives",
+    "lt_lib.sampling": "lt_lib.tails.drawing",
+    "lt_lib.augmix": "lt_lib.tails.mixing",
+    "lt_lib.models": "lt_lib.networks",
+    "lt_lib.metrics": "lt_lib.measures",
+    "lt_lib.gan": "lt_lib.forging",
+    "lt_lib.optimizers": "lt_lib.descent",
+    "lt_lib.schedules": "lt_lib.tails.timing",
+    "lt_lib.ensembles": "lt_lib.votes",
 }
-RENAMED = ("artificial_balance", "longtail_indices", "soft_vote", "classification_report", "ldam_margins", "_checked")
+RENAMED = (
+    "artificial_balance",
+    "longtail_indices",
+    "soft_vote",
+    "classification_report",
+    "ldam_margins",
+    "_checked",
+)
 
 
 def test_moves_and_renames_leave_every_digest(copy):
@@ -126,22 +151,51 @@ def test_moves_and_renames_leave_every_digest(copy):
     assert not copy.stale()
 
 
-@pytest.mark.parametrize(("module", "old", "new", "concerned"), [
-    ("lt_lib.losses", "counts) ** 0.25", "counts) ** 0.5", lambda r: r.spec.mode == "recipe"),
-    ("lt_lib.losses", "max_margin: float = 0.5", "max_margin: float = 0.4", lambda r: r.spec.mode == "recipe"),
-    ("lt_lib.augmix", "depth: int = -1", "depth: int = 2", lambda r: bool(r.spec.recipe and r.spec.recipe.augmix)),
-    ("lt_lib.metrics", "_GROUPS = ", "_GROUPS = 0 or ", lambda r: r.spec.mode != "gan"),
-    ("lt_lib.optimizers", "def _checked(", "def _checked(_=None, *, ", lambda r: bool(r.spec.lesson) and r.spec.lesson.topic == "rules"),
-], ids=["an exponent", "a default value", "another default value", "a constant", "a dependency two calls away"])
+@pytest.mark.parametrize(
+    ("module", "old", "new", "concerned"),
+    [
+        ("lt_lib.losses", "counts) ** 0.25", "counts) ** 0.5", lambda r: r.spec.mode == "recipe"),
+        (
+            "lt_lib.losses",
+            "max_margin: float = 0.5",
+            "max_margin: float = 0.4",
+            lambda r: r.spec.mode == "recipe",
+        ),
+        (
+            "lt_lib.augmix",
+            "depth: int = -1",
+            "depth: int = 2",
+            lambda r: bool(r.spec.recipe and r.spec.recipe.augmix),
+        ),
+        ("lt_lib.metrics", "_GROUPS = ", "_GROUPS = 0 or ", lambda r: r.spec.mode != "gan"),
+        (
+            "lt_lib.optimizers",
+            "def _checked(",
+            "def _checked(_=None, *, ",
+            lambda r: bool(r.spec.lesson) and r.spec.lesson.topic == "rules",
+        ),
+    ],
+    ids=[
+        "an exponent",
+        "a default value",
+        "another default value",
+        "a constant",
+        "a dependency two calls away",
+    ],
+)
 def test_a_change_stales_exactly_what_goes_through_it(copy, module, old, new, concerned):
     copy.edit(module, old, new)
     assert copy.stale() == {r.id for records in copy.kinds.values() for r in records if concerned(r)} != set()
 
 
-@pytest.mark.parametrize(("module", "old", "new"), [
-    ("lt_lib.losses", "The margins were meant for", "The margins had been meant for"),
-    ("lt_lib.models", "def fold_batchnorm(", "def unfold():\n    pass\n\n\ndef fold_batchnorm("),
-], ids=["a docstring", "something else beside it"])
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("lt_lib.losses", "The margins were meant for", "The margins had been meant for"),
+        ("lt_lib.models", "def fold_batchnorm(", "def unfold():\n    pass\n\n\ndef fold_batchnorm("),
+    ],
+    ids=["a docstring", "something else beside it"],
+)
 def test_what_decides_no_number_stales_nothing(copy, module, old, new):
     copy.edit(module, old, new)
     assert not copy.stale()
@@ -157,7 +211,8 @@ HELPERS = "def g(x):\n    return x\n\n\ndef h(x):\n    return 2 * g(x)\n"
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of one module; `write(source)` gives the digest of its f, `declare(...)` writes an equivalent for f."""
+    """A package of one module; `write(source)` gives the digest of its f, `declare(...)` writes an equivalent
+    for f."""
     monkeypatch.setattr(digests, "ROOT", tmp_path / "lt_lib")
     monkeypatch.setattr(digests, "evidence_dir", lambda: tmp_path / "records")
     (tmp_path / "lt_lib").mkdir()
@@ -179,6 +234,7 @@ def package(tmp_path, monkeypatch):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "f.py").write_text(f"# stands for: {stands_for}\n{why}{source}")
             forget()
+
     yield Package
     monkeypatch.undo()
     forget()
@@ -191,7 +247,11 @@ def test_an_equivalent_keeps_the_old_digest_until_the_next_edit(package):
     assert package.write(NEW + HELPERS) == old
     assert package.write("# a comment\n" + NEW + HELPERS) == old
     assert package.write(OLD + HELPERS) == old, "taken back"
-    for edited in (NEW.replace("x +", "x -") + HELPERS, NEW + HELPERS.replace("2 *", "3 *"), NEW + HELPERS.replace("return x", "return -x")):
+    for edited in (
+        NEW.replace("x +", "x -") + HELPERS,
+        NEW + HELPERS.replace("2 *", "3 *"),
+        NEW + HELPERS.replace("return x", "return -x"),
+    ):
         assert package.write(edited) not in (old, package.write(NEW + HELPERS))
 
 
@@ -215,17 +275,22 @@ def test_a_caller_of_a_vouched_definition_stays_fresh(package):
     assert digests.code_digest("lt_lib.m:top") == before
 
 
-@pytest.mark.parametrize(("stands_for", "why", "source"), [
-    ("sha256:" + "0" * 64, "# why\n", OLD),
-    ("ast:" + "0" * 64, "", OLD),
-    ("ast:" + "0" * 64, "#\n", OLD),
-    ("ast:" + "0" * 64, "# why\n", HELPERS),
-    ("ast:" + "0" * 64, "# why\n", "def f(x:\n"),
-])
+@pytest.mark.parametrize(
+    ("stands_for", "why", "source"),
+    [
+        ("sha256:" + "0" * 64, "# why\n", OLD),
+        ("ast:" + "0" * 64, "", OLD),
+        ("ast:" + "0" * 64, "#\n", OLD),
+        ("ast:" + "0" * 64, "# why\n", HELPERS),
+        ("ast:" + "0" * 64, "# why\n", "def f(x:\n"),
+    ],
+)
 def test_an_equivalent_that_cannot_be_read_is_named(package, stands_for, why, source):
     package.write(NEW + HELPERS)
     package.declare(stands_for, source, why)
-    with pytest.raises(LabError, match=r"f\.py must begin with .*python -m lt_lib\.lab\.record\.digests lt_lib\.m:f"):
+    with pytest.raises(
+        LabError, match=r"f\.py must begin with .*python -m lt_lib\.lab\.record\.digests lt_lib\.m:f"
+    ):
         digests.code_digest("lt_lib.m:f")
 
 
@@ -248,44 +313,54 @@ def test_the_command_prints_what_the_first_line_needs(capsys):
     digests._main(["lt_lib.models:create"])
     printed = capsys.readouterr().out.split()
     assert printed == [digests._code_digest(("lt_lib.models:create",), None), "lt_lib.models:create"]
-    with pytest.raises(SystemExit, match="lt_lib.models:nothing is no definition of the library; say MODULE:NAME"):
+    with pytest.raises(
+        SystemExit, match="lt_lib.models:nothing is no definition of the library; say MODULE:NAME"
+    ):
         digests._main(["lt_lib.models:nothing"])
 
 
 # --- what is a reference, and what is only spelt like one
 
 
-@pytest.mark.parametrize("f", [
-    "def f(g):\n    return g\n",                                           # a parameter
-    "def f(x):\n    g = x\n    return g\n",                                # a local name
-    "def f(x):\n    return x.g\n",                                         # an attribute
-    "def f(x):\n    return dict(g=x)\n",                                   # a keyword
-    "def f(x):\n    return [g for g in x]\n",                              # the variable of a comprehension
-    "def f(x):\n    return (lambda g: g)(x)\n",                            # the parameter of a lambda
-    "def f(x):\n    for g in x:\n        x = g\n    return x\n",            # the variable of a loop
-    "def f(x: g) -> g:\n    return x\n",                                   # an annotation
-    "def f(x):\n    from math import tau as g\n    return g\n",            # an import of its own
-    "class f:\n    g: int = 0\n",                                          # a field
-    "def f(x):\n    def h():\n        return g\n    g = x\n    return h\n",  # a name of the function around
-], ids=range(11))
+@pytest.mark.parametrize(
+    "f",
+    [
+        "def f(g):\n    return g\n",  # a parameter
+        "def f(x):\n    g = x\n    return g\n",  # a local name
+        "def f(x):\n    return x.g\n",  # an attribute
+        "def f(x):\n    return dict(g=x)\n",  # a keyword
+        "def f(x):\n    return [g for g in x]\n",  # the variable of a comprehension
+        "def f(x):\n    return (lambda g: g)(x)\n",  # the parameter of a lambda
+        "def f(x):\n    for g in x:\n        x = g\n    return x\n",  # the variable of a loop
+        "def f(x: g) -> g:\n    return x\n",  # an annotation
+        "def f(x):\n    from math import tau as g\n    return g\n",  # an import of its own
+        "class f:\n    g: int = 0\n",  # a field
+        "def f(x):\n    def h():\n        return g\n    g = x\n    return h\n",  # a name of the function around
+    ],
+    ids=range(11),
+)
 def test_what_is_only_spelt_like_a_definition_is_no_reference(package, f):
     assert digests_with(package, f, "return x") == digests_with(package, f, "return -x")
 
 
-@pytest.mark.parametrize("f", [
-    "def f(x=g):\n    return x\n",                                        # a default value
-    "def f(g=g):\n    return g\n",                                        # both
-    "def f(x):\n    return [g for x in g]\n",
-    "def f(x):\n    return [x for h in [g for g in g(x)]]\n",               # its first iterable is read outside
-    "def f(x):\n    return lambda: g\n",
-    "class f:\n    g: int = 0\n    def h(self):\n        return g\n",       # a class is no scope for its methods
-    "@g\ndef f(x):\n    return x\n",
-    "class f(g):\n    pass\n",
-    "def f(x):\n    return run('lt_lib.m:g')\n",
-    "f = {}\nf['g'] = g\n",                                               # a table filled later
-    "f = []\nf.append(g)\n",
-    "def f(x):\n    from lt_lib.m import g as h\n    return h\n",
-], ids=range(12))
+@pytest.mark.parametrize(
+    "f",
+    [
+        "def f(x=g):\n    return x\n",  # a default value
+        "def f(g=g):\n    return g\n",  # both
+        "def f(x):\n    return [g for x in g]\n",
+        "def f(x):\n    return [x for h in [g for g in g(x)]]\n",  # its first iterable is read outside
+        "def f(x):\n    return lambda: g\n",
+        "class f:\n    g: int = 0\n    def h(self):\n        return g\n",  # a class is no scope for its methods
+        "@g\ndef f(x):\n    return x\n",
+        "class f(g):\n    pass\n",
+        "def f(x):\n    return run('lt_lib.m:g')\n",
+        "f = {}\nf['g'] = g\n",  # a table filled later
+        "f = []\nf.append(g)\n",
+        "def f(x):\n    from lt_lib.m import g as h\n    return h\n",
+    ],
+    ids=range(12),
+)
 def test_a_reference_is_found_in_its_scope(package, f):
     assert digests_with(package, f, "return x") != digests_with(package, f, "return -x")
 
@@ -295,10 +370,12 @@ def digests_with(package, f, body):
 
 
 def test_foreign_names_count_by_what_they_are(package):
-    assert package.write("from math import tau as t\n\ndef f(x):\n    return t\n") == \
-        package.write("from math import tau as u\n\ndef f(x):\n    return u\n")
-    assert package.write("from math import tau as t\n\ndef f(x):\n    return t\n") != \
-        package.write("from math import pi as t\n\ndef f(x):\n    return t\n")
+    assert package.write("from math import tau as t\n\ndef f(x):\n    return t\n") == package.write(
+        "from math import tau as u\n\ndef f(x):\n    return u\n"
+    )
+    assert package.write("from math import tau as t\n\ndef f(x):\n    return t\n") != package.write(
+        "from math import pi as t\n\ndef f(x):\n    return t\n"
+    )
 
 
 def test_two_definitions_that_change_places_are_seen(package):

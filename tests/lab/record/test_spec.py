@@ -16,7 +16,9 @@ def test_every_committed_experiment_resolves_and_names_published_rows(name):
     experiment = load(name)
     for row in experiment.rows:
         if row.published is not None:
-            assert published_value(experiment, row) is not None, f"{name}/{row.key} names a number that is not in published.csv"
+            assert published_value(experiment, row) is not None, (
+                f"{name}/{row.key} names a number that is not in published.csv"
+            )
 
 
 def test_all_printed_results_of_ee443_have_a_row():
@@ -36,21 +38,32 @@ def test_layers_merge_in_order(tmp_path):
     content["profiles"]["smoke"]["set"] = {"optimizer": {"epochs": 2}}
     experiment = load(write_experiment(tmp_path, content))
     spec = resolve(experiment, experiment.rows[0], "ours", "smoke", "embedded", 4)
-    assert spec.optimizer.epochs == 2 and spec.optimizer.lr == 0.01          # profile over row, defaults kept
-    assert spec.subset.ratio == 0.25 and spec.subset.n_max == 40             # variant over row
+    assert spec.optimizer.epochs == 2 and spec.optimizer.lr == 0.01  # profile over row, defaults kept
+    assert spec.subset.ratio == 0.25 and spec.subset.n_max == 40  # variant over row
     assert spec.seeds.model_dump() == {"subset": 4, "init": 4, "order": 4}
     assert spec.backbones[0].stands_in_for == "net"
 
 
-@pytest.mark.parametrize(("path", "value", "expected"), [
-    (("rows", 0, "labl"), "x", ["shapes.yaml", "row plain", "'labl'", "did you mean 'label'"]),
-    (("rows", 0, "set", "optimiser"), {"lr": 1.0}, ["shapes.yaml", "row plain", "'optimiser'", "did you mean 'optimizer'"]),
-    (("defaults", "optimizer", "epoch"), 3, ["shapes.yaml", "'optimizer.epoch'", "did you mean 'epochs'"]),
-    (("profiles", "smoke", "seed"), 3, ["'profiles.smoke.seed'", "did you mean 'seeds'"]),
-    (("rows", 1, "set", "balance"), -3, ["row balanced", "balance", "greater than 0"]),
-    (("rows", 1, "key"), "plain", ["'plain'", "unique"]),
-    (("experiment",), "other", ["must be the file's name"]),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("rows", 0, "labl"), "x", ["shapes.yaml", "row plain", "'labl'", "did you mean 'label'"]),
+        (
+            ("rows", 0, "set", "optimiser"),
+            {"lr": 1.0},
+            ["shapes.yaml", "row plain", "'optimiser'", "did you mean 'optimizer'"],
+        ),
+        (
+            ("defaults", "optimizer", "epoch"),
+            3,
+            ["shapes.yaml", "'optimizer.epoch'", "did you mean 'epochs'"],
+        ),
+        (("profiles", "smoke", "seed"), 3, ["'profiles.smoke.seed'", "did you mean 'seeds'"]),
+        (("rows", 1, "set", "balance"), -3, ["row balanced", "balance", "greater than 0"]),
+        (("rows", 1, "key"), "plain", ["'plain'", "unique"]),
+        (("experiment",), "other", ["must be the file's name"]),
+    ],
+)
 def test_a_mistake_is_named_with_file_row_key_and_remedy(tmp_path, path, value, expected):
     content = copy.deepcopy(EXPERIMENT)
     target = content
@@ -60,6 +73,7 @@ def test_a_mistake_is_named_with_file_row_key_and_remedy(tmp_path, path, value, 
     file = write_experiment(tmp_path, {**content, "experiment": "shapes"})
     if path == ("experiment",):
         import yaml
+
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(LabError) as error:
         load(file)
@@ -67,12 +81,15 @@ def test_a_mistake_is_named_with_file_row_key_and_remedy(tmp_path, path, value, 
         assert words in str(error.value)
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"profile": "laptp"}, "did you mean 'laptop'"),
-    ({"data": "reel"}, "did you mean 'real'"),
-    ({"rows": "baseline-ful"}, "did you mean 'baseline-full'"),
-    ({"seeds": 0}, "at least 1"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"profile": "laptp"}, "did you mean 'laptop'"),
+        ({"data": "reel"}, "did you mean 'real'"),
+        ({"rows": "baseline-ful"}, "did you mean 'baseline-full'"),
+        ({"seeds": 0}, "at least 1"),
+    ],
+)
 def test_plan_names_the_nearest_valid_choice(options, words):
     with pytest.raises(LabError, match=words):
         plan("ee443-results", **options)
@@ -91,4 +108,5 @@ def test_equal_specs_share_a_digest_and_different_ones_do_not():
     results = {i.key: i for i in plan("ee443-results", seeds=1)}
     assert fig2["ratio-0.1"].spec_digest == results["baseline-0.1"].spec_digest
     assert len({i.spec_digest for i in plan("ee443-results", seeds=2)}) == 2 * sum(
-        len(row.variants) for row in load("ee443-results").rows)
+        len(row.variants) for row in load("ee443-results").rows
+    )

@@ -64,7 +64,9 @@ def test_copies_depend_on_image_and_copy_alone():
     same = np.repeat(images[:1], 40, 0)
     copies = augmented(same, np.array([[5, k] for k in range(1, 41)]))
     untouched = (copies == torch.from_numpy(same).permute(0, 3, 1, 2)).flatten(1).all(1).float().mean()
-    assert 0 < untouched < 0.4, "each of three changes has probability one half: about one copy in eight stays as it is"
+    assert 0 < untouched < 0.4, (
+        "each of three changes has probability one half: about one copy in eight stays as it is"
+    )
     assert copies.dtype == torch.uint8 and (copies.float() - images[0].mean()).abs().mean() < 100
 
 
@@ -76,7 +78,7 @@ def test_pretrained_here_is_trained_once(lab_env, shapes_tree, monkeypatch):
     second = build(backbone).state_dict()
     assert all(torch.equal(first[k], second[k]) for k in first)
     other = backbone.model_copy(update={"pretrained": recipe.model_copy(update={"seed": 1})})
-    with pytest.raises(TypeError):                       # another seed is another training
+    with pytest.raises(TypeError):  # another seed is another training
         build(other)
 
 
@@ -98,7 +100,9 @@ def test_hub_weights_offline_name_the_file_option(lab_env, monkeypatch):
         return real(name, pretrained=False, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(LabError, match="neither in the hub cache nor reachable.*pretrained=FILE.*lt data add"):
+    with pytest.raises(
+        LabError, match="neither in the hub cache nor reachable.*pretrained=FILE.*lt data add"
+    ):
         build(Backbone(name="test_efficientnet", pretrained=True))
 
 

@@ -1,4 +1,5 @@
-"""Recipes: each switch does what it says, an interrupted run ends as an uninterrupted one, and counterfeits fill classes up."""
+"""Recipes: each switch does what it says, an interrupted run ends as an uninterrupted one, and counterfeits
+fill classes up."""
 
 import copy
 import time
@@ -26,20 +27,65 @@ EXPERIMENT = {
     "table": "none",
     "data": {"embedded": "strata"},
     "defaults": {
-        "mode": "recipe", "subset": None, "backbones": ["net"], "validation": {"fraction": 0.2},
-        "optimizer": {"lr": 0.002, "batch_size": 16, "epochs": 3}, "recipe": {"clip_norm": 1.0},
+        "mode": "recipe",
+        "subset": None,
+        "backbones": ["net"],
+        "validation": {"fraction": 0.2},
+        "optimizer": {"lr": 0.002, "batch_size": 16, "epochs": 3},
+        "recipe": {"clip_norm": 1.0},
     },
-    "profiles": {"smoke": {
-        "seeds": 1, "adapt": {"swa": {"start": 1, "every": 1}, "gan": {"width": 2, "latent": 8, "epochs": 2, "batch_size": 16}},
-        "backbones": {"net": {"name": "resnet18", "options": {"channels": [4, 4, 8, 8]}, "pretrained": False, "resolution": 32}}}},
+    "profiles": {
+        "smoke": {
+            "seeds": 1,
+            "adapt": {
+                "swa": {"start": 1, "every": 1},
+                "gan": {"width": 2, "latent": 8, "epochs": 2, "batch_size": 16},
+            },
+            "backbones": {
+                "net": {
+                    "name": "resnet18",
+                    "options": {"channels": [4, 4, 8, 8]},
+                    "pretrained": False,
+                    "resolution": 32,
+                }
+            },
+        }
+    },
     "rows": [
         {"row": "S.1", "key": "plain", "label": "plain", "set": {}},
-        {"row": "S.2", "key": "all", "label": "everything", "set": {"recipe": {
-            "bands": [4, 1, 2], "sampler": "balanced", "ldam": {"head": "cosine"}, "drw": {"switch_epoch": 1, "betas": [0.0, 0.99]},
-            "clr": {"min_lr": 0.001, "max_lr": 0.01, "step_size": 1}, "swa": {}, "augmix": {}}}},
-        {"row": "S.3", "key": "filled", "label": "filled up", "set": {"recipe": {"bands": [1, 2, 3], "gan": {}}}},
-        {"row": "S.4", "key": "counterfeits", "label": "counterfeits", "set": {
-            "mode": "gan", "backbones": [], "target_class": 2, "recipe": {"bands": [1, 2, 3], "gan": {}}}},
+        {
+            "row": "S.2",
+            "key": "all",
+            "label": "everything",
+            "set": {
+                "recipe": {
+                    "bands": [4, 1, 2],
+                    "sampler": "balanced",
+                    "ldam": {"head": "cosine"},
+                    "drw": {"switch_epoch": 1, "betas": [0.0, 0.99]},
+                    "clr": {"min_lr": 0.001, "max_lr": 0.01, "step_size": 1},
+                    "swa": {},
+                    "augmix": {},
+                }
+            },
+        },
+        {
+            "row": "S.3",
+            "key": "filled",
+            "label": "filled up",
+            "set": {"recipe": {"bands": [1, 2, 3], "gan": {}}},
+        },
+        {
+            "row": "S.4",
+            "key": "counterfeits",
+            "label": "counterfeits",
+            "set": {
+                "mode": "gan",
+                "backbones": [],
+                "target_class": 2,
+                "recipe": {"bands": [1, 2, 3], "gan": {}},
+            },
+        },
     ],
 }
 
@@ -63,7 +109,11 @@ def strata_home(tmp_path_factory):
 @pytest.fixture
 def strata(strata_home, monkeypatch, tmp_path):
     """The data set, in an environment of its own."""
-    for name, folder in (("LT_DATA", strata_home / "data"), ("LT_CACHE", strata_home / "cache"), ("LT_STORE", tmp_path / "store")):
+    for name, folder in (
+        ("LT_DATA", strata_home / "data"),
+        ("LT_CACHE", strata_home / "cache"),
+        ("LT_STORE", tmp_path / "store"),
+    ):
         monkeypatch.setenv(name, str(folder))
     torch.set_num_threads(1)
     return datasets.load("strata")
@@ -94,7 +144,10 @@ def test_a_recipe_learns_and_keeps_the_tail(strata, experiment):
     found, counts = recipes.tasks(spec_of(experiment, "plain"), strata)
     task = found[0]
     assert not set(task.train[:, 0]) & set(task.val[:, 0]) and len(task.train) + len(task.val) == sum(COUNTS)
-    assert counts == np.bincount(strata.labels("train")[task.train[:, 0]]).tolist() and counts[0] > counts[1] > counts[2]
+    assert (
+        counts == np.bincount(strata.labels("train")[task.train[:, 0]]).tolist()
+        and counts[0] > counts[1] > counts[2]
+    )
     outcome = recipes.train(task, strata)
     assert outcome.history["train_loss"][-1] < outcome.history["train_loss"][0]
     assert outcome.logits["last"].shape == (36, 3) and len(outcome.history["test_balanced_accuracy"]) == 3
@@ -114,12 +167,18 @@ def test_bands_and_crop_are_what_the_network_sees(strata):
     assert np.array_equal(got.permute(0, 2, 3, 1).numpy(), want)
     mean, spread = recipes.band_statistics(got)
     assert torch.allclose(mean.flatten(), torch.tensor(want / 255.0).mean((0, 1, 2)).float(), atol=1e-6)
-    assert torch.allclose(spread.flatten(), torch.tensor(want / 255.0).std((0, 1, 2), correction=0).float(), atol=1e-5)
+    assert torch.allclose(
+        spread.flatten(), torch.tensor(want / 255.0).std((0, 1, 2), correction=0).float(), atol=1e-5
+    )
 
 
 def test_the_rate_cycles_or_stays(strata, experiment):
     spec = spec_of(experiment, "all", augmix=None)
-    assert trained(spec, strata).history["lr"] == [triangular_lr(e, 1, 0.001, 0.01) for e in range(3)] == pytest.approx([0.001, 0.01, 0.001])
+    assert (
+        trained(spec, strata).history["lr"]
+        == [triangular_lr(e, 1, 0.001, 0.01) for e in range(3)]
+        == pytest.approx([0.001, 0.01, 0.001])
+    )
     still = spec.recipe.clr.model_copy(update={"stepped": False})
     assert trained(spec_of(experiment, "all", augmix=None, clr=still), strata).history["lr"] == [0.001] * 3
 
@@ -141,7 +200,7 @@ def test_averaging_is_the_mean_of_the_snapshots(strata, experiment, monkeypatch)
 
     monkeypatch.setattr(recipes, "update_bn", renew_counted)
     outcome = trained(spec_of(experiment, "all", augmix=None), strata)
-    assert len(snapshots) == 2 and norms == [56]                  # epochs 2 and 3; all training images
+    assert len(snapshots) == 2 and norms == [56]  # epochs 2 and 3; all training images
     for name, value in snapshots[0].items():
         assert torch.allclose(outcome.weights[name], (value + snapshots[1][name]) / 2, atol=1e-6), name
     swa = spec_of(experiment, "all").recipe.swa.model_copy(update={"snapshots": "last", "norms": "test"})
@@ -152,8 +211,13 @@ def test_averaging_is_the_mean_of_the_snapshots(strata, experiment, monkeypatch)
 
 def test_weights_wait_for_the_switch(strata, experiment, monkeypatch):
     seen = []
-    monkeypatch.setattr(recipes.LDAMLoss, "forward",
-                        lambda self, z, y, was=recipes.LDAMLoss.forward: (seen.append(self.weight.tolist()), was(self, z, y))[1])
+    monkeypatch.setattr(
+        recipes.LDAMLoss,
+        "forward",
+        lambda self, z, y, was=recipes.LDAMLoss.forward: (seen.append(self.weight.tolist()), was(self, z, y))[
+            1
+        ],
+    )
     trained(spec_of(experiment, "all", augmix=None), strata)
     assert seen[0] == [1, 1, 1] and seen[-1][2] > seen[-1][1] > seen[-1][0]
 
@@ -224,10 +288,20 @@ def test_counterfeits_fill_every_class_up_and_are_shared(strata, experiment, mon
     assert (torch.bincount(labels, minlength=3) + torch.tensor(counts)).tolist() == [max(counts)] * 3
     judged = run(experiment, rows=["counterfeits"], profile="smoke")[0]
     assert not fits, "the generator of the filled row is the one that is judged"
-    assert judged.metric("distance") > 0 and judged.metric("train_tiles") == counts[2] and judged.metric("test_tiles") == 12
+    assert (
+        judged.metric("distance") > 0
+        and judged.metric("train_tiles") == counts[2]
+        and judged.metric("test_tiles") == 12
+    )
     from safetensors.torch import load_file
 
-    assert load_file(artifact(judged))["grids"].shape == (len(judged.history["learners"][0]["moments"]), 64, 3, 64, 64)
+    assert load_file(artifact(judged))["grids"].shape == (
+        len(judged.history["learners"][0]["moments"]),
+        64,
+        3,
+        64,
+        64,
+    )
 
 
 def test_a_generator_resumes(strata, experiment, monkeypatch, tmp_path):
@@ -248,11 +322,14 @@ def test_a_record_does_not_depend_on_remedies_it_does_not_use(experiment):
     assert len({plain, mixed, filled}) == 3
 
 
-@pytest.mark.parametrize(("key", "change", "words"), [
-    ("plain", {"bands": (9,)}, "bands 1 to 4"),
-    ("plain", {"tiles": 10_000}, "has 70"),
-    ("plain", {"test_tiles": 10_000}, "has 36"),
-])
+@pytest.mark.parametrize(
+    ("key", "change", "words"),
+    [
+        ("plain", {"bands": (9,)}, "bands 1 to 4"),
+        ("plain", {"tiles": 10_000}, "has 70"),
+        ("plain", {"test_tiles": 10_000}, "has 36"),
+    ],
+)
 def test_a_recipe_that_does_not_fit_is_refused(strata, experiment, key, change, words):
     with pytest.raises(LabError, match=words):
         recipes.tasks(spec_of(experiment, key, **change), strata)

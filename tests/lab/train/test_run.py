@@ -16,7 +16,7 @@ from lt_lib.lab import LabError, Store, artifact, load, plan, run
 from lt_lib.lab.record.records import short
 from lt_lib.lab.train import training
 
-SERVER = multiprocessing.get_context("forkserver")      # imports torch once; every child is then a quick fork
+SERVER = multiprocessing.get_context("forkserver")  # imports torch once; every child is then a quick fork
 SERVER.set_forkserver_preload(["lt_lib.lab.train.run", "lt_lib.lab.train.training", "timm", "torchvision"])
 
 
@@ -30,7 +30,9 @@ def work(experiment, rows, seeds, env):
 
 def child(experiment, rows, seeds, **env):
     names = ("LT_DATA", "LT_CACHE", "LT_STORE")
-    process = SERVER.Process(target=work, args=(experiment, rows, seeds, {n: os.environ[n] for n in names} | env))
+    process = SERVER.Process(
+        target=work, args=(experiment, rows, seeds, {n: os.environ[n] for n in names} | env)
+    )
     process.start()
     return process
 
@@ -60,13 +62,19 @@ def numbers(path):
 def test_run_trains_once_then_loads(lab_env, experiment_file, monkeypatch):
     experiment = load(experiment_file)
     first = run(experiment, profile="smoke", seeds=2, rows=["plain", "balanced", "bagged"])
-    assert [(r.key, r.seed) for r in first] == [(k, s) for k in ("plain", "balanced", "bagged") for s in (0, 1)]
-    assert all(curve["train_loss"][-1] < curve["train_loss"][0] for r in first for curve in r.history["learners"])
-    assert len(first[4].metrics["last"]["member_accuracy"]) == 2          # 40 // 20 bags
-    monkeypatch.setattr(training, "train_heads", None)                   # a second training would fail
+    assert [(r.key, r.seed) for r in first] == [
+        (k, s) for k in ("plain", "balanced", "bagged") for s in (0, 1)
+    ]
+    assert all(
+        curve["train_loss"][-1] < curve["train_loss"][0] for r in first for curve in r.history["learners"]
+    )
+    assert len(first[4].metrics["last"]["member_accuracy"]) == 2  # 40 // 20 bags
+    monkeypatch.setattr(training, "train_heads", None)  # a second training would fail
     again = run(experiment, profile="smoke", seeds=2, rows=["plain", "balanced", "bagged"])
     assert [r.id for r in again] == [r.id for r in first]
-    assert not list((lab_env / ".work" / "checkpoints").glob("*")) and not list((lab_env / ".work" / "learners").glob("*"))
+    assert not list((lab_env / ".work" / "checkpoints").glob("*")) and not list(
+        (lab_env / ".work" / "learners").glob("*")
+    )
 
 
 def test_a_head_is_the_same_alone_and_in_company(lab_env, experiment_file, tmp_path):
@@ -75,7 +83,9 @@ def test_a_head_is_the_same_alone_and_in_company(lab_env, experiment_file, tmp_p
     alone = run(experiment, rows="plain", profile="smoke", seeds=[1], store=tmp_path / "alone")
     assert together[1].id == alone[0].id
     assert together[1].digests["logits"] == alone[0].digests["logits"]
-    assert together[1].history["learners"][0]["train_loss"] == pytest.approx(alone[0].history["learners"][0]["train_loss"], rel=1e-5)
+    assert together[1].history["learners"][0]["train_loss"] == pytest.approx(
+        alone[0].history["learners"][0]["train_loss"], rel=1e-5
+    )
 
 
 def test_seeds_differ_and_subset_seed_is_recorded(lab_env, experiment_file):
@@ -84,7 +94,9 @@ def test_seeds_differ_and_subset_seed_is_recorded(lab_env, experiment_file):
     assert records[1].spec.seeds.subset == 1
 
 
-@pytest.mark.parametrize(("rows", "waits"), [("plain,bagged", (0.0, 0.02, 0.05)), ("tuned", (0.0, 0.15, 0.4))])
+@pytest.mark.parametrize(
+    ("rows", "waits"), [("plain,bagged", (0.0, 0.02, 0.05)), ("tuned", (0.0, 0.15, 0.4))]
+)
 def test_killed_anywhere_ends_bit_identical(lab_env, experiment_file, tmp_path, rows, waits):
     calm = tmp_path / "calm"
     assert ended(child(experiment_file, rows, 2, LT_STORE=str(calm))) == 0
@@ -176,7 +188,9 @@ def test_stale_records_are_shown_not_reused_not_deleted(lab_env, experiment_file
 
     experiment = load(experiment_file)
     old = run(experiment, rows="plain", profile="smoke", seeds=1)[0]
-    monkeypatch.setattr(sys.modules["lt_lib.lab.record.plan"], "code_digest", lambda *roots: "ast:" + "0" * 64)
+    monkeypatch.setattr(
+        sys.modules["lt_lib.lab.record.plan"], "code_digest", lambda *roots: "ast:" + "0" * 64
+    )
     new = run(experiment, rows="plain", profile="smoke", seeds=1)[0]
     assert new.id != old.id and new.digests["logits"] == old.digests["logits"]
     assert len(files(lab_env)) == 2
@@ -207,7 +221,9 @@ def test_three_selections_are_reported(lab_env, experiment_file):
     best = record.metrics["best_on_test"]
     assert best["accuracy"] == pytest.approx(max(curve["test_accuracy"]), abs=1e-6)
     assert record.metrics["last"]["accuracy"] == pytest.approx(curve["test_accuracy"][-1], abs=1e-6)
-    assert record.metrics["best_on_val"]["epochs"] == [1 + curve["val_accuracy"].index(max(curve["val_accuracy"]))]
+    assert record.metrics["best_on_val"]["epochs"] == [
+        1 + curve["val_accuracy"].index(max(curve["val_accuracy"]))
+    ]
 
 
 def test_whole_networks_learn(lab_env, experiment_file):

@@ -25,13 +25,24 @@ def test_verdicts_are_those_of_the_audit(rows):
 
     from lt_lib.lab.record.paths import published_dir
 
-    written = pd.read_csv(published_dir() / "audit.csv", dtype=str, keep_default_na=False).set_index("id")["verdict"]
+    written = pd.read_csv(published_dir() / "audit.csv", dtype=str, keep_default_na=False).set_index("id")[
+        "verdict"
+    ]
     assert (rows["verdict"] == written[rows.index]).all()
 
 
-@pytest.mark.parametrize(("row", "words"), [
-    ("C01", "0.9983"), ("C04", "relative error 0.51"), ("C05", "8 times"), ("C07", "1.14 as printed, 1.00"), ("C10", "10 times"),
-    ("C16", "82.86 to 72.19 (10.67), 96.18 to 90.08 (6.10)"), ("C17", "30 public")])
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("C01", "0.9983"),
+        ("C04", "relative error 0.51"),
+        ("C05", "8 times"),
+        ("C07", "1.14 as printed, 1.00"),
+        ("C10", "10 times"),
+        ("C16", "82.86 to 72.19 (10.67), 96.18 to 90.08 (6.10)"),
+        ("C17", "30 public"),
+    ],
+)
 def test_numbers_that_are_shown(rows, row, words):
     assert words in rows.loc[row, "recomputed"]
 
@@ -46,7 +57,9 @@ def test_another_print_changes_the_verdict():
     assert audit("lectures", facts).set_index("id").loc["C17", "verdict"] == "PASS"
 
 
-@pytest.mark.parametrize(("check", "wrong"), [("_norm_backward", "batchnorm_backward"), ("_norm_sums", "batchnorm_backward")])
+@pytest.mark.parametrize(
+    ("check", "wrong"), [("_norm_backward", "batchnorm_backward"), ("_norm_sums", "batchnorm_backward")]
+)
 def test_a_right_formula_passes(monkeypatch, check, wrong):
     right = audit_lectures.batchnorm_backward
     monkeypatch.setattr(audit_lectures, wrong, lambda dy, cache, variant="corrected": right(dy, cache))

@@ -1,4 +1,5 @@
-"""Claims of the lectures: each holds and fails where it should, and the two that need no training are computed."""
+"""Claims of the lectures: each holds and fails where it should, and the two that need no training are
+computed."""
 
 from types import SimpleNamespace
 
@@ -16,18 +17,36 @@ from lt_lib.works.lectures.claims import ADAPTIVE, CLAIMS, EXPERIMENTS, LABELS
 SEEDS = range(4)
 # claim -> what makes it hold: (row, measure, value, the same of the row it is compared with)
 HOLDS = {
-    "LE2": [(rule, name, {"first_epoch": -1.0, "test_error": 0.2}[name]) for rule in ADAPTIVE for name in ("first_epoch", "test_error")]
+    "LE2": [
+        (rule, name, {"first_epoch": -1.0, "test_error": 0.2}[name])
+        for rule in ADAPTIVE
+        for name in ("first_epoch", "test_error")
+    ]
     + [("sgd", "first_epoch", 0.0), ("sgd", "test_error", 0.1)],
     "LE3": [("smoothed", "ece", 0.01), ("hard", "ece", 0.05)],
     "LE4": [("mixup-40", "accuracy", 0.8), ("hard-40", "accuracy", 0.7)],
-    "LE5": [(row, name, value) for row, values in {"plain": (2, 4, 20, 0.5), "bn": (0.2, 1, 10, 0.7), "bn-noisy": (0.3, 1, 10, 0.7)}.items()
-            for name, value in zip(("loss_range", "gradient_change_relative", "curvature", "shift"), values, strict=True)],
-    "LE7": [(f"{kind}-{n}", "accuracy", value) for n in LABELS for kind, value in (("ssgan", 0.8), ("supervised", 0.7))],
+    "LE5": [
+        (row, name, value)
+        for row, values in {
+            "plain": (2, 4, 20, 0.5),
+            "bn": (0.2, 1, 10, 0.7),
+            "bn-noisy": (0.3, 1, 10, 0.7),
+        }.items()
+        for name, value in zip(
+            ("loss_range", "gradient_change_relative", "curvature", "shift"), values, strict=True
+        )
+    ],
+    "LE7": [
+        (f"{kind}-{n}", "accuracy", value)
+        for n in LABELS
+        for kind, value in (("ssgan", 0.8), ("supervised", 0.7))
+    ],
 }
 
 
 def samples(cells, noise=0.001, turned=False):
-    """Records that hold the given measures, a little different at each seed; `turned` swaps what is compared."""
+    """Records that hold the given measures, a little different at each seed; `turned` swaps what is
+    compared."""
     found = {}
     for row, name, value in cells:
         for seed in SEEDS:
@@ -53,7 +72,9 @@ def test_a_claim_holds_fails_and_stays_open(claim):
 
 
 def test_both_halves_of_le5_count():
-    cells = [(row, name, 0.4 if (row, name) == ("bn", "shift") else value) for row, name, value in HOLDS["LE5"]]
+    cells = [
+        (row, name, 0.4 if (row, name) == ("bn", "shift") else value) for row, name, value in HOLDS["LE5"]
+    ]
     found = CLAIMS["LE5"][1](samples(cells))
     assert found.verdict == "fails" and "of 5 parts 4 hold, 1 fail" in found.numbers
 
@@ -61,12 +82,20 @@ def test_both_halves_of_le5_count():
 def test_le1_is_computed():
     found = CLAIMS["LE1"][1]({})
     assert found.verdict == "holds" and found.counted
-    assert "0 of 4000 steps" in found.numbers and "best step is 1.00c" in found.numbers and "1.95c" in found.numbers
+    assert (
+        "0 of 4000 steps" in found.numbers
+        and "best step is 1.00c" in found.numbers
+        and "1.95c" in found.numbers
+    )
 
 
 def test_le6_is_counted_and_fails_by_the_friendly_test(monkeypatch):
     found = CLAIMS["LE6"][1]({})
-    assert found.verdict == "fails" and found.counted and "-2.2 on TopImages: 4 of 5 from 3 to 15 points" in found.numbers
+    assert (
+        found.verdict == "fails"
+        and found.counted
+        and "-2.2 on TopImages: 4 of 5 from 3 to 15 points" in found.numbers
+    )
     real = recht.accuracies
 
     def harder(testbed, metric="top1", path=None):

@@ -19,8 +19,13 @@ from lt_lib.works.lectures.few_labels import Classifier, _diluted, classifier_lo
 def task(lab_env):
     def made(key="ssgan-20", optimizer=None, **changes):
         spec = plan("lectures-few-labels", key, "smoke")[0].spec
-        lesson, opt = spec.lesson.model_copy(update=changes), spec.optimizer.model_copy(update=optimizer or {})
-        return lessons.tasks(spec.model_copy(update={"lesson": lesson, "optimizer": opt}), datasets.load(spec.data))[0][0]
+        lesson, opt = (
+            spec.lesson.model_copy(update=changes),
+            spec.optimizer.model_copy(update=optimizer or {}),
+        )
+        return lessons.tasks(
+            spec.model_copy(update={"lesson": lesson, "optimizer": opt}), datasets.load(spec.data)
+        )[0][0]
 
     return made
 
@@ -38,7 +43,9 @@ def test_as_many_of_each_class_and_the_same_for_all_methods():
     labels = np.arange(300) % 10
     keep = few(labels, 50, seed=1)
     assert len(set(keep)) == 50 and set(np.bincount(labels[keep])) == {5}
-    assert np.array_equal(keep, few(labels, 50, seed=1)) and not np.array_equal(np.sort(keep), np.sort(few(labels, 50, seed=2)))
+    assert np.array_equal(keep, few(labels, 50, seed=1)) and not np.array_equal(
+        np.sort(keep), np.sort(few(labels, 50, seed=2))
+    )
     assert set(few(labels, 20, seed=1)) <= set(keep)  # more labels are more of the same
 
 
@@ -56,14 +63,21 @@ def test_losses_are_those_of_the_game():
     game = plain - (z / (z + 1)).log().mean() - (1 / (fake_z + 1)).log().mean()
     p = net(pool).softmax(1)
     entropy = plain - (p * p.log()).sum(1).mean()
-    for method, theirs, expected in (("supervised", None, plain), ("ssgan", made, game), ("matching", made, game), ("entropy", None, entropy)):
+    for method, theirs, expected in (
+        ("supervised", None, plain),
+        ("ssgan", made, game),
+        ("matching", made, game),
+        ("entropy", None, entropy),
+    ):
         assert torch.allclose(classifier_loss(net, x, y, pool, theirs, method), expected, atol=1e-6)
 
 
 def test_the_forger_opposes_or_imitates():
     net, maker, pool = players()
     made = maker(torch.randn(20, 2))
-    assert torch.allclose(forger_loss(net, made, pool, "ssgan"), (1 / (net(made).exp().sum(1) + 1)).log().mean(), atol=1e-6)
+    assert torch.allclose(
+        forger_loss(net, made, pool, "ssgan"), (1 / (net(made).exp().sum(1) + 1)).log().mean(), atol=1e-6
+    )
     assert forger_loss(net, pool, pool, "matching") == 0 < forger_loss(net, made, pool, "matching")
     down = torch.autograd.grad(forger_loss(net, made, pool, "ssgan"), maker.parameters())
     assert any(g.abs().max() > 0 for g in down)
@@ -104,14 +118,24 @@ def test_noise_is_for_training_only():
 def test_figures(lab_env):
     from lt_lib import lab
 
-    records = lab.run("lectures-few-labels", rows=["supervised-10", "ssgan-10", "supervised-100", "ssgan-100"], profile="smoke")
+    records = lab.run(
+        "lectures-few-labels",
+        rows=["supervised-10", "ssgan-10", "supervised-100", "ssgan-100"],
+        profile="smoke",
+    )
     shown = figure("few-labels", records)
     hollow = [c.lines[0] for c in shown.axes[0].containers if c.lines[0].get_markerfacecolor() == "white"]
     assert [list(np.round(np.asarray(line.get_ydata(), float), 6)) for line in hollow] == [
-        [round(next(r.metric() for r in records if r.key == f"{m}-{n}"), 6) for n in (10, 100)] for m in ("supervised", "ssgan")]
+        [round(next(r.metric() for r in records if r.key == f"{m}-{n}"), 6) for n in (10, 100)]
+        for m in ("supervised", "ssgan")
+    ]
     x = torch.rand(30, 2)
-    panels = {"a": (Classifier(2, 2, 4, 0.0).eval(), None), "b": (Classifier(2, 2, 4, 0.0).eval(), torch.rand(5, 2)),
-              "c": (Classifier(2, 2, 4, 0.0).eval(), None), "d": (Classifier(2, 2, 4, 0.0).eval(), None)}
+    panels = {
+        "a": (Classifier(2, 2, 4, 0.0).eval(), None),
+        "b": (Classifier(2, 2, 4, 0.0).eval(), torch.rand(5, 2)),
+        "c": (Classifier(2, 2, 4, 0.0).eval(), None),
+        "d": (Classifier(2, 2, 4, 0.0).eval(), None),
+    }
     shown = figure("semi-regions", x, torch.arange(30) % 2, torch.arange(6), panels)
     assert [ax.get_title() for ax in shown.axes] == list("abcd")
     plt.close("all")

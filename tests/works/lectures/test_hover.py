@@ -13,7 +13,10 @@ WORDS = {"xlabel": "old (%)", "ylabel": "new (%)", "alt": "two points & a line"}
 def points(figure):
     """Name told and centre of every point."""
     root = ElementTree.fromstring(figure.svg)
-    return [(g.find("title").text, float(g.find("circle").get("cx")), float(g.find("circle").get("cy"))) for g in root.iter("g")]
+    return [
+        (g.find("title").text, float(g.find("circle").get("cx")), float(g.find("circle").get("cy")))
+        for g in root.iter("g")
+    ]
 
 
 def test_every_point_tells_its_name_and_numbers():
@@ -24,7 +27,9 @@ def test_every_point_tells_its_name_and_numbers():
 
 
 def test_a_point_on_the_line_is_drawn_on_the_line():
-    figure = hover.scatter([0, 50, 100], [10, 40, 60], "abc", lines={"fit": (0.5, 12.0), "away": (0, 900)}, **WORDS)
+    figure = hover.scatter(
+        [0, 50, 100], [10, 40, 60], "abc", lines={"fit": (0.5, 12.0), "away": (0, 900)}, **WORDS
+    )
     inside = re.findall(r'd="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"', figure.svg)
     assert len(inside) == 1 and "away" not in figure.svg
     x0, y0, x1, y1 = map(float, inside[0])
@@ -43,7 +48,7 @@ def test_words_for_those_who_see_no_picture():
     figure = hover.scatter([1, 2], [1, 2], ["a", "b"], **WORDS)
     root = ElementTree.fromstring(figure.svg)
     assert root.get("role") == "img" and root.get("aria-label") == repr(figure) == WORDS["alt"]
-    assert figure.table.count("<tr>") == 3 and "<th scope=\"row\">b</th><td>2.0</td>" in figure.table
+    assert figure.table.count("<tr>") == 3 and '<th scope="row">b</th><td>2.0</td>' in figure.table
 
 
 def test_a_single_point_has_a_frame():

@@ -1,4 +1,5 @@
-"""The lesson on norms: looking around changes nothing, what is measured is what it is called, interrupted runs end the same."""
+"""The lesson on norms: looking around changes nothing, what is measured is what it is called, interrupted
+runs end the same."""
 
 import time
 
@@ -19,8 +20,13 @@ from lt_lib.works.lectures.norms import Disturbance, _ahead, _at, _copied, _shif
 def task(lab_env):
     def made(key="bn", optimizer=None, **changes):
         spec = plan("lectures-norms", key, "smoke")[0].spec
-        lesson, opt = spec.lesson.model_copy(update=changes), spec.optimizer.model_copy(update=optimizer or {})
-        return lessons.tasks(spec.model_copy(update={"lesson": lesson, "optimizer": opt}), datasets.load(spec.data))[0][0]
+        lesson, opt = (
+            spec.lesson.model_copy(update=changes),
+            spec.optimizer.model_copy(update=optimizer or {}),
+        )
+        return lessons.tasks(
+            spec.model_copy(update={"lesson": lesson, "optimizer": opt}), datasets.load(spec.data)
+        )[0][0]
 
     return made
 
@@ -31,7 +37,11 @@ def run(task, **options):
 
 def small(norm="none", width=8, depth=3):
     torch.manual_seed(0)
-    return build(Norms(norm=norm, depth=depth, width=width), 6, 4), torch.randn(32, 6), torch.randint(4, (32,))
+    return (
+        build(Norms(norm=norm, depth=depth, width=width), 6, 4),
+        torch.randn(32, 6),
+        torch.randint(4, (32,)),
+    )
 
 
 @pytest.mark.parametrize("key", ["plain", "bn", "bn-noisy"])
@@ -55,7 +65,10 @@ def test_the_rate_is_tuned_on_validation(task):
     ends, measures = found["rates"], found["measures"]
     assert ends["rate"] == [0.1, 0.3, 0.001]
     best = max(range(3), key=lambda i: ends["val_accuracy"][i])
-    assert (measures["tuned_rate"], measures["tuned_accuracy"]) == (ends["rate"][best], ends["test_accuracy"][best])
+    assert (measures["tuned_rate"], measures["tuned_accuracy"]) == (
+        ends["rate"][best],
+        ends["test_accuracy"][best],
+    )
 
 
 def test_a_diverging_run_is_named(task):

@@ -29,7 +29,11 @@ def cifar():
 @pytest.mark.parametrize(("testbed", "models"), [("imagenet", 65), ("cifar10", 30)])
 def test_every_accuracy_is_a_count_of_its_images(testbed, models):
     table = recht.accuracies(testbed)
-    assert list(table.columns) == list(recht.TEST_SETS[testbed]) and table.index.is_unique and len(table) == models
+    assert (
+        list(table.columns) == list(recht.TEST_SETS[testbed])
+        and table.index.is_unique
+        and len(table) == models
+    )
     assert table.iloc[:, 0].is_monotonic_increasing
     for name, images in recht.TEST_SETS[testbed].items():
         counts = table[name] * images
@@ -51,7 +55,11 @@ def test_the_best_model_is_as_printed(metric):
 
 def test_drops_and_line_of_the_audit(imagenet):
     drops = recht.drops(imagenet)
-    assert drops.mean().round(1).to_dict() == {"MatchedFrequency": 11.9, "Threshold0.7": 3.1, "TopImages": -2.2}
+    assert drops.mean().round(1).to_dict() == {
+        "MatchedFrequency": 11.9,
+        "Threshold0.7": 3.1,
+        "TopImages": -2.2,
+    }
     line = recht.fit(imagenet["val"], imagenet["MatchedFrequency"])
     assert (round(line.slope, 3), round(line.r, 3)) == (0.977, 0.992)
 
@@ -60,7 +68,10 @@ def test_drops_and_line_of_the_audit(imagenet):
     ("lines", "words"),
     [
         (["testbed,model,split", "cifar10,a,original"], "lacks the columns top1"),
-        (["testbed,model,split,top1", "cifar10,a,original,.5", "cifar10,a,original,.6"], "a on original twice"),
+        (
+            ["testbed,model,split,top1", "cifar10,a,original,.5", "cifar10,a,original,.6"],
+            "a on original twice",
+        ),
         (["testbed,model,split,top1", "cifar10,a,original,.5"], "missing or not between"),
         (["testbed,model,split,top1", "imagenet,a,val,.5"], "missing or not between"),
     ],
@@ -72,7 +83,9 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, lines, words):
         recht.accuracies("cifar10", path=path)
 
 
-@pytest.mark.parametrize(("testbed", "metric"), [("cifar100", "top1"), ("imagenet", "top3"), ("cifar10", "top5")])
+@pytest.mark.parametrize(
+    ("testbed", "metric"), [("cifar100", "top1"), ("imagenet", "top3"), ("cifar10", "top5")]
+)
 def test_unknown_names_are_refused(testbed, metric):
     with pytest.raises(ValueError, match="no top5 for cifar10"):
         recht.accuracies(testbed, metric)
@@ -117,7 +130,9 @@ def test_families_hold_relatives_together(imagenet, cifar):
     kind = dict(zip(imagenet.index, recht.families(imagenet.index)))
     assert kind["resnet_v1_50_tf"] == kind["cafferesnet101"] == "ResNet" != kind["resnext101_32x4d"]
     assert kind["inceptionv3"] == kind["inception_resnet_v2_tf"] == kind["inceptionresnetv2"] == "Inception"
-    assert kind["se_resnext50_32x4d"] == kind["senet154"] and kind["nasnet_mobile_tf"] == kind["pnasnet5large"]
+    assert (
+        kind["se_resnext50_32x4d"] == kind["senet154"] and kind["nasnet_mobile_tf"] == kind["pnasnet5large"]
+    )
     assert kind["fv_4k"] == "fv_4k"
     kind = dict(zip(cifar.index, recht.families(cifar.index)))
     assert kind["wide_resnet_tf"] == kind["wrn_28_10"] != kind["resnet_basic_32"]
@@ -136,8 +151,11 @@ def test_an_interval_of_the_mean_is_as_theory_says():
 def test_relatives_drawn_together_widen_the_interval():
     rng = np.random.default_rng(2)
     old = np.repeat(rng.normal(size=40), 25)  # forty families of equals
-    widths = [np.ptp([i.low, i.high]) for groups in (None, np.repeat(np.arange(40), 25))
-              for i in [recht.bootstrap(lambda a, b: a.mean(), old, old + 1, groups, resamples=500)]]
+    widths = [
+        np.ptp([i.low, i.high])
+        for groups in (None, np.repeat(np.arange(40), 25))
+        for i in [recht.bootstrap(lambda a, b: a.mean(), old, old + 1, groups, resamples=500)]
+    ]
     assert 4 < widths[1] / widths[0] < 6
 
 
@@ -160,7 +178,10 @@ def test_a_bootstrap_of_equals_is_refused():
 
 
 def test_swaps_are_counted_and_judged():
-    old, new = [0.5, 0.6, 0.7, 0.7], [0.6, 0.5, 0.8, 0.9]  # first two swap; the last two are equal on the old set
+    old, new = (
+        [0.5, 0.6, 0.7, 0.7],
+        [0.6, 0.5, 0.8, 0.9],
+    )  # first two swap; the last two are equal on the old set
     assert recht.swaps(old, new, 10_000, 10_000) == {"pairs": 5, "swapped": 1, "clear": 1}
     assert recht.swaps(old, new, 10_000, 100) == {"pairs": 5, "swapped": 1, "clear": 0}
 
@@ -178,7 +199,9 @@ def test_the_scatter_shows_every_model_and_its_line(imagenet):
     drawn = lab.figure("recht-scatter", {"V2 TopImages": pair, "again": pair})
     ax = drawn.axes[0]
     assert drawn.get_size_inches()[0] <= 5.6
-    assert any(np.allclose(line.get_xydata(), 100 * np.c_[pair]) for line in ax.lines if len(line.get_xdata()) == 65)
+    assert any(
+        np.allclose(line.get_xydata(), 100 * np.c_[pair]) for line in ax.lines if len(line.get_xdata()) == 65
+    )
     assert any("slope 1.01" in t and "-2.2" in t for t in texts(drawn))
 
 
@@ -198,4 +221,6 @@ def test_rank_intervals_are_drawn_where_they_lie():
 
 def test_the_footer_names_the_file():
     frame = recht.provenance().frame
-    assert isinstance(frame, pd.DataFrame) and set(frame["file"]) == {"recht_accuracies.csv"} and len(frame) == 3
+    assert (
+        isinstance(frame, pd.DataFrame) and set(frame["file"]) == {"recht_accuracies.csv"} and len(frame) == 3
+    )

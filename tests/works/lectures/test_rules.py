@@ -1,4 +1,5 @@
-"""The lesson on rules: the rules are those of torch.optim, all rates start alike, validation alone chooses, interrupted runs end the same."""
+"""The lesson on rules: the rules are those of torch.optim, all rates start alike, validation alone chooses,
+interrupted runs end the same."""
 
 import time
 
@@ -21,8 +22,13 @@ from lt_lib.works.lectures.rules import Side, choose, grid, heavy_ball, nesterov
 def task(lab_env):
     def made(key="sgd", optimizer=None, **changes):
         spec = plan("lectures-rules", key, "smoke")[0].spec
-        lesson, opt = spec.lesson.model_copy(update=changes), spec.optimizer.model_copy(update=optimizer or {})
-        return lessons.tasks(spec.model_copy(update={"lesson": lesson, "optimizer": opt}), datasets.load(spec.data))[0][0]
+        lesson, opt = (
+            spec.lesson.model_copy(update=changes),
+            spec.optimizer.model_copy(update=optimizer or {}),
+        )
+        return lessons.tasks(
+            spec.model_copy(update={"lesson": lesson, "optimizer": opt}), datasets.load(spec.data)
+        )[0][0]
 
     return made
 
@@ -47,7 +53,9 @@ def test_the_grid_is_half_decades_about_its_middle():
     assert grid(0.1, 1) == [0.1]
     for count in (2, 5, 6):
         rates = grid(0.3, count)
-        assert np.diff(np.log10(rates)) == pytest.approx(0.5) and np.log10(rates).mean() == pytest.approx(np.log10(0.3))
+        assert np.diff(np.log10(rates)) == pytest.approx(0.5) and np.log10(rates).mean() == pytest.approx(
+            np.log10(0.3)
+        )
 
 
 @pytest.mark.parametrize("filters", [(), (3, 4)])
@@ -83,13 +91,17 @@ def test_one_record_tells_one_story(task):
     best = history["rates"].index(measures["tuned_rate"])
     curves = history["by_rate"]
     assert len(curves["test_error"]) == 5 and len(history["train_loss"]) == 4
-    assert len(set(curves["train_loss"][0])) == 1                               # all rates start from the same weights
-    assert measures["test_error"] == curves["test_error"][-1][best] == pytest.approx(1 - history["test_accuracy"][-1])
+    assert len(set(curves["train_loss"][0])) == 1  # all rates start from the same weights
+    assert (
+        measures["test_error"]
+        == curves["test_error"][-1][best]
+        == pytest.approx(1 - history["test_accuracy"][-1])
+    )
     assert curves["val_error"][-1][best] == min(curves["val_error"][-1])
     assert measures["first_epoch"] == pytest.approx(np.log10(curves["train_loss"][1][best]))
     truth = torch.as_tensor(np.asarray(datasets.load("digits8").labels("test")))
     wrong = float((outcome.logits["last"].float().argmax(1) != truth).float().mean())
-    assert wrong == pytest.approx(measures["test_error"], abs=2 / len(truth))   # half precision may turn a tie
+    assert wrong == pytest.approx(measures["test_error"], abs=2 / len(truth))  # half precision may turn a tie
     assert outcome.epochs["best_on_val"] == 1 + int(np.argmax(history["val_accuracy"]))
 
 
@@ -103,7 +115,10 @@ def test_when_the_loss_is_reached_is_noticed(task):
     fast = run(task("adam", fitted=100.0, probe=1)).history["measures"]
     never = run(task("adam", fitted=1e-9)).history["measures"]
     assert (fast["steps_to_fit"], fast["fitted"]) == (1, 1)
-    assert (never["steps_to_fit"], never["fitted"]) == (12, 0)                  # all steps: 120 images, batches of 20, two epochs
+    assert (never["steps_to_fit"], never["fitted"]) == (
+        12,
+        0,
+    )  # all steps: 120 images, batches of 20, two epochs
 
 
 def test_an_interrupted_run_ends_the_same(task, tmp_path):

@@ -1,4 +1,5 @@
-"""The lesson on targets: each switch does what it says, only training labels are ever wrong, and a run resumes where it stopped."""
+"""The lesson on targets: each switch does what it says, only training labels are ever wrong, and a run
+resumes where it stopped."""
 
 from dataclasses import replace
 
@@ -27,16 +28,26 @@ def task_of(digits, key="hard", epochs=2, **lesson):
     experiment = load("lectures-targets")
     spec = resolve(experiment, experiment.select(key)[0], "as-released", "smoke", "embedded", 0)
     (task,), _ = lessons.tasks(spec, digits)
-    return replace(task, lesson=task.lesson.model_copy(update=lesson), optimizer=task.optimizer.model_copy(update={"epochs": epochs}))
+    return replace(
+        task,
+        lesson=task.lesson.model_copy(update=lesson),
+        optimizer=task.optimizer.model_copy(update={"epochs": epochs}),
+    )
 
 
 def test_rows_differ_in_their_targets_only(digits):
     experiment = load("lectures-targets")
-    specs = {row.key: resolve(experiment, row, "as-released", "laptop", "embedded", 1) for row in experiment.rows}
+    specs = {
+        row.key: resolve(experiment, row, "as-released", "laptop", "embedded", 1) for row in experiment.rows
+    }
     assert {(s.optimizer, s.seeds, s.data, s.lesson.images) for s in specs.values()} == {
-        (specs["hard"].optimizer, specs["hard"].seeds, "digits8", specs["hard"].lesson.images)}
+        (specs["hard"].optimizer, specs["hard"].seeds, "digits8", specs["hard"].lesson.images)
+    }
     assert {k for k, s in specs.items() if s.lesson.corrupted} == {k for k in specs if k.endswith("-40")}
-    assert {k for k, s in specs.items() if s.lesson.distillation} == {"student-of-hard", "student-of-smoothed"}
+    assert {k for k, s in specs.items() if s.lesson.distillation} == {
+        "student-of-hard",
+        "student-of-smoothed",
+    }
     paper = resolve(experiment, experiment.select("mixup")[0], "as-released", "paper", "real", 0)
     assert paper.lesson.mixup.alpha == 1 and paper.optimizer.epochs == 200 and paper.lesson.rule == "sgd"
 
@@ -44,17 +55,27 @@ def test_rows_differ_in_their_targets_only(digits):
 def test_corruption_changes_the_share_it_says_and_always_the_class():
     labels = torch.arange(10).repeat(50)
     given, wrong = corrupt(labels, 10, 0.4, seed=3)
-    assert int(wrong.sum()) == 200 and (given[wrong] != labels[wrong]).all() and torch.equal(given[~wrong], labels[~wrong])
+    assert (
+        int(wrong.sum()) == 200
+        and (given[wrong] != labels[wrong]).all()
+        and torch.equal(given[~wrong], labels[~wrong])
+    )
     shifts = torch.bincount((given - labels)[wrong] % 10, minlength=10)
-    assert shifts[0] == 0 and (shifts[1:] > 5).all()        # every other class is hit
-    assert torch.equal(corrupt(labels, 10, 0.4, seed=3)[0], given) and not torch.equal(corrupt(labels, 10, 0.4, seed=4)[0], given)
+    assert shifts[0] == 0 and (shifts[1:] > 5).all()  # every other class is hit
+    assert torch.equal(corrupt(labels, 10, 0.4, seed=3)[0], given) and not torch.equal(
+        corrupt(labels, 10, 0.4, seed=4)[0], given
+    )
     assert torch.equal(corrupt(labels, 10, 0.0, seed=3)[0], labels)
 
 
 def test_only_training_labels_are_wrong(digits):
     clean, noisy = (lesson_targets._sets(task_of(digits, corrupted=share), digits) for share in (0.0, 0.4))
-    assert torch.equal(clean.val.labels, noisy.val.labels) and torch.equal(clean.test.labels, noisy.test.labels)
-    assert torch.equal(noisy.train.labels, clean.given) and int((noisy.given != clean.given).sum()) == round(0.4 * len(clean.given))
+    assert torch.equal(clean.val.labels, noisy.val.labels) and torch.equal(
+        clean.test.labels, noisy.test.labels
+    )
+    assert torch.equal(noisy.train.labels, clean.given) and int((noisy.given != clean.given).sum()) == round(
+        0.4 * len(clean.given)
+    )
 
 
 def test_the_targets_are_those_of_the_row(digits, monkeypatch):
@@ -68,15 +89,23 @@ def test_the_targets_are_those_of_the_row(digits, monkeypatch):
 
     monkeypatch.setattr(lesson_targets.F, "cross_entropy", spy)
     totals, tops = {}, {}
-    for name, change in {"hard": {}, "smoothed": {"smoothing": Smoothing(alpha=0.2)}, "mixup": {"mixup": Mixup(alpha=1)},
-                         "slide": {"smoothing": Smoothing(alpha=0.2, variant="slide")}}.items():
+    for name, change in {
+        "hard": {},
+        "smoothed": {"smoothing": Smoothing(alpha=0.2)},
+        "mixup": {"mixup": Mixup(alpha=1)},
+        "slide": {"smoothing": Smoothing(alpha=0.2, variant="slide")},
+    }.items():
         seen.clear()
         train(task_of(digits, epochs=1, **change), digits)
         every = torch.cat(seen)
         totals[name], tops[name] = every.sum(1), every.max(1).values
     assert (totals["hard"] == 1).all() and (tops["hard"] == 1).all()
-    assert torch.allclose(tops["smoothed"], torch.tensor(0.82)) and torch.allclose(totals["smoothed"], torch.tensor(1.0))
-    assert torch.allclose(totals["slide"], torch.tensor(0.98)) and torch.allclose(totals["mixup"], torch.tensor(1.0))
+    assert torch.allclose(tops["smoothed"], torch.tensor(0.82)) and torch.allclose(
+        totals["smoothed"], torch.tensor(1.0)
+    )
+    assert torch.allclose(totals["slide"], torch.tensor(0.98)) and torch.allclose(
+        totals["mixup"], torch.tensor(1.0)
+    )
     assert (tops["mixup"] < 0.999).any()
 
 
@@ -97,7 +126,9 @@ def test_the_same_seeds_give_the_same_numbers_and_the_histogram_is_that_of_the_l
     assert sum(history["bin_correct"]) / len(truth) == pytest.approx(history["test_accuracy"][-1])
 
 
-@pytest.mark.parametrize("change", [{"mixup": Mixup(), "dropout": 0.5, "corrupted": 0.4}, {"distillation": Distillation()}])
+@pytest.mark.parametrize(
+    "change", [{"mixup": Mixup(), "dropout": 0.5, "corrupted": 0.4}, {"distillation": Distillation()}]
+)
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(digits, tmp_path, change):
     task, checkpoint = task_of(digits, epochs=3, **change), tmp_path / "c.pt"
     whole, stops = train(task, digits), 0
@@ -121,7 +152,9 @@ def test_a_student_learns_from_its_teacher_and_not_from_labels(digits):
     net.eval()
     before = lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher)
     sets.given = (sets.given + 1) % 10
-    assert torch.equal(before, lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher)) and before > 0
+    assert (
+        torch.equal(before, lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher)) and before > 0
+    )
     itself = lesson_targets._loss(net, task.lesson, sets, batch, gen, net).detach()
     assert float(itself) == pytest.approx(0, abs=1e-6)
 
@@ -131,7 +164,10 @@ def test_sgd_drops_and_crops(digits):
     outcome = train(task, digits)
     rate = task.optimizer.lr
     assert outcome.history["lr"] == pytest.approx([rate, rate, rate / 10, rate / 100])
-    assert outcome.history["train_loss"] != train(task_of(digits, epochs=4, rule="sgd", drops=(0.5, 0.75)), digits).history["train_loss"]
+    assert (
+        outcome.history["train_loss"]
+        != train(task_of(digits, epochs=4, rule="sgd", drops=(0.5, 0.75)), digits).history["train_loss"]
+    )
 
 
 def test_a_large_network_gets_a_stem_for_small_images(digits):
@@ -144,9 +180,17 @@ def test_a_large_network_gets_a_stem_for_small_images(digits):
     assert torch.allclose(net.fc(features), logits, atol=1e-6)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"backbone": None}, "needs a backbone"), ({"schedule": "one-cycle"}, "lesson.drops"), ({"options": {"depth": 3}}, "cannot be built"),
-    ({"name": "resnet19"}, "cannot be built"), ({"pretrained": True}, "random weights"), ({"lr": 1e30}, "not finite")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"backbone": None}, "needs a backbone"),
+        ({"schedule": "one-cycle"}, "lesson.drops"),
+        ({"options": {"depth": 3}}, "cannot be built"),
+        ({"name": "resnet19"}, "cannot be built"),
+        ({"pretrained": True}, "random weights"),
+        ({"lr": 1e30}, "not finite"),
+    ],
+)
 def test_what_cannot_be_trained_is_said(digits, change, words):
     task = task_of(digits)
     if "backbone" in change:
@@ -183,7 +227,7 @@ def test_erased_is_zero_without_differences_and_grows_with_them():
     assert erased(features, logits, labels) == pytest.approx({"tightness": 0, "resemblance": 0}, abs=1e-9)
     little, much = (erased(features + s * noise, logits + s * noise, labels) for s in (0.1, 0.5))
     assert 0 < little["tightness"] < much["tightness"] < 1 and 0 < little["resemblance"] < much["resemblance"]
-    louder = erased(3 * features + 0.3 * noise, 3 * logits + 0.3 * noise, labels)     # the unit does not count
+    louder = erased(3 * features + 0.3 * noise, 3 * logits + 0.3 * noise, labels)  # the unit does not count
     assert louder == pytest.approx(little)
 
 

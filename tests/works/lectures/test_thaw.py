@@ -1,4 +1,5 @@
-"""The lesson on borrowed networks: what is borrowed is borrowed, what is frozen stays, what is measured is what it is called."""
+"""The lesson on borrowed networks: what is borrowed is borrowed, what is frozen stays, what is measured is
+what it is called."""
 
 import time
 
@@ -12,7 +13,17 @@ from lt_lib.lab import plan
 from lt_lib.lab.record.plan import TOPICS
 from lt_lib.lab.train import topics as lessons
 from lt_lib.works.lectures import thaw as lesson_thaw
-from lt_lib.works.lectures.thaw import Blocks, _borrow, _images, _remembered, lend, plain_blocks, pooled, probe, standardise
+from lt_lib.works.lectures.thaw import (
+    Blocks,
+    _borrow,
+    _images,
+    _remembered,
+    lend,
+    plain_blocks,
+    pooled,
+    probe,
+    standardise,
+)
 
 FAR = "droughtsim_500"  # as droughtsim_2k, and quicker to make
 
@@ -21,7 +32,10 @@ FAR = "droughtsim_500"  # as droughtsim_2k, and quicker to make
 def task(lab_env):
     def made(key="frozen", optimizer=None, backbone=None, **changes):
         spec = plan("lectures-thaw", key, "smoke")[0].spec
-        lesson, opt = spec.lesson.model_copy(update=changes), spec.optimizer.model_copy(update=optimizer or {})
+        lesson, opt = (
+            spec.lesson.model_copy(update=changes),
+            spec.optimizer.model_copy(update=optimizer or {}),
+        )
         backbones = tuple(b.model_copy(update=backbone or {}) for b in spec.backbones)
         spec = spec.model_copy(update={"lesson": lesson, "optimizer": opt, "backbones": backbones})
         return lessons.tasks(spec, datasets.load(FAR if key.startswith("far") else spec.data))[0][0]
@@ -52,30 +66,44 @@ def test_the_lender_is_trained_once_and_has_learned(task, monkeypatch):
     recipe = backbone.pretrained.model_copy(update={"n_per_class": 4, "epochs": 2})
     backbone = backbone.model_copy(update={"pretrained": recipe})
     first = lend(backbone)
-    monkeypatch.setattr(lesson_thaw, "_teach", None)                            # a second training would be an error
+    monkeypatch.setattr(lesson_thaw, "_teach", None)  # a second training would be an error
     again = lend(backbone)
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
+    )
     assert first.head.out_features == 50 and not first.training
 
 
-@pytest.mark.parametrize(("borrowed", "frozen"), [(0.0, 0.0), (0.5, 0.25), (1.0, 0.75), (1.0, 1.0), (0.0, 1.0)])
+@pytest.mark.parametrize(
+    ("borrowed", "frozen"), [(0.0, 0.0), (0.5, 0.25), (1.0, 0.75), (1.0, 1.0), (0.0, 1.0)]
+)
 def test_what_is_borrowed_and_what_stays(task, borrowed, frozen):
     made = task(borrowed=borrowed, frozen=frozen, old=0, probes=False)
     lender = lend(made.backbone)
     before, stays = _borrow(made, lender, 10)
     assert stays == round(4 * frozen)
-    same = [all(torch.equal(a, b) for a, b in zip(mine.state_dict().values(), theirs.state_dict().values(), strict=True))
-            for mine, theirs in zip(before.blocks, lender.blocks, strict=True)]
+    same = [
+        all(
+            torch.equal(a, b)
+            for a, b in zip(mine.state_dict().values(), theirs.state_dict().values(), strict=True)
+        )
+        for mine, theirs in zip(before.blocks, lender.blocks, strict=True)
+    ]
     assert same == [k < 4 * borrowed for k in range(4)]
     after = run(made).weights
     for k, block in enumerate(before.blocks):
-        kept = all(torch.equal(value, after[f"blocks.{k}.{name}"]) for name, value in block.state_dict().items())
-        assert kept == (k < stays)                                              # weights and batch statistics alike
+        kept = all(
+            torch.equal(value, after[f"blocks.{k}.{name}"]) for name, value in block.state_dict().items()
+        )
+        assert kept == (k < stays)  # weights and batch statistics alike
     assert not torch.equal(before.head.weight, after["head.weight"])
 
 
 def test_a_slower_rate_moves_borrowed_blocks_less(task):
-    moved = [run(task("all", {"epochs": 2}, old=0, slower=s)).history["measures"]["moved"] for s in (1.0, 0.1)]
+    moved = [
+        run(task("all", {"epochs": 2}, old=0, slower=s)).history["measures"]["moved"] for s in (1.0, 0.1)
+    ]
     assert 0 < moved[1] < 0.3 * moved[0]
 
 
@@ -83,11 +111,15 @@ def test_a_frozen_network_remembers_all_and_a_thawed_one_is_judged_by_the_old_he
     made = task("frozen", probes=False, old=4)
     lender = lend(made.backbone)
     frozen = run(made).history["measures"]
-    assert {name: frozen[name] for name in ("old", "old_again")} == _remembered(lender, lender, made) and frozen["moved"] == 0
+    assert {name: frozen[name] for name in ("old", "old_again")} == _remembered(
+        lender, lender, made
+    ) and frozen["moved"] == 0
     lost = Blocks(plain_blocks((4, 8, 8, 8)), 8, 50).eval()
     for parameter in lost.parameters():
         parameter.data.zero_()
-    assert _remembered(lost, lender, made)["old"] == pytest.approx(0.02)        # one answer for all: one class in fifty
+    assert _remembered(lost, lender, made)["old"] == pytest.approx(
+        0.02
+    )  # one answer for all: one class in fifty
 
 
 def test_probes_read_what_is_there():
@@ -123,16 +155,22 @@ def test_an_interrupted_run_ends_the_same(task, tmp_path):
         with pytest.raises(BudgetEnded):
             run(made(), checkpoint=path, deadline=time.monotonic())
     resumed = run(made(), checkpoint=path)
-    assert resumed.history == whole.history and resumed.epochs == whole.epochs == {"last": 3, **{
-        name: whole.epochs[name] for name in ("best_on_val", "best_on_test")}}
+    assert resumed.history == whole.history and resumed.epochs == whole.epochs == {
+        "last": 3,
+        **{name: whole.epochs[name] for name in ("best_on_val", "best_on_test")},
+    }
     assert all(torch.equal(resumed.weights[name], whole.weights[name]) for name in whole.weights)
 
 
-@pytest.mark.parametrize(("key", "changes", "message"), [
-    ("frozen", {"backbone": {"pretrained": False}}, "registered weights or those of a recipe"),
-    ("far-frozen", {"bands": (1, 2)}, "three bands"),
-    ("all", {"optimizer": {"lr": 1e30, "schedule": "constant"}}, r"lower optimizer\.lr"),
-    ("frozen", {"backbone": {"name": "resnet18", "options": {}}}, "blocks are not known")])
+@pytest.mark.parametrize(
+    ("key", "changes", "message"),
+    [
+        ("frozen", {"backbone": {"pretrained": False}}, "registered weights or those of a recipe"),
+        ("far-frozen", {"bands": (1, 2)}, "three bands"),
+        ("all", {"optimizer": {"lr": 1e30, "schedule": "constant"}}, r"lower optimizer\.lr"),
+        ("frozen", {"backbone": {"name": "resnet18", "options": {}}}, "blocks are not known"),
+    ],
+)
 def test_what_cannot_be_is_named(task, key, changes, message):
     with pytest.raises(LabError, match=message):
         run(task(key, **changes), FAR if key.startswith("far") else "digits10")

@@ -57,8 +57,14 @@ def test_the_real_scene_comes_from_the_data_store_or_is_an_error_that_helps(exam
 
 
 def test_seeds_follow_profile_list_and_budget(monkeypatch):
-    assert [len(list(maps.seeds(OPTIONS | {"profile": p}))) for p in ("smoke", "laptop", "paper")] == [2, 10, 30]
-    assert list(maps.seeds(OPTIONS | {"seeds": 3})) == [0, 1, 2] and list(maps.seeds(OPTIONS | {"seeds": [7, 5]})) == [7, 5]
+    assert [len(list(maps.seeds(OPTIONS | {"profile": p}))) for p in ("smoke", "laptop", "paper")] == [
+        2,
+        10,
+        30,
+    ]
+    assert list(maps.seeds(OPTIONS | {"seeds": 3})) == [0, 1, 2] and list(
+        maps.seeds(OPTIONS | {"seeds": [7, 5]})
+    ) == [7, 5]
     clock = iter((0, 59, 61, 62))
     monkeypatch.setattr(maps.time, "monotonic", lambda: next(clock))
     assert list(maps.seeds(OPTIONS | {"seeds": 9, "budget": 1})) == [0, 1]
@@ -72,8 +78,18 @@ def test_a_badge_never_hides_a_stand_in():
 def test_a_summary_says_what_rasterio_finds(drawn, example):
     text = maps.summary(drawn.class_path)
     with rasterio.open(drawn.class_path) as file:
-        assert f"{file.width} x {file.height}" in text and f"{file.overviews(1)}" in text and "(256, 256), deflate" in text
-    for line in ("EPSG:32615", "462405, 1741815; pixel 30 x 30", "palette", "0  (0, 158, 115)  forest", "4  (204, 121, 167)  urban"):
+        assert (
+            f"{file.width} x {file.height}" in text
+            and f"{file.overviews(1)}" in text
+            and "(256, 256), deflate" in text
+        )
+    for line in (
+        "EPSG:32615",
+        "462405, 1741815; pixel 30 x 30",
+        "palette",
+        "0  (0, 158, 115)  forest",
+        "4  (204, 121, 167)  urban",
+    ):
         assert line in text
     assert "forest" not in maps.summary(drawn.confidence_path)
 
@@ -85,8 +101,11 @@ def test_provenance_tells_files_apart(example):
 
 def test_maps_have_kilometres_of_the_scene_on_their_axes(scene, drawn):
     left, right, bottom, top = (v / 1e3 for v in scene.extent)
-    for fig, panels in ((maps.composites(scene, foot="badge"), 3), (maps.class_and_confidence(drawn, foot="badge"), 2),
-                        (maps.side_by_side({"a": drawn, "b": drawn}, foot="badge"), 2)):
+    for fig, panels in (
+        (maps.composites(scene, foot="badge"), 3),
+        (maps.class_and_confidence(drawn, foot="badge"), 2),
+        (maps.side_by_side({"a": drawn, "b": drawn}, foot="badge"), 2),
+    ):
         axes = [ax for ax in fig.axes if ax.get_xlabel() == "easting, km"]
         assert len(axes) == panels and axes[0].get_ylabel() == "northing, km"
         assert {(*ax.get_xlim(), *ax.get_ylim()) for ax in axes} == {(left, right, bottom, top)}
@@ -110,7 +129,9 @@ def test_the_tail_counts_pixels_and_polygons(scene, example):
     (ax,) = maps.tail(labels, example.classes).axes
     heights = [bar.get_height() for bar in ax.patches]
     assert heights == sorted(np.bincount(labels.ravel())[1:], reverse=True)
-    assert ax.get_xticklabels()[0].get_text() == "forest" and f"{heights[0]} in\n11 polygons" in [t.get_text() for t in ax.texts]
+    assert ax.get_xticklabels()[0].get_text() == "forest" and f"{heights[0]} in\n11 polygons" in [
+        t.get_text() for t in ax.texts
+    ]
 
 
 def test_split_marks_lie_where_the_pixels_are(scene, example):
@@ -120,11 +141,13 @@ def test_split_marks_lie_where_the_pixels_are(scene, example):
     for line, part in zip(ax.lines, (train, test)):
         row, col = np.nonzero(part)
         x, y = (np.array(v) / 1e3 for v in rasterio.transform.xy(scene.transform, row, col))
-        assert line.get_xdata() == pytest.approx(x, abs=1e-6) and line.get_ydata() == pytest.approx(y, abs=1e-6)
+        assert line.get_xdata() == pytest.approx(x, abs=1e-6) and line.get_ydata() == pytest.approx(
+            y, abs=1e-6
+        )
     mask = np.zeros((50, 60), bool)
     mask[30:35, 40:48] = True
     row, col = maps._busiest(mask, 10)
-    assert mask[row:row + 10, col:col + 10].sum() == 40
+    assert mask[row : row + 10, col : col + 10].sum() == 40
 
 
 def test_scores_show_means_and_intervals():

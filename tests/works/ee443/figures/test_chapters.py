@@ -14,8 +14,11 @@ from lt_lib.lab.figures import shared as figures
 
 def weighted(seeds):
     """Records of weighted loss and of the baseline, with a training history and recalls."""
-    more = {"history": {"learners": [{"train_loss": [3.0, 2.0], "val_accuracy": [0.2, 0.9]}]}, "per_class": {"recall": [0.5] * 50},
-            "sizes": {"train": [4000], "test": 5000}}
+    more = {
+        "history": {"learners": [{"train_loss": [3.0, 2.0], "val_accuracy": [0.2, 0.9]}]},
+        "per_class": {"recall": [0.5] * 50},
+        "sizes": {"train": [4000], "test": 5000},
+    }
     found = records(seeds=seeds) if seeds else []
     return [r.model_copy(update=more) for r in found]
 
@@ -44,8 +47,8 @@ def test_long_tails_name_the_sums():
 def test_balancing_keeps_no_more_images_than_there_are():
     fig = lab.figure("ee443-fig3")
     for before, after in zip(fig.axes[::2], fig.axes[1::2], strict=True):
-        images, copies = (np.array([bar.get_height() for bar in after.patches[i:i + 50]]) for i in (0, 50))
-        there = sum(np.array([bar.get_height() for bar in before.patches[i:i + 50]]) for i in (0, 50))
+        images, copies = (np.array([bar.get_height() for bar in after.patches[i : i + 50]]) for i in (0, 50))
+        there = sum(np.array([bar.get_height() for bar in before.patches[i : i + 50]]) for i in (0, 50))
         target = after.lines[0].get_ydata()[0]
         assert (images <= there).all()
         assert abs((images + copies).mean() - target) < 5
@@ -79,15 +82,20 @@ def test_curves(some):
     assert all(line.get_xdata().tolist() == [32, 64] for line in ax.lines)  # 4000 images in batches of 128
 
 
-@pytest.mark.parametrize(("own", "filed", "taken"), [
-    (("smoke", "embedded"), ("laptop", "real"), "filed"),
-    (("laptop", "real"), ("laptop", "real"), "own"),
-    (("paper", "real"), ("laptop", "real"), "own"),
-    (("laptop", "embedded"), ("paper", "real"), "filed"),
-])
+@pytest.mark.parametrize(
+    ("own", "filed", "taken"),
+    [
+        (("smoke", "embedded"), ("laptop", "real"), "filed"),
+        (("laptop", "real"), ("laptop", "real"), "own"),
+        (("paper", "real"), ("laptop", "real"), "own"),
+        (("laptop", "embedded"), ("paper", "real"), "filed"),
+    ],
+)
 def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, no_evidence, own, filed, taken):
     mine, theirs = (rows(records(seeds=2, profile=p, data=d), "weighted-0.1") for p, d in (own, filed))
     monkeypatch.setattr(figures, "best_evidence", lambda *_: theirs)
     found = figures.strongest(mine)
     assert {(r.profile, r.data) for r in found} == {filed if taken == "filed" else own}
-    assert {(r.experiment, r.key, r.variant) for r in found} == {(r.experiment, r.key, r.variant) for r in mine}
+    assert {(r.experiment, r.key, r.variant) for r in found} == {
+        (r.experiment, r.key, r.variant) for r in mine
+    }

@@ -1,4 +1,5 @@
-"""Figures of the bagging and results chapters: what they show, and that they draw with few records or none."""
+"""Figures of the bagging and results chapters: what they show, and that they draw with few records or
+none."""
 
 import matplotlib
 
@@ -24,7 +25,9 @@ def some(request):
     found = []
     for r in records(seeds=request.param) if request.param else []:
         alone = [r.metric() - 0.01 + d for d in (-0.1, 0.0, 0.1)]
-        found.append(r.model_copy(update={"metrics": {"last": r.metrics["last"] | {"member_accuracy": alone}}}))
+        found.append(
+            r.model_copy(update={"metrics": {"last": r.metrics["last"] | {"member_accuracy": alone}}})
+        )
     return found
 
 
@@ -65,6 +68,14 @@ def test_staircase_has_a_panel_for_each_source(some):
 
 
 def test_decision_regions_say_how_many_are_right():
-    points, labels = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [2.0, 0.0]]), torch.tensor([0, 1, 1, 0])
-    fig = lab.figure("decision-regions", {"side": lambda x: torch.stack([-x[:, 0], x[:, 0], -9 + 0 * x[:, 0]], 1)}, points, labels)
+    points, labels = (
+        torch.tensor([[-1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [2.0, 0.0]]),
+        torch.tensor([0, 1, 1, 0]),
+    )
+    fig = lab.figure(
+        "decision-regions",
+        {"side": lambda x: torch.stack([-x[:, 0], x[:, 0], -9 + 0 * x[:, 0]], 1)},
+        points,
+        labels,
+    )
     assert "side: 0.75 right" in texts(fig)

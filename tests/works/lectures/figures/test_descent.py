@@ -15,17 +15,27 @@ from lt_lib.lab.read.report import estimate
 
 def test_the_guaranteed_parabola_peaks_at_c_and_ends_at_2c():
     shares = np.linspace(0, 4, 81)
-    (ax,) = lab.figure("descent-bound", torch.from_numpy(shares), {"a place": torch.from_numpy(2 * shares)}).axes
+    (ax,) = lab.figure(
+        "descent-bound", torch.from_numpy(shares), {"a place": torch.from_numpy(2 * shares)}
+    ).axes
     curves = {line.get_label(): line.get_ydata() for line in ax.lines}
-    assert shares[curves["guaranteed"].argmax()] == pytest.approx(1) and curves["guaranteed"].max() == pytest.approx(0.5)
-    assert curves["guaranteed"][shares > 2.01].max() < 0 < curves["guaranteed"][(shares > 0.01) & (shares < 1.99)].min()
+    assert shares[curves["guaranteed"].argmax()] == pytest.approx(1) and curves[
+        "guaranteed"
+    ].max() == pytest.approx(0.5)
+    assert (
+        curves["guaranteed"][shares > 2.01].max()
+        < 0
+        < curves["guaranteed"][(shares > 0.01) & (shares < 1.99)].min()
+    )
     assert curves["a place"] == pytest.approx(2 * shares)
 
 
 def test_variance_has_a_line_and_marks_for_each_way_to_draw():
     measured, expected = {"with": [4.1, 0.9], "without": [4.0, 0.5]}, {"with": [4, 1], "without": [4, 0.4]}
     (ax,) = lab.figure("batch-variance", [1, 4], measured, expected).axes
-    assert sorted(tuple(line.get_ydata()) for line in ax.lines) == sorted(map(tuple, [*measured.values(), *expected.values()]))
+    assert sorted(tuple(line.get_ydata()) for line in ax.lines) == sorted(
+        map(tuple, [*measured.values(), *expected.values()])
+    )
 
 
 def test_the_floor_is_drawn_as_a_mean_within_its_range():
@@ -46,7 +56,10 @@ def test_walks_end_where_they_end():
 def test_curves_gaps_and_rates_show_what_they_are_given():
     loss, error = np.array([[2.0, 4.0, 1e9], [0.1, 0.3, 1e9]]), np.array([[0.5, 0.7, 0.6], [0.1, 0.2, 0.3]])
     fig = lab.figure("optimizer-curves", [0, 1], {"set": {"SGD": (loss, error)}}, "foot")
-    assert [ax.lines[0].get_ydata().tolist() for ax in fig.axes] == [[4.0, 0.3], pytest.approx([0.6, 0.2])]  # a median, then a mean
+    assert [ax.lines[0].get_ydata().tolist() for ax in fig.axes] == [
+        [4.0, 0.3],
+        pytest.approx([0.6, 0.2]),
+    ]  # a median, then a mean
     assert "foot" in texts(fig)
 
     fig = lab.figure("optimizer-gaps", {"set": {"Adam": estimate([0.01, 0.03])}}, "foot")
@@ -56,4 +69,4 @@ def test_curves_gaps_and_rates_show_what_they_are_given():
 
     (ax,) = lab.figure("untuned", {"Adam": (np.array([0.5, 0.2, 0.3]), np.array([1.0, 0.001, np.nan]))}).axes
     filled = [line.get_xdata().tolist() for line in ax.lines if line.get_linestyle() == "None"]
-    assert filled == [[1]]                                                       # a run that broke down has learned nothing
+    assert filled == [[1]]  # a run that broke down has learned nothing

@@ -16,7 +16,9 @@ from lt_lib.works.lectures import figures as figures_lectures
 def records(tmp_path_factory):
     torch.set_num_threads(1)
     keys = [f"{method}-{n}" for method in ("supervised", "ssgan") for n in (20, 50)]
-    return lab.run("lectures-few-labels", rows=keys, profile="smoke", seeds=2, store=tmp_path_factory.mktemp("store"))
+    return lab.run(
+        "lectures-few-labels", rows=keys, profile="smoke", seeds=2, store=tmp_path_factory.mktemp("store")
+    )
 
 
 def lines(fig):
@@ -58,4 +60,8 @@ def test_regions_change_where_the_classifier_does():
     crosses = [[line for line in ax.lines if line.get_marker() == "x"] for ax in fig.axes]
     assert [len(c) for c in crosses] == [0, 1, 0, 0] and np.allclose(crosses[1][0].get_xydata(), made)
     blue, red = (line for line in fig.axes[0].lines if line.get_markersize() == 9)
-    assert blue.get_xydata().tolist() == [[-1, 0]] and red.get_xydata().tolist() == [[1, 0]] and blue.get_marker() != red.get_marker()
+    assert (
+        blue.get_xydata().tolist() == [[-1, 0]]
+        and red.get_xydata().tolist() == [[1, 0]]
+        and blue.get_marker() != red.get_marker()
+    )

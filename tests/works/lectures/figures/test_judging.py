@@ -31,13 +31,17 @@ def test_the_curves_step_where_the_scores_do(scored):
     tpr, precision = _curves(y, p, grid)
     for threshold in np.unique(p):
         n = binary_report(
-            tp=int((y & (p >= threshold)).sum()), fn=int((y & (p < threshold)).sum()),
-            fp=int((~y & (p >= threshold)).sum()), tn=int((~y & (p < threshold)).sum()),
+            tp=int((y & (p >= threshold)).sum()),
+            fn=int((y & (p < threshold)).sum()),
+            fp=int((~y & (p >= threshold)).sum()),
+            tn=int((~y & (p < threshold)).sum()),
         )
         assert tpr[np.searchsorted(grid, n["fpr"] - 1e-9)] >= n["tpr"]
         assert precision[np.searchsorted(grid, n["tpr"] - 1e-9)] >= n["precision"] - 1e-12
     ties = sum(((p[y] == v).sum() * (p[~y] == v).sum()) for v in np.unique(p)) / (60 * 140)
-    assert tpr.mean() == pytest.approx(roc_auc_score(y, p) - ties / 2, abs=1e-3)  # a step, where the area has a slope
+    assert tpr.mean() == pytest.approx(
+        roc_auc_score(y, p) - ties / 2, abs=1e-3
+    )  # a step, where the area has a slope
     assert precision[1:].mean() == pytest.approx(average_precision_score(y, p), abs=1e-3)
 
 
@@ -70,7 +74,12 @@ def test_a_cost_curve_is_the_mean_over_seeds():
 def test_scores_at_a_prevalence_are_those_of_the_counts():
     ax = lab.figure("prevalence-curves", 0.9, 0.05, {"here": 0.2}).axes[0]
     report = binary_report(tp=180, fn=20, fp=40, tn=760)  # 1000 people, a fifth ill
-    for label, name in {"precision (PPV)": "precision", "F1": "f1", "MCC": "mcc", "accuracy": "accuracy"}.items():
+    for label, name in {
+        "precision (PPV)": "precision",
+        "F1": "f1",
+        "MCC": "mcc",
+        "accuracy": "accuracy",
+    }.items():
         percent, values = by_label(ax)[label].get_data()
         assert np.interp(20, percent, values) == pytest.approx(report[name], abs=1e-3)
 

@@ -49,12 +49,18 @@ def test_views_are_the_strength_of_each_block():
 
 
 def test_dots_stand_at_their_means():
-    fig = lab.figure("thaw-dots", {"100 images": {"frozen": records(accuracy=[0.4, 0.6]), "all": records(accuracy=[0.1, 0.3])},
-                                   "400 images": {"frozen": records(accuracy=[0.8, 0.8])}}, foot="foot")
+    fig = lab.figure(
+        "thaw-dots",
+        {
+            "100 images": {"frozen": records(accuracy=[0.4, 0.6]), "all": records(accuracy=[0.1, 0.3])},
+            "400 images": {"frozen": records(accuracy=[0.8, 0.8])},
+        },
+        foot="foot",
+    )
     (ax,) = fig.axes
     assert [round(m[0][0], 6) for m in marks(ax)] == [0.5, 0.2, 0.8]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["all", "frozen"] and "foot" in texts(fig)
-    assert marks(ax)[0][0][1] > marks(ax)[2][0][1] > 0.5                        # sizes side by side on the line of their way
+    assert marks(ax)[0][0][1] > marks(ax)[2][0][1] > 0.5  # sizes side by side on the line of their way
 
 
 def test_memory_has_a_filled_and_a_hollow_mark_a_way():
@@ -66,7 +72,13 @@ def test_memory_has_a_filled_and_a_hollow_mark_a_way():
 
 def test_probes_are_drawn_by_block():
     lender = records(probe_0=[0.1, 0.3], probe_1=[0.5, 0.7])
-    fig = lab.figure("block-probes", {"near": {"lender": lender}, "far": {"lender": lender, "untrained": records(probe_0=[0.3], probe_1=[0.3])}})
+    fig = lab.figure(
+        "block-probes",
+        {
+            "near": {"lender": lender},
+            "far": {"lender": lender, "untrained": records(probe_0=[0.3], probe_1=[0.3])},
+        },
+    )
     near, far = fig.axes
     assert np.allclose(marks(near)[0], [[0, 0.2], [1, 0.6]]) and len(marks(far)) == 2
     assert near.get_title() == "near"

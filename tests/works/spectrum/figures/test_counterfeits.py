@@ -1,4 +1,5 @@
-"""Figures of the chapter on counterfeits: what stands on their axes is what their arguments and records say."""
+"""Figures of the chapter on counterfeits: what stands on their axes is what their arguments and records
+say."""
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ def filed():
 
 
 def test_forgers_show_the_most_even_and_the_most_one_sided():
-    path = torch.full((3, 4, 10), 1.0)          # (moments, pairs, numbers drawn)
+    path = torch.full((3, 4, 10), 1.0)  # (moments, pairs, numbers drawn)
     path[-1, 2, :4] = -1.0
     path[-1, 1] = -1.0 + 2 * (torch.arange(10) % 2)
     even, lopsided = lab.figure("forgers", {"a": path}, every=5).axes
@@ -48,10 +49,16 @@ def test_distance_by_steps(filed):
     (ax,) = lab.figure("counterfeit-distance", filed).axes
     first = [r for r in filed if r.key == filed[0].key]
     curve = np.mean([r.history["learners"][0]["distance"] for r in first], axis=0)
-    mean = next(line for line in ax.lines if len(line.get_xdata()) == len(curve) and to_rgb(line.get_color()) == figures_spectrum.BLUE)
+    mean = next(
+        line
+        for line in ax.lines
+        if len(line.get_xdata()) == len(curve) and to_rgb(line.get_color()) == figures_spectrum.BLUE
+    )
     assert np.allclose(mean.get_ydata(), curve)
     batches = [-(-r.sizes["train"][0] // r.spec.recipe.gan.batch_size) for r in first]
-    assert np.allclose(mean.get_xdata(), np.mean(batches) * np.array(first[0].history["learners"][0]["moments"]))
+    assert np.allclose(
+        mean.get_xdata(), np.mean(batches) * np.array(first[0].history["learners"][0]["moments"])
+    )
     low, high = ax.get_ylim()
     assert low <= 0
     assert high >= curve.max()

@@ -58,7 +58,12 @@ def test_classes_are_subtracted_from_class_0(tiles):
     for k, container in enumerate(below.containers):
         assert container.lines[0].get_ydata() == pytest.approx(medians[k] - medians[0])
     runs = [line.get_xdata().tolist() for line in top.lines]
-    assert [*range(8)] in runs and [8] in runs and [9, 10] in runs and all(run in ([*range(8)], [8], [9, 10]) for run in runs)
+    assert (
+        [*range(8)] in runs
+        and [8] in runs
+        and [9, 10] in runs
+        and all(run in ([*range(8)], [8], [9, 10]) for run in runs)
+    )
 
 
 def test_spectra_name_the_class_they_start_from(tiles):
@@ -79,7 +84,9 @@ def test_a_tile_apart_shows_its_truth():
     scene, fig = droughtsim.simulate("train", [1175]), lab.figure("tile-apart", 1175)
     panels = {ax.get_title(loc="left"): ax for ax in fig.axes if ax.get_title(loc="left")}
     assert np.asarray(panels["5 forage"].images[0].get_array()) == pytest.approx(scene.forage[0] / 1024)
-    assert np.asarray(panels["4 sensor: B10, heat"].images[0].get_array()) == pytest.approx(scene.images[0, ..., 9] / 255)
+    assert np.asarray(panels["4 sensor: B10, heat"].images[0].get_array()) == pytest.approx(
+        scene.images[0, ..., 9] / 255
+    )
     (circle,) = panels["5 forage"].patches
     assert (circle.radius, circle.center) == (droughtsim.RADIUS, (32, 32))
     assert fig.get_supxlabel().endswith(figures_spectrum.COWS[scene.labels[0]])
