@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from lt_lib.lab.train.features import keep_memory
+from lt_lib.lab.train.device import keep_memory
 from lt_lib.models import create, fold_batchnorm
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lt_lib.lab.record.spec import Backbone, Optimizer
-from lt_lib.lab.train.training import Learner, train_heads
+from lt_lib.lab.record.spec import Backbone, Optimizer, Seeds
+from lt_lib.lab.train.heads import train_heads
+from lt_lib.lab.train.loop import Task
 
 
 def main() -> None:
@@ -27,16 +28,13 @@ def main() -> None:
     labels = torch.randint(0, classes, (n,), generator=gen)
     pairs = np.stack([np.arange(n), np.zeros(n, int)], 1)
     group = [
-        Learner(
+        Task(
             "probe",
-            Backbone(name="none"),
             Optimizer(epochs=5),
-            "none",
             pairs[:4000],
             pairs[4000:],
-            None,
-            s,
-            s,
+            Seeds(subset=s, init=s, order=s),
+            Backbone(name="none"),
         )
         for s in range(options.heads)
     ]

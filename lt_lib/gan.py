@@ -121,6 +121,66 @@ class Fitted:
             "settings": self.settings,
         }
 
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a state of a pair with the same settings.
+
+        Raises:
+            ValueError: other settings, or images of another number or kind.
+        """
+        for name, value in self.settings.items():
+            if state["settings"].get(name) != value:
+                raise ValueError(
+                    f"resume was trained with {name}={state['settings'].get(name)}, asked for is {name}={value}; "
+                    "resume with the same images and settings"
+                )
+        state = copy.deepcopy(state)  # optimisers would share its tensors
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.history = state["history"]
+
+    def train_epoch(self, images: Tensor) -> None:
+        """One more epoch on the images of `start_dcgan`: one step of D, then one of G, a batch.
+
+        Raises:
+            FloatingPointError: a loss stopped being finite.
+        """
+        generator, discriminator = self.generator.train(), self.discriminator.train()
+        device = next(generator.parameters()).device
+        n, settings = len(images), self.settings
+        random = torch.Generator().manual_seed(_key(settings["seed"], self.epoch + 1))
+        totals = torch.zeros(4, dtype=torch.float64, device=device)
+        for batch in torch.randperm(n, generator=random).tensor_split(-(-n // settings["batch_size"])):
+            real = images[batch.to(images.device)].to(device)
+            if settings["flips"]:
+                turn = torch.rand(2, len(batch), 1, 1, 1, generator=random).to(device) < 0.5
+                real = torch.where(turn[0], real.flip(-1), real)
+                real = torch.where(turn[1], real.flip(-2), real)
+            fake = generator(torch.randn(len(batch), settings["latent"], generator=random).to(device))
+            on_real, on_fake = discriminator(real / 127.5 - 1), discriminator(fake.detach())
+            loss_d = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+            self.optimizers["discriminator"].zero_grad()
+            loss_d.backward()
+            self.optimizers["discriminator"].step()
+            loss_g = F.softplus(-discriminator(fake)).mean()
+            self.optimizers["generator"].zero_grad()
+            loss_g.backward(inputs=list(generator.parameters()))
+            self.optimizers["generator"].step()
+            totals += (
+                len(batch)
+                * torch.stack([loss_d, loss_g, on_real.sigmoid().mean(), on_fake.sigmoid().mean()]).detach()
+            )
+        means = (totals / n).tolist()
+        if not np.isfinite(means).all():
+            raise FloatingPointError(
+                f"epoch {self.epoch + 1}: the loss of the discriminator is {means[0]}, of the generator "
+                f"{means[1]}; lower lr ({settings['lr']})"
+            )
+        for values, mean in zip(self.history.values(), means):
+            values.append(mean)
+        generator.eval(), discriminator.eval()
+
 
 def fit_dcgan(
     images: Tensor,
@@ -172,15 +232,49 @@ def fit_dcgan(
 
     Source: Goodfellow et al. (2014), the non-saturating form; Radford et al. (2016) for the settings (lr,
     betas); PyTorch's example for batch 64 and 25 epochs. Flips are ours."""
+    fitted = start_dcgan(
+        images,
+        latent=latent,
+        width=width,
+        batch_size=batch_size,
+        lr=lr,
+        betas=betas,
+        seed=seed,
+        flips=flips,
+        device=device,
+    )
+    if epochs < 0:
+        raise ValueError(f"epochs must be at least 0, got {epochs}")
+    if resume is not None:
+        fitted.load_state_dict(resume)
+    if fitted.epoch > epochs:
+        raise ValueError(f"resume has {fitted.epoch} epochs behind it, more than epochs={epochs}")
+    while fitted.epoch < epochs:
+        fitted.train_epoch(images)
+        if on_state is not None:
+            on_state(fitted.state_dict())
+        if on_epoch is not None:
+            on_epoch(fitted.epoch, fitted.generator, fitted.history)
+    return fitted
+
+
+def start_dcgan(
+    images: Tensor,
+    *,
+    latent: int = 100,
+    width: int = 64,
+    batch_size: int = 64,
+    lr: float = 2e-4,
+    betas: tuple[float, float] = (0.5, 0.999),
+    seed: int = 0,
+    flips: bool = True,
+    device: torch.device | str | None = None,
+) -> Fitted:
+    """An untrained pair for some images; :meth:`Fitted.train_epoch` trains it. Arguments and errors as for :func:`fit_dcgan`."""
     _check_tiles(images, "images", least=2, side=64)
-    for name, value, least in (
-        ("latent", latent, 1),
-        ("width", width, 1),
-        ("batch_size", batch_size, 1),
-        ("epochs", epochs, 0),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+    for name, value in (("latent", latent), ("width", width), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     settings = {
         "images": len(images),
@@ -193,83 +287,16 @@ def fit_dcgan(
         "seed": seed,
         "flips": flips,
     }
-    fitted = _start(settings, device)
-    if resume is not None:
-        _restore(fitted, resume)
-    if fitted.epoch > epochs:
-        raise ValueError(f"resume has {fitted.epoch} epochs behind it, more than epochs={epochs}")
-    while fitted.epoch < epochs:
-        _train_epoch(fitted, images, device)
-        if on_state is not None:
-            on_state(fitted.state_dict())
-        if on_epoch is not None:
-            on_epoch(fitted.epoch, fitted.generator, fitted.history)
-    return fitted
-
-
-def _start(settings: dict, device: torch.device) -> Fitted:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_key(settings["seed"], 0))
-        generator = Generator(settings["bands"], settings["latent"], settings["width"]).to(device).eval()
-        discriminator = Discriminator(settings["bands"], settings["width"]).to(device).eval()
-    adam = {"lr": settings["lr"], "betas": tuple(settings["betas"])}
+        torch.manual_seed(_key(seed, 0))
+        generator = Generator(settings["bands"], latent, width).to(device).eval()
+        discriminator = Discriminator(settings["bands"], width).to(device).eval()
     optimizers = {
-        "generator": torch.optim.Adam(generator.parameters(), **adam),
-        "discriminator": torch.optim.Adam(discriminator.parameters(), **adam),
+        "generator": torch.optim.Adam(generator.parameters(), lr=lr, betas=tuple(betas)),
+        "discriminator": torch.optim.Adam(discriminator.parameters(), lr=lr, betas=tuple(betas)),
     }
     history = {name: [] for name in ("loss_discriminator", "loss_generator", "d_real", "d_fake")}
     return Fitted(generator, discriminator, history, optimizers, settings)
-
-
-def _restore(fitted: Fitted, state: dict) -> None:
-    for name, value in fitted.settings.items():
-        if state["settings"].get(name) != value:
-            raise ValueError(
-                f"resume was trained with {name}={state['settings'].get(name)}, asked for is {name}={value}; "
-                "resume with the same images and settings"
-            )
-    state = copy.deepcopy(state)  # optimisers would share its tensors
-    fitted.generator.load_state_dict(state["generator"])
-    fitted.discriminator.load_state_dict(state["discriminator"])
-    for name, optimizer in fitted.optimizers.items():
-        optimizer.load_state_dict(state["optimizers"][name])
-    fitted.history = state["history"]
-
-
-def _train_epoch(fitted: Fitted, images: Tensor, device: torch.device) -> None:
-    generator, discriminator = fitted.generator.train(), fitted.discriminator.train()
-    n, settings = len(images), fitted.settings
-    random = torch.Generator().manual_seed(_key(settings["seed"], fitted.epoch + 1))
-    totals = torch.zeros(4, dtype=torch.float64, device=device)
-    for batch in torch.randperm(n, generator=random).tensor_split(-(-n // settings["batch_size"])):
-        real = images[batch.to(images.device)].to(device)
-        if settings["flips"]:
-            turn = torch.rand(2, len(batch), 1, 1, 1, generator=random).to(device) < 0.5
-            real = torch.where(turn[0], real.flip(-1), real)
-            real = torch.where(turn[1], real.flip(-2), real)
-        fake = generator(torch.randn(len(batch), settings["latent"], generator=random).to(device))
-        on_real, on_fake = discriminator(real / 127.5 - 1), discriminator(fake.detach())
-        loss_d = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
-        fitted.optimizers["discriminator"].zero_grad()
-        loss_d.backward()
-        fitted.optimizers["discriminator"].step()
-        loss_g = F.softplus(-discriminator(fake)).mean()
-        fitted.optimizers["generator"].zero_grad()
-        loss_g.backward(inputs=list(generator.parameters()))
-        fitted.optimizers["generator"].step()
-        totals += (
-            len(batch)
-            * torch.stack([loss_d, loss_g, on_real.sigmoid().mean(), on_fake.sigmoid().mean()]).detach()
-        )
-    means = (totals / n).tolist()
-    if not np.isfinite(means).all():
-        raise FloatingPointError(
-            f"epoch {fitted.epoch + 1}: the loss of the discriminator is {means[0]}, of the generator "
-            f"{means[1]}; lower lr ({settings['lr']})"
-        )
-    for values, mean in zip(fitted.history.values(), means):
-        values.append(mean)
-    generator.eval(), discriminator.eval()
 
 
 def _key(*parts: int) -> int:

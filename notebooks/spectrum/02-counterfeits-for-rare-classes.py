@@ -445,7 +445,7 @@ lab.figure("counterfeit-growth", records[0], store=store)
 import numpy as np
 
 from lt_lib.gan import tile_distance
-from lt_lib.lab.train.recipes import centre_crops
+from lt_lib.lab.train.splits import centre_crops
 
 truth = np.asarray(dataset.labels("test"))[: recipe.test_tiles]
 unseen = centre_crops(

@@ -447,7 +447,7 @@ def alone(name, x, level=3.0):
 
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.train.recipes import centre_crops
+from lt_lib.lab.train.splits import centre_crops
 
 at = np.arange(min(2000, len(tiles.labels("train"))))
 y = torch.from_numpy(np.asarray(tiles.labels("train"))[at]).long()

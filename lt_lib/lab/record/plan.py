@@ -1,54 +1,29 @@
 """Plan: which records an experiment is made of, and what code stands behind each. Needs no data and trains
 nothing."""
 
+import functools
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import code_digest
 from lt_lib.lab.record.records import record_id, spec_digest
 from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Spec, load, nearest, resolve, seeds_of
 
-ROOTS = {
-    "probe": (
-        "lt_lib.lab.train.training:learners",
-        "lt_lib.lab.train.training:train_heads",
-        "lt_lib.lab.train.training:summarise",
-        "lt_lib.lab.train.features:FeatureBank",
-    ),
-    "finetune": (
-        "lt_lib.lab.train.training:learners",
-        "lt_lib.lab.train.training:train_learner",
-        "lt_lib.lab.train.training:summarise",
-    ),
-    "recipe": (
-        "lt_lib.lab.train.recipes:tasks",
-        "lt_lib.lab.train.recipes:train",
-        "lt_lib.lab.train.training:summarise",
-    ),
-    "gan": ("lt_lib.lab.train.recipes:tasks", "lt_lib.lab.train.gan_oversampling:measure"),
-    "lesson": ("lt_lib.lab.train.topics:tasks", "lt_lib.lab.train.training:summarise"),
-}
-TOPICS = {
-    "targets": "lt_lib.works.lectures.targets",
-    "few-labels": "lt_lib.works.lectures.few_labels",
-    "norms": "lt_lib.works.lectures.norms",
-    "rules": "lt_lib.works.lectures.rules",
-    "thaw": "lt_lib.works.lectures.thaw",
-}
-
 
 def code_of(spec: Spec) -> str:
     """Digest of the code behind the numbers of a spec; a remedy that the spec does not use is not part of
     it."""
-    roots = ROOTS[spec.mode]
-    if spec.mode == "recipe" and spec.recipe:
-        roots += ("lt_lib.augmix:AugMix",) * bool(spec.recipe.augmix) + (
-            "lt_lib.lab.train.gan_oversampling:fill",
-        ) * bool(spec.recipe.gan)
-    if spec.mode == "lesson" and spec.lesson:
-        roots += (f"{TOPICS[spec.lesson.topic]}:train",)
-    return code_digest(*roots)
+    return code_digest(*spec.rests_on())
+
+
+@functools.cache
+def definition(root: str) -> Any:
+    """The function or class that "module:name" names."""
+    module, _, name = root.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 @dataclass(frozen=True)

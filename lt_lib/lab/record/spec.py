@@ -14,10 +14,20 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_serializer,
+)
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.paths import experiments_dir
+from lt_lib.lab.record.works import load_work, works
 
 PROFILES = ("smoke", "laptop", "overnight", "paper")
 DATA = ("embedded", "real")
@@ -27,12 +37,25 @@ Data = Literal["embedded", "real"]
 Variant = Literal["as-released", "as-printed", "ours"]
 
 
-class _Strict(BaseModel):
+# How a spec can be carried out: mode -> the class that does it, a `lt_lib.lab.train.modes.Mode`.
+MODES = {
+    "probe": "lt_lib.lab.train.heads:Heads",
+    "finetune": "lt_lib.lab.train.finetune:Finetune",
+    "recipe": "lt_lib.lab.train.recipes:Recipes",
+    "gan": "lt_lib.lab.train.gan_oversampling:Generators",
+    "lesson": "lt_lib.lab.train.topics:Topics",
+}
+
+
+class Options(BaseModel):
     """Refuses unknown keys. Fields that came `later` than the first records are left out of dumps, and so of
     digests, at their default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     later: ClassVar[tuple[str, ...]] = ()
+    code: ClassVar[
+        tuple[str, ...]
+    ] = ()  # "module:name" of what carries these options out; a record that uses them rests on it
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
@@ -48,7 +71,7 @@ class _Strict(BaseModel):
         }
 
 
-class Subset(_Strict):
+class Subset(Options):
     """Which training images: a long tail cut out of the balanced set.
 
     `profile`: "even-of-100" keeps the even labels of the 100-class profile (as released), "50-class" is the
@@ -60,7 +83,7 @@ class Subset(_Strict):
     scale: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
-class Validation(_Strict):
+class Validation(Options):
     """Share of the training list held out at random; split before or (as released, which leaks copies) after
     balancing."""
 
@@ -68,7 +91,7 @@ class Validation(_Strict):
     split: Literal["before-balancing", "after-balancing"] = "before-balancing"
 
 
-class Pretraining(_Strict):
+class Pretraining(Options):
     """Recipe for a backbone trained here, on embedded data, where no pretrained weights ship."""
 
     data: str
@@ -80,7 +103,7 @@ class Pretraining(_Strict):
     seed: int = 0
 
 
-class Backbone(_Strict):
+class Backbone(Options):
     """A network without its head. `pretrained`: False, True (timm's weights), a registered weights name, or a
     recipe.
 
@@ -100,14 +123,14 @@ class Backbone(_Strict):
         return f"slim {self.name}" if self.options else self.name
 
 
-class Weights(_Strict):
+class Weights(Options):
     """Class weights of the loss (`lt_lib.losses.class_weights`)."""
 
     scheme: Literal["ens", "ins", "isns"] = "ens"
     beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
 
-class Bags(_Strict):
+class Bags(Options):
     """Balanced bags (`lt_lib.sampling.balanced_bags`); an integer `split` is a class index, as in the printed
     Fig 5."""
 
@@ -115,7 +138,7 @@ class Bags(_Strict):
     split: Literal["nearest", "median"] | int = "nearest"
 
 
-class Optimizer(_Strict):
+class Optimizer(Options):
     """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network, with one-cycle
     its peak."""
 
@@ -127,26 +150,32 @@ class Optimizer(_Strict):
     schedule: Literal["constant", "one-cycle"] = "constant"
 
 
-class Margins(_Strict):
+class Margins(Options):
     """The LDAM loss (`lt_lib.losses.LDAMLoss`): on a linear head, as the drought code has it, or on a cosine
     head, as its authors do."""
+
+    code = ("lt_lib.losses:LDAMLoss",)
 
     head: Literal["linear", "cosine"] = "linear"
     max_margin: Annotated[float, Field(gt=0)] = 0.5
     scale: Annotated[float, Field(gt=0)] = 30.0
 
 
-class Reweighting(_Strict):
+class Reweighting(Options):
     """Deferred re-weighting (`lt_lib.schedules.drw_weights`): the second beta from epoch `switch_epoch`
     (counted from 0) on."""
+
+    code = ("lt_lib.schedules:drw_weights",)
 
     switch_epoch: Annotated[int, Field(ge=0)] = 25
     betas: tuple[float, float] = (0.0, 0.9999)
 
 
-class Cycle(_Strict):
+class Cycle(Options):
     """Triangular learning rate from `min_lr` to `max_lr` and back in 2 `step_size` epochs; unstepped, it
     never leaves `min_lr`."""
+
+    code = ("lt_lib.schedules:triangular_lr",)
 
     min_lr: Annotated[float, Field(gt=0)] = 1e-5
     max_lr: Annotated[float, Field(gt=0)] = 1e-4
@@ -154,12 +183,14 @@ class Cycle(_Strict):
     stepped: bool = True
 
 
-class Averaging(_Strict):
+class Averaging(Options):
     """Stochastic weight averaging: snapshots at the ends of epochs > `start` that `every` divides, counted
     from 1.
 
     `snapshots: last` and `norms: test` are what the released code does: one snapshot, batch statistics from
     the test images."""
+
+    code = ("lt_lib.lab.train.averaging:Averaged",)
 
     start: Annotated[int, Field(ge=0)] = 10
     every: Annotated[int, Field(gt=0)] = 5
@@ -167,8 +198,13 @@ class Averaging(_Strict):
     norms: Literal["train", "test"] = "train"
 
 
-class Mixing(_Strict):
+class Mixing(Options):
     """AugMix (`lt_lib.augmix.AugMix`) with the consistency term, weighted by `consistency`."""
+
+    code = (
+        "lt_lib.augmix:AugMix",
+        "lt_lib.losses:jsd_consistency",
+    )
 
     severity: Annotated[float, Field(gt=0, le=10)] = 3
     width: Annotated[int, Field(gt=0)] = 3
@@ -177,9 +213,11 @@ class Mixing(_Strict):
     consistency: Annotated[float, Field(ge=0)] = 12.0
 
 
-class Counterfeits(_Strict):
+class Counterfeits(Options):
     """One DC-GAN a minority class (`lt_lib.gan.fit_dcgan`), on 64 x 64 centre crops of the training
     images."""
+
+    code = ("lt_lib.lab.train.gan_oversampling:fill",)
 
     width: Annotated[int, Field(gt=0)] = 64
     latent: Annotated[int, Field(gt=0)] = 100
@@ -188,7 +226,7 @@ class Counterfeits(_Strict):
     lr: Annotated[float, Field(gt=0)] = 2e-4
 
 
-class Recipe(_Strict):
+class Recipe(Options):
     """How a whole network is trained where the training list keeps its own long tail; see
     `lt_lib.lab.train.recipes`.
 
@@ -211,127 +249,54 @@ class Recipe(_Strict):
     learn: bool = True
 
 
-class _Topic(_Strict):
-    """What all lessons share: how many training images are used (none: all), drawn by the subset seed."""
+TOPICS: dict[str, type["Topic"]] = {}  # by the name in their field `topic`
+
+
+class Topic(Options):
+    """A small experiment of a work: its options, and in `code` the function that trains one network by them.
+
+    A subclass registers itself under the default of its field `topic`; its `code` names one function
+
+        train(task, dataset, checkpoint, deadline) -> Outcome
+
+    `images`: how many training images are used (none: all), drawn by the subset seed.
+    """
 
     images: Annotated[int, Field(gt=0)] | None = None
 
-
-class Smoothing(_Strict):
-    """Soft labels (`lt_lib.losses.smooth_labels`)."""
-
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    variant: Literal["standard", "slide", "off-class"] = "standard"
-
-
-class Mixup(_Strict):
-    """Mixup (`lt_lib.mixup`): shares from Beta(alpha, alpha), one a batch."""
-
-    alpha: Annotated[float, Field(gt=0)] = 1.0
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_) -> None:
+        name = cls.model_fields["topic"].default
+        other = TOPICS.setdefault(name, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise LabError(f"topic {name!r} is registered twice, by {other.__module__} and {cls.__module__}")
+        if len(cls.code) != 1:
+            raise LabError(
+                f"topic {name!r} must name one function in `code`, like ('lt_lib.works.X.{name}:train',)"
+            )
 
 
-class Distillation(_Strict):
-    """A teacher, `width` times as wide, trained first; the network then learns from its probabilities alone,
-    at a temperature."""
+def topic(name: str) -> type[Topic]:
+    """The options of a topic; loads the works until one brings it.
 
-    smoothing: Smoothing | None = None  # of the teacher's labels
-    temperature: Annotated[float, Field(gt=0)] = 2.0
-    width: Annotated[int, Field(gt=0)] = 2
-
-
-class Targets(_Topic):
-    """Softer labels, mixed images (`lt_lib.works.lectures.targets`).
-
-    `corrupted`: share of the training labels replaced by a wrong class, drawn by the subset seed; validation
-    and test keep theirs. `drops`: shares of the epochs after which the rate falls to a tenth. `rule: sgd` has
-    momentum 0.9."""
-
-    topic: Literal["targets"] = "targets"
-    smoothing: Smoothing | None = None
-    mixup: Mixup | None = None
-    corrupted: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    distillation: Distillation | None = None
-    rule: Literal["adam", "sgd"] = "adam"
-    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    augment: Literal["none", "crop-flip"] = "none"
+    Raises:
+        LabError: none does; names the nearest.
+    """
+    for work in works():
+        if name in TOPICS:
+            break
+        load_work(work)
+    if name not in TOPICS:
+        raise LabError(f"no topic {name!r}{nearest(name, TOPICS)}; there are: {', '.join(sorted(TOPICS))}")
+    return TOPICS[name]
 
 
-class FewLabels(_Topic):
-    """Learning from the unlabelled (`lt_lib.works.lectures.few_labels`).
-
-    `labels` of the training images keep their label, as many of each class; the others are used without.
-    `method`: supervised (they are not used), ssgan (the game as on the slides), matching (its generator
-    matches mean features, as Salimans et al. do) or entropy (no generator: doubt about the unlabelled is
-    minimised). `foreign` replaces that share of the unlabelled by images of noise."""
-
-    topic: Literal["few-labels"] = "few-labels"
-    labels: Annotated[int, Field(gt=0)] = 100
-    method: Literal["supervised", "ssgan", "matching", "entropy"] = "supervised"
-    width: Annotated[int, Field(gt=0)] = 128
-    latent: Annotated[int, Field(gt=0)] = 32
-    noise: Annotated[float, Field(ge=0)] = 0.3
-    foreign: Annotated[float, Field(ge=0, le=1)] = 0.0
+def _as_topic(value: Any) -> Any:
+    """A mapping as the options of its topic."""
+    return topic(str(value.get("topic"))).model_validate(value) if isinstance(value, dict) else value
 
 
-class Norms(_Topic):
-    """A network with and without batch normalisation (`lt_lib.works.lectures.norms`).
-
-    `noisy` disturbs the normalised values by a shift and scale drawn anew at every step. The landscape is
-    looked at every `probe` steps of the run at the rate `optimizer.lr`, which all rows share; `rates` are
-    tried as well, to see what each row can do."""
-
-    topic: Literal["norms"] = "norms"
-    norm: Literal["none", "batch", "noisy"] = "none"
-    depth: Annotated[int, Field(ge=2)] = 6
-    width: Annotated[int, Field(gt=0)] = 64
-    probe: Annotated[int, Field(gt=0)] = 8
-    rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
-
-
-class Rules(_Topic):
-    """One optimizer, its rate tuned (`lt_lib.works.lectures.rules`).
-
-    `rates` learning rates are tried, half a decade apart, `optimizer.lr` in their middle; each falls to a
-    tenth after the shares `drops` of the epochs. The network has `hidden` units, behind convolutions of
-    `filters` channels if there are any. Every `probe` steps it is asked whether the training loss has reached
-    `fitted`."""
-
-    topic: Literal["rules"] = "rules"
-    rule: Literal["sgd", "heavy-ball", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
-    rates: Annotated[int, Field(gt=0)] = 6
-    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    filters: tuple[Annotated[int, Field(gt=0)], ...] = ()
-    hidden: Annotated[int, Field(gt=0)] = 32
-    probe: Annotated[int, Field(gt=0)] = 5
-    fitted: Annotated[float, Field(gt=0)] = 0.1
-
-
-class Thaw(_Topic):
-    """How much of a pre-trained network is borrowed, and how much of it learns on
-    (`lt_lib.works.lectures.thaw`).
-
-    Shares of the blocks, counted from below: `borrowed` have pre-trained weights, the others random ones; the
-    first `frozen` stay as they are. Borrowed blocks that learn do so at `slower` times the rate of the new
-    ones. Images are standardised each by itself or over the training set; `bands` as in a recipe. `probes`
-    asks for a linear classifier behind every block. `old`: images a class of the lender's own data, for a
-    look at what was forgotten; 0 for none."""
-
-    topic: Literal["thaw"] = "thaw"
-    borrowed: Annotated[float, Field(ge=0, le=1)] = 1.0
-    frozen: Annotated[float, Field(ge=0, le=1)] = 0.0
-    slower: Annotated[float, Field(gt=0, le=1)] = 1.0
-    standardised: Literal["image", "set"] = "image"
-    bands: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    looks: Annotated[int, Field(gt=0)] = 5
-    probes: bool = False
-    old: Annotated[int, Field(ge=0)] = 0
-
-
-Lesson = Targets | FewLabels | Norms | Rules | Thaw
-
-
-class Seeds(_Strict):
+class Seeds(Options):
     """Three independent seeds: which images, which initial weights, which order."""
 
     subset: int
@@ -339,14 +304,14 @@ class Seeds(_Strict):
     order: int
 
 
-class Spec(_Strict):
+class Spec(Options):
     """What exactly is run. Its digest, with those of the data and the code, is the id of a record."""
 
     later = ("recipe", "target_class", "lesson")
     data: str
     subset: Subset | None = Subset()
     validation: Validation = Validation()
-    mode: Literal["probe", "finetune", "recipe", "gan", "lesson"] = "probe"
+    mode: Literal[*MODES] = "probe"
     backbones: tuple[Backbone, ...]
     balance: Annotated[int, Field(gt=0)] | None = None
     weights: Weights | None = None
@@ -356,10 +321,19 @@ class Spec(_Strict):
     seeds: Seeds
     recipe: Recipe | None = None
     target_class: Annotated[int, Field(ge=0)] | None = None  # of the counterfeits, in mode "gan"
-    lesson: Annotated[Lesson, Field(discriminator="topic")] | None = None
+    lesson: Annotated[SerializeAsAny[Topic], BeforeValidator(_as_topic)] | None = None
+
+    def rests_on(self) -> tuple[str, ...]:
+        """The definitions, "module:name", whose code decides the numbers: those of the mode and of the
+        options that are used."""
+        used = [getattr(self.recipe, name) for name in type(self.recipe).model_fields] if self.recipe else []
+        return (
+            MODES[self.mode],
+            *(root for option in [*used, self.lesson] if isinstance(option, Options) for root in option.code),
+        )
 
 
-class PublishedRef(_Strict):
+class PublishedRef(Options):
     """Where the printed number stands in published.csv, beyond the experiment's table and the row id."""
 
     method: str | None = None
@@ -367,7 +341,7 @@ class PublishedRef(_Strict):
     class_: Annotated[str | None, Field(alias="class")] = None
 
 
-class Row(_Strict):
+class Row(Options):
     """One published row: its id, a unique key, a label for people, and what it sets."""
 
     row: str
@@ -378,7 +352,7 @@ class Row(_Strict):
     set: dict[str, Any] = {}
 
 
-class ProfileSettings(_Strict):
+class ProfileSettings(Options):
     """What a profile changes; `embedded` and `real` hold what it changes on that data only.
 
     `adapt` changes remedies of the recipe, by their key in it, in those rows that use them.
@@ -392,11 +366,17 @@ class ProfileSettings(_Strict):
     real: "ProfileSettings | None" = None
 
 
-class Experiment(_Strict):
+def _known_work(name: str) -> str:
+    if name not in works():
+        raise ValueError(f"no such work{nearest(name, works())}; there are {', '.join(works())}")
+    return name
+
+
+class Experiment(Options):
     """One experiment file."""
 
     experiment: str
-    work: Literal["ee443", "spectrum", "sign", "lectures"]
+    work: Annotated[str, AfterValidator(_known_work)]
     title: str
     table: str
     metric: str = "test_accuracy"
@@ -522,8 +502,11 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
     stand_ins = {**settings.backbones, **by_data.backbones}
     merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones", [])]
     merged.setdefault("data", experiment.data[data])
-    merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **merged.get("seeds", {})}
     where = f"{experiment.experiment}.yaml, row {row.key}, variant {variant}, profile {profile}, data {data}"
+    if isinstance(merged.get("lesson"), dict):
+        lesson = merged["lesson"]
+        merged["lesson"] = _validate(topic(str(lesson.get("topic"))), lesson, where, "lesson.")
+    merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **merged.get("seeds", {})}
     return _validate(Spec, merged, where)
 
 
@@ -554,16 +537,17 @@ def _merge(base: dict, over: dict) -> dict:
     return out
 
 
-def _validate(model: type[BaseModel], raw: dict, where: str):
+def _validate(model: type[BaseModel], raw: dict, where: str, inside: str = ""):
+    """A checked model; `inside` says below which key `raw` stands, like "lesson."."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         raise LabError(
-            "\n".join(_explain(model, raw, problem, where) for problem in error.errors())
+            "\n".join(_explain(model, raw, problem, where, inside) for problem in error.errors())
         ) from None
 
 
-def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str) -> str:
+def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str, inside: str = "") -> str:
     """One line for one pydantic error: file, row, key, and the nearest valid key for a misspelt one."""
     path = [part for part in problem["loc"] if not (isinstance(part, str) and part[:1].isupper())]
     dotted = ".".join(str(part) for part in path)
@@ -572,8 +556,8 @@ def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str) -> str
         where += f", row {row.get('key', path[1]) if isinstance(row, dict) else path[1]}"
         dotted = ".".join(str(part) for part in path[2:]) or "rows"
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key {dotted!r}{nearest(path[-1], _fields_at(model, path[:-1]))}"
-    return f"{where}: {dotted}: {problem['msg'].lower()} (got {problem['input']!r:.80})"
+        return f"{where}: unknown key {inside + dotted!r}{nearest(path[-1], _fields_at(model, path[:-1]))}"
+    return f"{where}: {inside}{dotted}: {problem['msg'].lower()} (got {problem['input']!r:.80})"
 
 
 def _fields_at(model: type[BaseModel], path: list) -> list[str]:

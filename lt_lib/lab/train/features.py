@@ -6,13 +6,10 @@ augmented version, whose transformation depends on (image, k) alone, so that all
 the same copies. Rows are written in chunks as they are computed: an interrupted extraction continues where it
 stopped."""
 
-import ctypes
 import json
 import os
-import sys
 import time
 import uuid
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,32 +22,13 @@ from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import code_digest, digest
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Backbone, Pretraining
-from lt_lib.models import create, fold_batchnorm, keep_norms_frozen
+from lt_lib.lab.train.backbones import backbone_network, made
+from lt_lib.lab.train.device import device, keep_memory, normalisation, prepare
+from lt_lib.models import fold_batchnorm
 from lt_lib.progress import Progress, say
 
 SPLITS = {"train": 0, "test": 1}
 CHUNK = 2048
-
-
-def device() -> torch.device:
-    """The device everything runs on: CUDA where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def keep_memory() -> None:
-    """Ask glibc to keep freed memory: large activations are then not mapped and zeroed anew for every
-    batch."""
-    if sys.platform == "linux":
-        try:
-            libc = ctypes.CDLL("libc.so.6")
-            for option, value in (
-                (-4, 0),
-                (-1, 2**31 - 1),
-                (-2, 2**29),
-            ):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
-                libc.mallopt(option, value)
-        except OSError:
-            pass
 
 
 def augmented(images: np.ndarray, pairs: np.ndarray) -> Tensor:
@@ -90,82 +68,6 @@ def augmented(images: np.ndarray, pairs: np.ndarray) -> Tensor:
     return torch.where(on[:, 2].view(-1, 1, 1, 1), lit, x).round().clamp(0, 255).to(torch.uint8)
 
 
-def prepare(images: Tensor, resolution: int, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) to normalised float at `resolution`, channels last, on the device of `images`."""
-    x = images.float().div_(255)
-    if x.shape[-1] != resolution:
-        x = F.interpolate(
-            x,
-            size=(resolution, resolution),
-            mode="bilinear",
-            align_corners=False,
-            antialias=x.shape[-1] > resolution,
-        )
-    return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def normalisation(backbone: Backbone) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (3, 1, 1) that a backbone's weights expect, for inputs in [0, 1]."""
-    mean, std = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-    if isinstance(backbone.pretrained, str):
-        entry = datasets.describe(backbone.pretrained)
-        mean, std = entry.mean, entry.std
-    elif backbone.pretrained is True:
-        import timm
-
-        cfg = timm.get_pretrained_cfg(backbone.name)
-        mean, std = cfg.mean, cfg.std
-    return (
-        torch.tensor(mean, device=device()).view(3, 1, 1),
-        torch.tensor(std, device=device()).view(3, 1, 1),
-    )
-
-
-def build(backbone: Backbone, num_classes: int = 0, deadline: float | None = None) -> torch.nn.Module:
-    """The network of a backbone spec with its weights, on the device; `num_classes` > 0 adds a fresh linear
-    head.
-
-    Raises:
-        LabError: weights are not at hand; names the command or the option that provides them.
-    """
-    options, weights = {}, backbone.pretrained
-    if isinstance(weights, str):
-        entry = datasets.describe(weights)
-        if entry.timm_name != backbone.name:
-            raise LabError(f"weights {weights} belong to {entry.timm_name}, not to {backbone.name}")
-        options, weights = dict(entry.create_kwargs), datasets.weights_path(weights)
-    elif isinstance(weights, Pretraining):
-        weights = pretrained_here(backbone, deadline)
-    try:
-        net = create(backbone.name, num_classes, pretrained=weights, **options)
-    except (OSError, ValueError) as error:
-        raise LabError(
-            f"{error}. In an experiment file, `pretrained` also takes the name of registered weights "
-            "(`lt data list`, `lt data add NAME --from FILE`)"
-        ) from None
-    if isinstance(backbone.pretrained, str):
-        keep_norms_frozen(net)
-    return net.to(device(), memory_format=torch.channels_last)
-
-
-def pretrained_here(backbone: Backbone, deadline: float | None = None) -> Path:
-    """File with the weights of a backbone trained by its recipe on embedded data; trained once, then kept in
-    the cache."""
-    from lt_lib.lab.train.training import pretrain
-
-    recipe = backbone.pretrained
-    source = datasets.load(recipe.data)
-    key = digest(
-        [backbone.name, recipe.model_dump(), source.digest, code_digest("lt_lib.lab.train.training:pretrain")]
-    )
-    path = cache_root() / "weights" / f"{backbone.name}-{key[7:19]}.safetensors"
-    with FileLock(_made(path.parent) / f"{path.stem}.lock"):
-        if not path.is_file():
-            say(f"pre-training {backbone.name} on {recipe.data} (kept for later)")
-            pretrain(backbone, source, path, deadline)
-    return path
-
-
 class FeatureBank:
     """Features of one backbone on one data set.
 
@@ -176,9 +78,13 @@ class FeatureBank:
 
     def __init__(self, backbone: Backbone, dataset: datasets.ImageSet):
         self.backbone, self.dataset = backbone, dataset
-        roots = ["lt_lib.lab.train.features:" + name for name in ("augmented", "prepare", "normalisation")]
+        roots = [
+            "lt_lib.lab.train.features:augmented",
+            "lt_lib.lab.train.device:prepare",
+            "lt_lib.lab.train.device:normalisation",
+        ]
         if isinstance(backbone.pretrained, Pretraining):
-            roots.append("lt_lib.lab.train.training:pretrain")
+            roots.append("lt_lib.lab.train.backbones:pretrain")
         identity = [backbone.model_dump(exclude={"stands_in_for"}), dataset.digest, code_digest(*roots)]
         self.folder = (
             cache_root()
@@ -198,7 +104,7 @@ class FeatureBank:
         known, _ = self._known()
         missing = wanted[~np.isin(wanted, known)]
         if len(missing):
-            with FileLock(_made(self.folder) / "bank.lock"):
+            with FileLock(made(self.folder) / "bank.lock"):
                 known, _ = self._known()
                 self._compute(_unpack(wanted[~np.isin(wanted, known)]), deadline)
         known, rows = self._known(read=True)
@@ -227,7 +133,7 @@ class FeatureBank:
         keep_memory()
         with torch.random.fork_rng():
             torch.manual_seed(0)  # an untrained backbone is the same one every time
-            net = build(self.backbone, deadline=deadline)
+            net = backbone_network(self.backbone, deadline=deadline)
         mean, std = normalisation(self.backbone)
         size = self.backbone.resolution
         example = prepare(
@@ -295,13 +201,3 @@ def _pack(keys: np.ndarray) -> np.ndarray:
 
 def _unpack(packed: np.ndarray) -> np.ndarray:
     return np.stack([packed >> 60, (packed >> 24) & (2**36 - 1), packed & (2**24 - 1)], axis=1)
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(
-            f"cannot create {folder}: {error.strerror}; set LT_CACHE to a folder you can write"
-        ) from None
-    return folder

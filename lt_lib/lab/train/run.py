@@ -8,31 +8,32 @@ A killed process loses at most the epochs since its last checkpoint; finished le
 trained again."""
 
 import contextlib
+import io
 import platform
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
+from safetensors.torch import save
 
 from lt_lib import data as datasets
-from lt_lib.augmix import AugMix
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.paths import evidence_dir, project_root, work_store
-from lt_lib.lab.record.plan import Item, code_of, plan
+from lt_lib.lab.record.plan import Item, code_of, definition, plan
 from lt_lib.lab.record.records import Record, Store, atomic_write, short
-from lt_lib.lab.train import gan_oversampling as counterfeits
-from lt_lib.lab.train import recipes, training
-from lt_lib.lab.train import topics as lessons
-from lt_lib.lab.train.features import SPLITS, FeatureBank, device
+from lt_lib.lab.record.spec import MODES
+from lt_lib.lab.train.device import device
+from lt_lib.lab.train.loop import Damaged, Outcome, Task
+from lt_lib.lab.train.modes import Mode
 from lt_lib.progress import say
 
 GROUP = 32
-PREPARE = {"recipe": recipes.tasks, "gan": recipes.tasks, "lesson": lessons.tasks}
 
 
 def run(
@@ -145,134 +146,80 @@ def _as_item(record: Record, item: Item) -> Record:
     )
 
 
+@dataclass
+class _Job:
+    """What one record needs: its item, data set and mode, the tasks by their keys, and the training images a
+    class."""
+
+    item: Item
+    dataset: datasets.ImageSet
+    mode: Mode
+    tasks: dict[str, Task]
+    counts: list[int]
+
+
 def _train(
     items: dict[str, Item], sets: dict, store: Store, deadline: float | None, write: bool = True
 ) -> None:
-    """Train all learners the items need; write each record when its last learner is done."""
-    needs, learners, counts = {}, {}, {}
-    for identity, item in items.items():
-        prepare = PREPARE.get(item.spec.mode, training.learners)
-        found, counts[identity] = prepare(item.spec, sets[item.spec.data])
-        scope = [sets[item.spec.data].digest, item.code]
-        needs[identity] = [digest([scope, learner.key]) for learner in found]
-        learners.update(zip(needs[identity], ((learner, sets[item.spec.data]) for learner in found)))
-    outcomes = _Outcomes(store, learners)
+    """Train all tasks the items need; write each record when its last task is done."""
+    jobs = {identity: _job(item, sets[item.spec.data]) for identity, item in items.items()}
+    outcomes = _Outcomes(store, {key for job in jobs.values() for key in job.tasks})
     started, done = time.monotonic(), set()
 
     def settle() -> None:
-        for identity, keys in needs.items():
-            if identity not in done and all(key in outcomes for key in keys):
+        for identity, job in jobs.items():
+            if identity not in done and all(key in outcomes for key in job.tasks):
                 done.add(identity)
-                _record(
-                    identity,
-                    items[identity],
-                    [outcomes[key] for key in keys],
-                    sets[items[identity].spec.data],
-                    counts[identity],
-                    [learners[key][0] for key in keys],
-                    store,
-                    write,
-                )
+                _record(identity, job, [outcomes[key] for key in job.tasks], store, write)
 
     outcomes.recover()
     settle()
-    for group in _groups(learners, outcomes):
-        _train_group(group, learners, outcomes, deadline)
+    for tasks, job in _groups(jobs, outcomes):
+        _train_group(tasks, job, outcomes, deadline)
         settle()
         if deadline is not None and time.monotonic() > deadline:
             raise BudgetEnded
-    outcomes.discard(key for identity in done for key in needs[identity])
+    outcomes.discard(key for identity in done for key in jobs[identity].tasks)
     say(f"{len(done)} records in {time.monotonic() - started:.0f} s")
 
 
-def _groups(learners: dict, outcomes: "_Outcomes") -> list[list[str]]:
-    """Missing learners, in order: heads that share data, backbone and optimizer together, networks alone."""
-    groups = defaultdict(list)
-    for key, (learner, dataset) in learners.items():
-        if key not in outcomes:
-            shared = (learner.mode, dataset.name, learner.backbone, learner.optimizer)
-            groups[shared if learner.mode == "probe" else key].append(key)
-    return [keys[i : i + GROUP] for keys in groups.values() for i in range(0, len(keys), GROUP)]
+def _job(item: Item, dataset: datasets.ImageSet) -> _Job:
+    mode = definition(MODES[item.spec.mode])()
+    tasks, counts = mode.tasks(item.spec, dataset)
+    return _Job(item, dataset, mode, {digest([dataset.digest, item.code, t.key]): t for t in tasks}, counts)
 
 
-def _train_group(keys: list[str], learners: dict, outcomes: "_Outcomes", deadline: float | None) -> None:
-    group, dataset = [learners[key][0] for key in keys], learners[keys[0]][1]
-    checkpoint = outcomes.checkpoint(keys)
-    for _ in range(2):
-        try:
-            if group[0].mode == "probe":
-                features = _features(group, dataset, deadline)
-                with _one_thread():
-                    results = training.train_heads(
-                        group, *features, len(dataset.classes), checkpoint, deadline
-                    )
-            elif group[0].mode == "recipe":
-                results = [_train_recipe(group[0], dataset, checkpoint, deadline)]
-            elif group[0].mode == "gan":
-                results = [counterfeits.measure(group[0], dataset, checkpoint, deadline)]
-            elif group[0].mode == "lesson":
-                results = [lessons.train(group[0], dataset, checkpoint, deadline)]
-            else:
-                results = [training.train_learner(group[0], dataset, checkpoint, deadline)]
-            break
-        except training.Damaged:
-            continue
-    outcomes.add(keys, results)
+def _groups(jobs: dict[str, _Job], outcomes: "_Outcomes") -> list[tuple[dict[str, Task], _Job]]:
+    """Missing tasks by their keys, in order, those that belong together in one group; with a job they are
+    part of."""
+    groups: dict[tuple, tuple[dict[str, Task], _Job]] = {}
+    for job in jobs.values():
+        for key, task in job.tasks.items():
+            if key not in outcomes:
+                shared = (type(job.mode), job.dataset.name, job.mode.together(task))
+                groups.setdefault(shared, ({}, job))[0][key] = task
+    found = []
+    for tasks, job in groups.values():
+        keys = list(tasks)
+        found += [({k: tasks[k] for k in keys[i : i + GROUP]}, job) for i in range(0, len(keys), GROUP)]
+    return found
+
+
+def _train_group(tasks: dict[str, Task], job: _Job, outcomes: "_Outcomes", deadline: float | None) -> None:
+    checkpoint = outcomes.checkpoint(list(tasks))
+    try:
+        results = job.mode.train(list(tasks.values()), job.dataset, checkpoint, deadline)
+    except Damaged:  # removed; now it starts again
+        results = job.mode.train(list(tasks.values()), job.dataset, checkpoint, deadline)
+    outcomes.add(list(tasks), results)
     checkpoint.unlink(missing_ok=True)
 
 
-def _train_recipe(task: recipes.Task, dataset, checkpoint: Path, deadline: float | None):
-    """Train one network, with counterfeits and AugMix where its recipe asks for them."""
-    recipe, extra, mix = task.recipe, None, None
-    if recipe.gan:
-        extra = counterfeits.fill(task, dataset, deadline)
-    if recipe.augmix:
-        mix = AugMix(recipe.augmix.severity, recipe.augmix.width, recipe.augmix.depth, recipe.augmix.alpha)
-    return recipes.train(task, dataset, checkpoint, deadline, extra, mix)
-
-
-@contextlib.contextmanager
-def _one_thread():
-    """Heads are many small products: on several threads they mostly wait for each other
-    (benchmarks/heads.py)."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _features(group: list, dataset, deadline: float | None):
-    """Feature rows of a group and where each learner's images are among them."""
-    pairs = np.unique(np.concatenate([part for m in group for part in (m.train, m.val)]), axis=0)
-    keys = np.column_stack([np.full(len(pairs), SPLITS["train"]), pairs])
-    n_test = len(dataset.labels("test"))
-    test_keys = np.column_stack([np.full(n_test, SPLITS["test"]), np.arange(n_test), np.zeros(n_test, int)])
-    both = FeatureBank(group[0].backbone, dataset).get(np.concatenate([keys, test_keys]), deadline)
-    packed = pairs[:, 0] << 24 | pairs[:, 1]
-    rows = [
-        tuple(
-            torch.from_numpy(np.searchsorted(packed, part[:, 0] << 24 | part[:, 1]))
-            for part in (m.train, m.val)
-        )
-        for m in group
-    ]
-    labels = torch.as_tensor(np.asarray(dataset.labels("train"))[pairs[:, 0]])
-    return (
-        rows,
-        both[: len(keys)],
-        labels,
-        both[len(keys) :],
-        torch.as_tensor(np.asarray(dataset.labels("test"))),
-    )
-
-
 class _Outcomes:
-    """Finished learners: in memory, and on disk until every record that needs them is written."""
+    """Finished tasks: in memory, and on disk until every record that needs them is written."""
 
-    def __init__(self, store: Store, learners: dict):
-        self.folder, self.learners, self.memory = store.work, learners, {}
+    def __init__(self, store: Store, wanted: set[str]):
+        self.folder, self.wanted, self.memory = store.work, wanted, {}
 
     def checkpoint(self, keys: list[str]) -> Path:
         return self.folder / "checkpoints" / f"{short(digest(keys))}.pt"
@@ -283,30 +230,29 @@ class _Outcomes:
     def __contains__(self, key: str) -> bool:
         return key in self.memory
 
-    def __getitem__(self, key: str) -> training.Outcome:
+    def __getitem__(self, key: str) -> Outcome:
         return self.memory[key]
 
     def recover(self) -> None:
-        """Take up learners that an earlier, interrupted call finished."""
+        """Take up tasks that an earlier, interrupted call finished."""
         for path in (self.folder / "learners").glob("*.pt"):
             try:
                 saved = torch.load(path, map_location="cpu", weights_only=True)
-            except Exception:  # whatever is wrong with the file, the learner is trained again
+                found = {key: Outcome(**fields) for key, fields in saved.items() if key in self.wanted}
+            except Exception:  # whatever is wrong with the file, the task is trained again
                 path.unlink(missing_ok=True)
                 continue
-            self.memory.update({k: training.Outcome(**v) for k, v in saved.items() if k in self.learners})
+            self.memory.update(found)
 
-    def add(self, keys: list[str], results: list[training.Outcome]) -> None:
+    def add(self, keys: list[str], results: list[Outcome]) -> None:
         """Keep a finished group: one file, written whole, so that its members stay together."""
-        import io
-
         buffer = io.BytesIO()
         torch.save({key: vars(result) for key, result in zip(keys, results)}, buffer)
         atomic_write(self._path(digest(keys)), buffer.getvalue())
         self.memory.update(zip(keys, results))
 
     def discard(self, keys) -> None:
-        """Forget learners whose records are all written."""
+        """Forget tasks whose records are all written."""
         finished = set(keys)
         for path in (self.folder / "learners").glob("*.pt"):
             with contextlib.suppress(Exception):
@@ -314,26 +260,11 @@ class _Outcomes:
                     path.unlink(missing_ok=True)
 
 
-def _record(
-    identity: str,
-    item: Item,
-    outcomes: list,
-    dataset,
-    counts: list[int],
-    learners: list,
-    store: Store,
-    write: bool,
-) -> None:
-    from safetensors.torch import save
-
-    truth = recipes.test_labels(item.spec, dataset)
-    if item.spec.mode == "gan":
-        summary, tensors = counterfeits.summarise(outcomes[0], counts), {"grids": outcomes[0].logits["grids"]}
-    else:
-        summary, voted = training.summarise(outcomes, truth, counts)
-        tensors = {"logits": voted}
-        for outcome in outcomes if item.spec.mode == "lesson" else ():
-            summary["metrics"]["last"] |= outcome.history.pop("measures", {})
+def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, write: bool) -> None:
+    """Write the artifact of a record, and the record itself."""
+    item, dataset, tasks = job.item, job.dataset, list(job.tasks.values())
+    truth = job.mode.truth(item.spec, dataset)
+    summary, tensors = job.mode.summarise(outcomes, truth, job.counts)
     for i, outcome in enumerate(outcomes):
         tensors |= {
             f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format)
@@ -342,15 +273,15 @@ def _record(
     atomic_write(store.artifact(identity), save(tensors))
     if not write:
         return
-    history = [{k: v for k, v in outcome.history.items()} for outcome in outcomes]
-    speed = [o.images_per_s for o in outcomes if o.images_per_s]
-    epochs = [m.recipe.gan.epochs if m.mode == "gan" else m.optimizer.epochs for m in learners]
-    passes = sum(
-        len(m.train) * e / max(o.images_per_s, 1e-9)
-        for m, e, o in zip(learners, epochs, outcomes)
-        if o.images_per_s
-    )
-    indices = [[m.train.tolist(), m.val.tolist()] for m in learners]
+    timed = [(task, o) for task, o in zip(tasks, outcomes) if o.images_per_s]
+    digests = {
+        "spec": item.spec_digest,
+        "data": dataset.digest,
+        "code": item.code,
+        "indices": digest([[task.train.tolist(), task.val.tolist()] for task in tasks]),
+    }
+    if "logits" in tensors:
+        digests["logits"] = digest(tensors["logits"].view(torch.int16).tolist())
     store.write(
         Record(
             id=identity,
@@ -362,42 +293,32 @@ def _record(
             data=item.data,
             seed=item.seed,
             spec=item.spec,
-            digests={
-                "spec": item.spec_digest,
-                "data": dataset.digest,
-                "code": item.code,
-                "indices": digest(indices),
-            }
-            | {
-                name: digest(values.view(torch.int16).tolist())
-                for name, values in tensors.items()
-                if name == "logits"
-            },
+            digests=digests,
             env=environment(),
-            history={"learners": history},
+            history={"learners": [outcome.history for outcome in outcomes]},
             **summary,
             sizes={
-                "train": [len(m.train) for m in learners],
-                "val": [len(m.val) for m in learners],
+                "train": [len(task.train) for task in tasks],
+                "val": [len(task.val) for task in tasks],
                 "test": len(truth),
                 "parameters": [int(sum(v.numel() for v in o.weights.values())) for o in outcomes],
             },
-            wall_s=passes,
-            images_per_s=min(speed) if speed else None,
+            wall_s=sum(len(task.train) * o.passes / o.images_per_s for task, o in timed),
+            images_per_s=min((o.images_per_s for _, o in timed), default=None),
         )
     )
 
 
 def environment() -> dict:
-    """Versions, device and commit that stand behind a number."""
+    """Versions, processor, device and commit that stand behind a number; without git, no commit."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(project_root()), *words], capture_output=True, text=True, check=False
-        )
+        command = ["git", "-C", str(project_root()), *words]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError:
+            return ""
         return done.stdout.strip() if done.returncode == 0 else ""
-
-    import timm
 
     cuda = device().type == "cuda"
     return {
@@ -406,6 +327,7 @@ def environment() -> dict:
         "timm": timm.__version__,
         "numpy": np.__version__,
         "device": torch.cuda.get_device_name() if cuda else "CPU",
+        "processor": processor(),
         "cores": torch.get_num_threads(),
         "system": sys.platform,
         "dtype": "bf16" if cuda else "float32",
@@ -413,3 +335,13 @@ def environment() -> dict:
         "dirty": bool(git("status", "--porcelain", "--", "lt_lib")),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def processor() -> str:
+    """The processor's name and the widest instructions torch uses on it: the last bits of a float can depend
+    on both."""
+    name = platform.processor()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"

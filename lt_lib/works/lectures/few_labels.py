@@ -6,7 +6,6 @@ The classifier has K outputs; the log-sum-exp of them is the logit of *real* (Sa
 settings, whatever the number of labels. Validation images have labels of their own, many more than the
 training has: what is chosen by them (best_on_val) is out of reach in practice."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
+from lt_lib.errors import LabError
 from lt_lib.gan import semi_supervised_losses
-from lt_lib.lab.record.spec import FewLabels
-from lt_lib.lab.train.features import device
-from lt_lib.lab.train.topics import Task
-from lt_lib.lab.train.training import Outcome, _outcome, _restore, _save, _select, generator
-from lt_lib.progress import Progress
+from lt_lib.lab.train.device import device
+from lt_lib.lab.train.loop import Loop, Outcome, Task, accuracy, generator, seed_all
+from lt_lib.works.lectures.options import FewLabels
 
 
 class Classifier(nn.Module):
@@ -73,7 +70,7 @@ def classifier_loss(
         x, y: labelled images (B, D) and their classes (B,).
         unlabelled: (M, D).
         made: the forger's images (M, D), detached; None for methods without one.
-        method: of :class:`lt_lib.lab.record.spec.FewLabels`.
+        method: of :class:`lt_lib.works.lectures.options.FewLabels`.
     """
     loss = F.cross_entropy(net(x), y)
     if method == "entropy":
@@ -111,7 +108,7 @@ def few(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.concatenate([order[labels[order] == c][:each] for c in classes])
 
 
-def train(
+def train_few_labels(
     task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
 ) -> Outcome:
     """Train the classifier of a task, and its forger if its method has one.
@@ -146,72 +143,47 @@ def train(
     )
     pool = _diluted(pool, lesson, task.seeds.subset)
 
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
+    seed_all("init", task.seeds.init)
     net = Classifier(x.shape[1], len(dataset.classes), lesson.width, lesson.noise).to(where)
-    maker = (
-        forger(lesson.latent, x.shape[1], lesson.width).to(where)
-        if lesson.method in ("ssgan", "matching")
-        else None
-    )
     descent = torch.optim.Adam(net.parameters(), lr=opt.lr, betas=(0.5, 0.999))
-    making = torch.optim.Adam(maker.parameters(), lr=opt.lr, betas=(0.5, 0.999)) if maker else None
-    state = {
-        "epoch": 0,
-        "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy")},
-        "kept": {},
-    }
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("drop", task.seeds.order))))
-    if checkpoint is not None:
-        _restore(checkpoint, state, [], descent, net)
-        if maker and "maker" in state:
-            maker.load_state_dict(state["maker"])
-            making.load_state_dict(state["making"])
-    started, size = time.monotonic(), opt.batch_size
-    with Progress(opt.epochs, f"{lesson.method} with {lesson.labels} labels", "epoch") as bar:
-        bar.update(state["epoch"])
-        for epoch in range(state["epoch"], opt.epochs):
-            gen, total = generator("order", task.seeds.order, epoch), 0.0
-            parts = torch.randperm(len(pool), generator=gen).to(where).split(size)
-            parts = [part for part in parts if len(part) == size]
-            net.train()
-            for part in parts:
-                some = torch.randint(len(x), (min(size, len(x)),), generator=gen).to(where)
-                made = maker(torch.randn(size, lesson.latent, generator=gen).to(where)) if maker else None
-                loss = classifier_loss(
-                    net, x[some], y[some], pool[part], None if made is None else made.detach(), lesson.method
-                )
-                descent.zero_grad(set_to_none=True)
-                loss.backward()
-                descent.step()
-                if maker:
-                    making.zero_grad(set_to_none=True)
-                    forger_loss(net, made, pool[part], lesson.method).backward()
-                    making.step()
-                total += float(loss.detach())
-            if not np.isfinite(total):
-                raise LabError(
-                    f"{lesson.method} with {lesson.labels} labels: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr"
-                )
-            net.eval()
-            with torch.inference_mode():
-                logits, said = net(test), net(held)
-            history = state["history"]
-            history["train_loss"].append(total / max(len(parts), 1))
-            history["val_accuracy"].append(float((said.argmax(1) == held_y).float().mean()))
-            history["test_accuracy"].append(float((logits.argmax(1) == test_y).float().mean()))
-            _select(state["kept"], history, logits, net.state_dict())
-            state["epoch"] = epoch + 1
-            bar.update()
-            late = deadline is not None and time.monotonic() > deadline and epoch + 1 < opt.epochs
-            if checkpoint is not None and (late or (epoch + 1) % 10 == 0):
-                if maker:
-                    state |= {"maker": maker.state_dict(), "making": making.state_dict()}
-                _save(checkpoint, state, [], descent, {k: v.cpu() for k, v in net.state_dict().items()})
-            if late:
-                raise BudgetEnded
-    return _outcome(
-        state["kept"], state["history"], opt.epochs * len(pool) / max(time.monotonic() - started, 1e-9)
-    )
+    parts, maker = {"net": net, "descent": descent}, None
+    if lesson.method in ("ssgan", "matching"):
+        maker = forger(lesson.latent, x.shape[1], lesson.width).to(where)
+        making = torch.optim.Adam(maker.parameters(), lr=opt.lr, betas=(0.5, 0.999))
+        parts |= {"maker": maker, "making": making}
+    seed_all("drop", task.seeds.order)
+    what, size = f"{lesson.method} with {lesson.labels} labels", opt.batch_size
+    loop = Loop(what, opt.epochs, checkpoint, deadline, unit="epoch", **parts)
+    for epoch in loop:
+        gen, total = generator("order", task.seeds.order, epoch), 0.0
+        batches = torch.randperm(len(pool), generator=gen).to(where).split(size)
+        batches = [batch for batch in batches if len(batch) == size]
+        net.train()
+        for batch in batches:
+            some = torch.randint(len(x), (min(size, len(x)),), generator=gen).to(where)
+            made = maker(torch.randn(size, lesson.latent, generator=gen).to(where)) if maker else None
+            unfed = None if made is None else made.detach()
+            loss = classifier_loss(net, x[some], y[some], pool[batch], unfed, lesson.method)
+            descent.zero_grad(set_to_none=True)
+            loss.backward()
+            descent.step()
+            if maker:
+                making.zero_grad(set_to_none=True)
+                forger_loss(net, made, pool[batch], lesson.method).backward()
+                making.step()
+            total += float(loss.detach())
+        loop.finite(total)
+        net.eval()
+        with torch.inference_mode():
+            logits, said = net(test), net(held)
+        loop.log(
+            logits,
+            net.state_dict(),
+            train_loss=total / max(len(batches), 1),
+            val_accuracy=accuracy(said, held_y),
+            test_accuracy=accuracy(logits, test_y),
+        )
+    return loop.outcome(len(pool))
 
 
 def _diluted(pool: Tensor, lesson: FewLabels, seed: int) -> Tensor:

@@ -17,8 +17,6 @@ go into the record under measures:
 History: the same by place looked at (`probes`), and the accuracies at the end by rate (`rates`).
 """
 
-import io
-import time
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +25,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
-from lt_lib.lab.record.records import atomic_write
-from lt_lib.lab.record.spec import Norms
-from lt_lib.lab.train.features import device
-from lt_lib.lab.train.topics import Task
-from lt_lib.lab.train.training import Damaged, Outcome, _outcome, _select, generator
-from lt_lib.progress import Progress
+from lt_lib.lab.train.device import device
+from lt_lib.lab.train.loop import Loop, Outcome, Task, Trace, accuracy, generator, seed_all
+from lt_lib.works.lectures.options import Norms
 
 AHEAD = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # steps, in units of the rate
 
@@ -49,7 +43,7 @@ class Disturbance(nn.Module):
         return x * scale + torch.rand(x.shape[1], device=x.device) - 0.5 + 0.25 * torch.randn_like(x)
 
 
-def build(lesson: Norms, inputs: int, num_classes: int) -> nn.Sequential:
+def plain_network(lesson: Norms, inputs: int, num_classes: int) -> nn.Sequential:
     """`depth` hidden layers of `width` rectified units, each normalised as the lesson says, and a linear
     layer."""
     layers, size = [], inputs
@@ -67,7 +61,7 @@ def build(lesson: Norms, inputs: int, num_classes: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(size, num_classes))
 
 
-def train(
+def train_norms(
     task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
 ) -> Outcome:
     """Train at the shared rate, looking around, and at every other rate; each finished rate is kept in the
@@ -78,51 +72,32 @@ def train(
         LabError: the loss is no longer finite at the shared rate.
     """
     lesson, rates = task.lesson, list(dict.fromkeys((task.optimizer.lr, *task.lesson.rates)))
-    done = _restored(checkpoint)
-    with Progress(
-        len(rates) * task.optimizer.epochs, f"norm {lesson.norm}, {len(rates)} learning rates", "epoch"
-    ) as bar:
-        bar.update(len(done) * task.optimizer.epochs)
-        for rate in rates[len(done) :]:
-            done.append(_run(task, dataset, rate, look=not done, bar=bar))
-            if checkpoint is not None:
-                buffer = io.BytesIO()
-                torch.save(done, buffer)
-                atomic_write(checkpoint, buffer.getvalue())
-            if deadline is not None and time.monotonic() > deadline and len(done) < len(rates):
-                raise BudgetEnded
-    shared = done[0]
-    if not np.isfinite(shared["history"]["train_loss"]).all():
-        raise LabError(
-            f"norm {lesson.norm}: the loss is not finite at the shared rate {rates[0]:g}; lower optimizer.lr"
-        )
-    ends = [(run["history"]["val_accuracy"][-1], run["history"]["test_accuracy"][-1]) for run in done]
-    best = max(range(len(rates)), key=lambda i: ends[i][0])
-    history = {
-        **shared["history"],
+    found: dict[str, list[dict]] = {"runs": []}
+    what, epochs = f"norm {lesson.norm}, {len(rates)} learning rates", task.optimizer.epochs
+    loop = Loop(what, len(rates), checkpoint, deadline, steps=epochs, unit="epoch", state=found)
+    for i in loop:
+        found["runs"].append(_run(task, dataset, rates[i], look=i == 0, loop=loop))
+        if i == 0:
+            loop.finite(torch.tensor(found["runs"][0]["trace"]["history"]["train_loss"]))
+    shared, trace = found["runs"][0], Trace()
+    vars(trace).update(shared["trace"])
+    ends = [
+        [run["trace"]["history"][c][-1] for run in found["runs"]] for c in ("val_accuracy", "test_accuracy")
+    ]
+    best = max(range(len(rates)), key=lambda i: ends[0][i])
+    outcome = trace.outcome(epochs, loop.images_per_s(epochs * len(task.train)))
+    outcome.history |= {
         "probes": shared["probes"],
-        "rates": {"rate": rates, "val_accuracy": [v for v, _ in ends], "test_accuracy": [t for _, t in ends]},
-        "measures": {
-            name: float(np.median(values)) for name, values in shared["probes"].items() if name != "step"
-        }
-        | {"tuned_accuracy": ends[best][1], "tuned_rate": rates[best]},
+        "rates": {"rate": rates, "val_accuracy": ends[0], "test_accuracy": ends[1]},
     }
-    return _outcome(shared["kept"], history, shared["speed"])
+    outcome.measures = {
+        name: float(np.median(values)) for name, values in shared["probes"].items() if name != "step"
+    } | {"tuned_accuracy": ends[1][best], "tuned_rate": rates[best]}
+    return outcome
 
 
-def _restored(checkpoint: Path | None) -> list[dict]:
-    """The rates that an interrupted call finished."""
-    if checkpoint is None or not checkpoint.is_file():
-        return []
-    try:
-        return torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception:
-        checkpoint.unlink(missing_ok=True)
-        raise Damaged from None
-
-
-def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, bar: Progress) -> dict:
-    """One training at one rate: history, selections and, if it looks around, probes."""
+def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, loop: Loop) -> dict:
+    """One training at one rate: the fields of its trace and, if it looks around, probes."""
     opt, lesson, where = task.optimizer, task.lesson, device()
     images, labels = ({s: read(s) for s in ("train", "test")} for read in (dataset.images, dataset.labels))
 
@@ -140,9 +115,8 @@ def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, bar: P
         torch.as_tensor(np.asarray(t)).to(where)
         for t in (labels["train"][task.train[:, 0]], labels["train"][task.val[:, 0]], labels["test"])
     )
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
-    net = build(lesson, x.shape[1], len(dataset.classes)).to(where)
-    history = {"train_loss": [], "val_accuracy": [], "test_accuracy": []}
+    seed_all("init", task.seeds.init)
+    net = plain_network(lesson, x.shape[1], len(dataset.classes)).to(where)
     probes = {
         name: []
         for name in (
@@ -155,7 +129,7 @@ def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, bar: P
             "shift_angle",
         )
     }
-    kept, step, started = {}, 0, time.monotonic()
+    trace, step = Trace(), 0
     for epoch in range(opt.epochs):
         order = torch.randperm(len(x), generator=generator("order", task.seeds.order, epoch)).to(where)
         total = 0.0
@@ -180,17 +154,16 @@ def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, bar: P
         net.eval()
         with torch.inference_mode():
             logits, said = net(test), net(held)
-        history["train_loss"].append(total / len(x))
-        history["val_accuracy"].append(float((said.argmax(1) == held_y).float().mean()))
-        history["test_accuracy"].append(float((logits.argmax(1) == test_y).float().mean()))
-        _select(kept, history, logits, net.state_dict())
-        bar.update()
-    return {
-        "history": history,
-        "kept": kept,
-        "probes": probes,
-        "speed": len(x) * opt.epochs / max(time.monotonic() - started, 1e-9),
-    }
+        trace.log(
+            logits,
+            net.state_dict(),
+            epoch + 1,
+            train_loss=total / len(x),
+            val_accuracy=accuracy(said, held_y),
+            test_accuracy=accuracy(logits, test_y),
+        )
+        loop.advance()
+    return {"trace": vars(trace), "probes": probes}
 
 
 def _copied(net: nn.Module) -> list[Tensor]:

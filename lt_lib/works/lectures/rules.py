@@ -15,9 +15,7 @@ rate:
 History: rates, and by epoch (from 0, untrained) and rate the loss and error of each split; none where not
 finite."""
 
-import io
 import math
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,14 +26,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
-from lt_lib.lab.record.records import atomic_write
-from lt_lib.lab.record.spec import Rules
-from lt_lib.lab.train.features import device
-from lt_lib.lab.train.topics import Task
-from lt_lib.lab.train.training import CHECKPOINT_EVERY_S, Damaged, Outcome, _outcome, generator
+from lt_lib.errors import LabError
+from lt_lib.lab.train.device import device
+from lt_lib.lab.train.loop import Loop, Outcome, Task, generator, seed_all
 from lt_lib.optimizers import State, adagrad, adam, gd, rmsprop
-from lt_lib.progress import Progress
+from lt_lib.works.lectures.options import Rules
 
 SPLITS = ("train", "val", "test")
 LOOKED_AT = 2000  # at most as many training images tell the training loss
@@ -154,7 +149,7 @@ def choose(train_loss: list[list[float]], val_loss: list[float], val_error: list
     return min(range(len(val_error)), key=order)
 
 
-def train(
+def train_rules(
     task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
 ) -> Outcome:
     """Train at all rates side by side, and report the rate that validation chooses.
@@ -177,12 +172,11 @@ def train(
         )
     sets = _sets(task, dataset)
     x, y = sets["train"]
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
+    seed_all("init", task.seeds.init)
     side = Side(network(lesson, x.shape[1:], len(dataset.classes)).to(where))
     rates, step_by = grid(opt.lr, lesson.rates), RULES[lesson.rule]
     lrs = torch.tensor(rates, device=where)[:, None]
     state = {
-        "epoch": 0,
         "step": 0,
         "theta": side.start(len(rates)),
         "memory": None,
@@ -190,44 +184,32 @@ def train(
         "seen": [],
         "logits": [],
     }
-    state |= _restored(checkpoint)
+    what = f"{lesson.rule} at {len(rates)} learning rates, {len(y)} images"
+    loop = Loop(what, opt.epochs, checkpoint, deadline, steps=-(-len(y) // opt.batch_size), state=state)
+    state["theta"] = state["theta"].to(where)
+    state["memory"] = state["memory"] and {k: _moved(v, where) for k, v in state["memory"].items()}
     if not state["seen"]:
         _look(side, sets, state)
-    started, saved, images = time.monotonic(), time.monotonic(), 0
-    steps = -(-len(y) // opt.batch_size)
-    with Progress(
-        opt.epochs * steps, f"{lesson.rule} at {len(rates)} learning rates, {len(y)} images", "step"
-    ) as bar:
-        bar.update(state["step"])
-        for epoch in range(state["epoch"], opt.epochs):
-            fall = 0.1 ** sum(epoch >= share * opt.epochs for share in lesson.drops)
-            order = torch.randperm(len(y), generator=generator("order", task.seeds.order, epoch)).to(where)
-            for batch in order.split(opt.batch_size):
-                theta = state["theta"].requires_grad_()
-                (grad,) = torch.autograd.grad(side.losses(theta, x[batch], y[batch]).sum(), theta)
-                state["theta"], state["memory"] = step_by(theta.detach(), grad, state["memory"], lrs * fall)
-                state["step"] += 1
-                if state["step"] % lesson.probe == 0 and not all(state["fit"]):
-                    with torch.no_grad():
-                        now = side.losses(state["theta"], x[:LOOKED_AT], y[:LOOKED_AT]) <= lesson.fitted
-                    state["fit"] = [f or state["step"] * hit for f, hit in zip(state["fit"], now.tolist())]
-                bar.update()
-            images += len(y) * len(rates)
-            _look(side, sets, state)
-            state["epoch"] = epoch + 1
-            last, late = epoch + 1 == opt.epochs, deadline is not None and time.monotonic() > deadline
-            if (
-                checkpoint is not None
-                and not last
-                and (late or time.monotonic() - saved > CHECKPOINT_EVERY_S)
-            ):
-                buffer = io.BytesIO()
-                torch.save(state, buffer)
-                atomic_write(checkpoint, buffer.getvalue())
-                saved = time.monotonic()
-            if late and not last:
-                raise BudgetEnded
-    return _told(state, side, rates, images / max(time.monotonic() - started, 1e-9))
+    for epoch in loop:
+        fall = 0.1 ** sum(epoch >= share * opt.epochs for share in lesson.drops)
+        order = torch.randperm(len(y), generator=generator("order", task.seeds.order, epoch)).to(where)
+        for batch in order.split(opt.batch_size):
+            theta = state["theta"].requires_grad_()
+            (grad,) = torch.autograd.grad(side.losses(theta, x[batch], y[batch]).sum(), theta)
+            state["theta"], state["memory"] = step_by(theta.detach(), grad, state["memory"], lrs * fall)
+            state["step"] += 1
+            if state["step"] % lesson.probe == 0 and not all(state["fit"]):
+                with torch.no_grad():
+                    now = side.losses(state["theta"], x[:LOOKED_AT], y[:LOOKED_AT]) <= lesson.fitted
+                state["fit"] = [f or state["step"] * hit for f, hit in zip(state["fit"], now.tolist())]
+            loop.advance()
+        _look(side, sets, state)
+    return _told(state, side, rates, loop.images_per_s(len(y) * len(rates)))
+
+
+def _moved(value, where: torch.device):
+    """A value of the rule's memory on the device: its tensors come back from a checkpoint on the CPU."""
+    return value.to(where) if isinstance(value, Tensor) else value
 
 
 def _sets(task: Task, dataset: datasets.ImageSet) -> dict[str, tuple[Tensor, Tensor]]:
@@ -264,17 +246,6 @@ def _look(side: Side, sets: dict, state: dict) -> None:
     state["logits"].append(logits.to("cpu", torch.float16))
 
 
-def _restored(checkpoint: Path | None) -> dict:
-    """What an interrupted call left, or nothing."""
-    if checkpoint is None or not checkpoint.is_file():
-        return {}
-    try:
-        return torch.load(checkpoint, map_location=device(), weights_only=True)
-    except Exception:
-        checkpoint.unlink(missing_ok=True)
-        raise Damaged from None
-
-
 def _told(state: dict, side: Side, rates: list[float], speed: float) -> Outcome:
     """Outcome of the rate that validation chooses."""
     curves = {name: [seen[name] for seen in state["seen"]] for name in state["seen"][0]}
@@ -298,14 +269,8 @@ def _told(state: dict, side: Side, rates: list[float], speed: float) -> Outcome:
         "best_on_val": 1 + int(np.argmax(history["val_accuracy"])),
         "best_on_test": 1 + int(np.argmax(history["test_accuracy"])),
     }
-    kept = {
-        name: {"epoch": epoch, "logits": state["logits"][epoch][best].clone()}
-        for name, epoch in picked.items()
-    }
-    kept["last"]["weights"] = {
-        name: value[best].to("cpu", copy=True) for name, value in side.named(state["theta"]).items()
-    }
-    history["measures"] = {
+    last = {name: value[best].to("cpu", copy=True) for name, value in side.named(state["theta"]).items()}
+    measures = {
         "test_error": mine["test_error"][-1],
         "validation_error": mine["val_error"][-1],
         "tuned_rate": rates[best],
@@ -314,4 +279,5 @@ def _told(state: dict, side: Side, rates: list[float], speed: float) -> Outcome:
         "fitted": float(state["fit"][best] > 0),
         "edge": float(len(rates) > 1 and best in (0, len(rates) - 1)),
     }
-    return _outcome(kept, history, speed)
+    logits = {name: state["logits"][epoch][best].clone() for name, epoch in picked.items()}
+    return Outcome(logits, picked, history, last, speed, epochs, measures)

@@ -13,7 +13,6 @@ and in its history a reliability histogram of the test set (bin_count, bin_confi
 60 bins) and, where labels are wrong, memorised and recovered after every epoch."""
 
 import copy
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,25 +23,15 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
-from lt_lib.lab.record.spec import Targets
-from lt_lib.lab.train.features import device, keep_memory
-from lt_lib.lab.train.recipes import Split, _evaluate, band_statistics, centre_crops
-from lt_lib.lab.train.topics import Task
-from lt_lib.lab.train.training import (
-    CHECKPOINT_EVERY_S,
-    Outcome,
-    _outcome,
-    _restore,
-    _save,
-    crop_flip,
-    generator,
-)
+from lt_lib.errors import LabError
+from lt_lib.lab.train.device import crop_flip, device, keep_memory
+from lt_lib.lab.train.loop import Loop, Outcome, Task, generator, seed_all
+from lt_lib.lab.train.splits import Split, band_statistics, centre_crops, evaluate
 from lt_lib.losses import smooth_labels
 from lt_lib.metrics import classification_report
 from lt_lib.mixup import draw_lam, mixup
 from lt_lib.models import create
-from lt_lib.progress import Progress
+from lt_lib.works.lectures.options import Targets
 
 BINS = 60  # of the reliability histogram: any divisor's bins are unions of these
 
@@ -171,7 +160,7 @@ def erased(features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, float]
     return {"tightness": within / total, "resemblance": (apart / others.numel()) ** 0.5 / float(lead)}
 
 
-def train(
+def train_targets(
     task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
 ) -> Outcome:
     """Train the network of a task, after its teacher if it has one.
@@ -202,7 +191,8 @@ def train(
         teacher.eval().requires_grad_(False)
     outcome, net = _fit(task, lesson, _network(task, 1, sets), sets, teacher, checkpoint, deadline)
     measures, bins = _measures(net, sets)
-    outcome.history |= bins | {"measures": measures}
+    outcome.history |= bins
+    outcome.measures = measures
     if beside:
         beside.unlink(missing_ok=True)
     return outcome
@@ -230,7 +220,7 @@ def _network(task: Task, times: int, sets: Sets) -> nn.Module:
         raise LabError(
             f"{backbone.name}: the topic targets trains from random weights; say pretrained: false"
         )
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
+    seed_all("init", task.seeds.init)
     bands, side = sets.train.pixels.shape[1:3]
     try:
         if backbone.name == "small-cnn":
@@ -318,46 +308,30 @@ def _fit(
         descent = torch.optim.SGD(net.parameters(), lr=opt.lr, momentum=0.9, weight_decay=opt.weight_decay)
     else:
         descent = torch.optim.Adam(net.parameters(), lr=opt.lr, weight_decay=opt.weight_decay)
-    curves = ["train_loss", "val_accuracy", "test_accuracy", "test_balanced_accuracy", "lr"]
-    curves += ["memorised", "recovered"] * bool(sets.wrong.any())
-    state = {"epoch": 0, "history": {name: [] for name in curves}, "kept": {}}
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("drop", task.seeds.init))))
-    if checkpoint is not None:
-        _restore(checkpoint, state, [], descent, net)
-    steps, what = -(-n // opt.batch_size), f"training {task.backbone.called} on {n} images"
-    started, saved, seen = time.monotonic(), time.monotonic(), 0
-    with Progress(opt.epochs * steps, what, "step") as bar:
-        bar.update(state["epoch"] * steps)
-        for epoch in range(state["epoch"], opt.epochs):
-            rate = opt.lr * 0.1 ** sum(epoch >= share * opt.epochs for share in lesson.drops)
-            for group in descent.param_groups:
-                group["lr"] = rate
-            net.train()
-            gen, total = generator("order", task.seeds.order, epoch), torch.zeros((), device=where)
-            for batch in torch.randperm(n, generator=gen).split(opt.batch_size):
-                if len(batch) == 1 and n > 1:
-                    continue  # batch statistics of a single image are no statistics
-                loss = _loss(net, lesson, sets, batch.to(where), gen, teacher)
-                descent.zero_grad(set_to_none=True)
-                loss.backward()
-                descent.step()
-                total += loss.detach() * len(batch)
-                bar.update()
-            if not torch.isfinite(total):
-                raise LabError(f"{what}: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr")
-            seen += n
-            _evaluate(net, state, sets.val, sets.test, float(total) / n, rate)
-            if sets.wrong.any():
-                for name, value in _remembered(_answers(net, sets.train)[1], sets).items():
-                    state["history"][name].append(value)
-            state["epoch"] = epoch + 1
-            last, late = epoch + 1 == opt.epochs, deadline is not None and time.monotonic() > deadline
-            if checkpoint is not None and (late or last or time.monotonic() - saved > CHECKPOINT_EVERY_S):
-                _save(checkpoint, state, [], descent, {k: v.cpu() for k, v in net.state_dict().items()})
-                saved = time.monotonic()
-            if late and not last:
-                raise BudgetEnded
-    return _outcome(state["kept"], state["history"], seen / max(time.monotonic() - started, 1e-9)), net
+    seed_all("drop", task.seeds.init)
+    what, steps = f"training {task.backbone.called} on {n} images", -(-n // opt.batch_size)
+    loop = Loop(what, opt.epochs, checkpoint, deadline, steps=steps, net=net, descent=descent)
+    for epoch in loop:
+        rate = opt.lr * 0.1 ** sum(epoch >= share * opt.epochs for share in lesson.drops)
+        for group in descent.param_groups:
+            group["lr"] = rate
+        net.train()
+        gen, total = generator("order", task.seeds.order, epoch), torch.zeros((), device=where)
+        for batch in torch.randperm(n, generator=gen).split(opt.batch_size):
+            if len(batch) == 1 and n > 1:
+                continue  # batch statistics of a single image are no statistics
+            loss = _loss(net, lesson, sets, batch.to(where), gen, teacher)
+            descent.zero_grad(set_to_none=True)
+            loss.backward()
+            descent.step()
+            total += loss.detach() * len(batch)
+            loop.advance()
+        loop.finite(total)
+        logits, curves = evaluate(net, sets.val, sets.test)
+        if sets.wrong.any():
+            curves |= _remembered(_answers(net, sets.train)[1], sets)
+        loop.log(logits, net.state_dict(), train_loss=float(total) / n, lr=rate, **curves)
+    return loop.outcome(n), net
 
 
 def _remembered(logits: Tensor, sets: Sets) -> dict[str, float]:

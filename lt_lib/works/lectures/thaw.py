@@ -18,7 +18,7 @@ Measures of a record, beside the usual ones:
 Classes count alike in the loss, whatever their number of images.
 """
 
-import time
+import io
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -30,17 +30,18 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
+from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import code_digest, digest
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.records import atomic_write
-from lt_lib.lab.record.spec import Backbone, Pretraining
-from lt_lib.lab.train.features import build, device, keep_memory, normalisation
-from lt_lib.lab.train.recipes import centre_crops
-from lt_lib.lab.train.topics import Task
-from lt_lib.lab.train.training import Outcome, _outcome, _restore, _save, _select, generator
+from lt_lib.lab.record.spec import Backbone, Optimizer, Pretraining
+from lt_lib.lab.train.backbones import backbone_network, made
+from lt_lib.lab.train.device import device, keep_memory, normalisation
+from lt_lib.lab.train.loop import Loop, Outcome, Task, accuracy, generator, seed_all
+from lt_lib.lab.train.networks import schedule
+from lt_lib.lab.train.splits import centre_crops
 from lt_lib.losses import class_weights
-from lt_lib.progress import Progress, say
+from lt_lib.progress import say
 
 CELLS = 2  # features are averaged over this many cells of the image, each way
 PENALTIES = (1e-3, 1e-2, 1e-1)
@@ -121,7 +122,7 @@ def lend(backbone: Backbone, deadline: float | None = None) -> Blocks:
         path = _lent(backbone, source, deadline)
         net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     elif isinstance(backbone.pretrained, str):
-        net = _fresh(backbone, 2, build(backbone))
+        net = _fresh(backbone, 2, backbone_network(backbone))
     else:
         raise LabError(
             f"{backbone.name}: the topic thaw borrows registered weights or those of a recipe, got {backbone.pretrained!r}"
@@ -134,7 +135,7 @@ def _fresh(backbone: Backbone, num_classes: int, net: nn.Module | None = None) -
     if backbone.name == "plain-cnn":
         widths = tuple(backbone.options.get("widths", (16, 32, 48, 64)))
         return Blocks(plain_blocks(widths), widths[-1], num_classes)
-    net = build(backbone.model_copy(update={"pretrained": False}), 0) if net is None else net
+    net = backbone_network(backbone.model_copy(update={"pretrained": False}), 0) if net is None else net
     if not (hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "conv_head")):
         raise LabError(
             f"{backbone.name}: its blocks are not known here; take plain-cnn or a network of timm's EfficientNet family"
@@ -158,8 +159,7 @@ def _lent(backbone: Backbone, source: datasets.ImageSet, deadline: float | None)
             code_digest("lt_lib.works.lectures.thaw:_teach"),
         ]
     )
-    path = cache_root() / "weights" / f"{backbone.name}-{key[7:19]}.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = made(cache_root() / "weights") / f"{backbone.name}-{key[7:19]}.pt"
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():
             say(f"pre-training {backbone.name} on {recipe.data} (kept for later)")
@@ -169,8 +169,6 @@ def _lent(backbone: Backbone, source: datasets.ImageSet, deadline: float | None)
 
 def _teach(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: float | None) -> None:
     """Train a lender: Adam, one cycle, images standardised each by itself."""
-    import io
-
     recipe, where = backbone.pretrained, device()
     rows = np.sort(
         np.concatenate(
@@ -182,27 +180,26 @@ def _teach(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: 
     )
     pixels = centre_crops(source.images("train"), rows, (), recipe.resolution).to(where)
     labels = torch.from_numpy(np.asarray(source.labels("train"))[rows]).long().to(where)
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("lend", recipe.seed))))
+    seed_all("lend", recipe.seed)
     net = _fresh(backbone, len(source.classes)).to(where, memory_format=torch.channels_last)
     descent, steps = torch.optim.Adam(net.parameters(), lr=recipe.lr), -(-len(rows) // recipe.batch_size)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        descent, recipe.lr, total_steps=steps * recipe.epochs + 1, cycle_momentum=False
-    )
-    with Progress(recipe.epochs * steps, f"pre-training {backbone.name}", "step") as bar:
-        for epoch in range(recipe.epochs):
-            order = torch.randperm(len(rows), generator=generator("lend", recipe.seed, epoch)).to(where)
-            for batch in order.split(recipe.batch_size):
-                loss = F.cross_entropy(net(standardise(pixels[batch])), labels[batch])
-                descent.zero_grad(set_to_none=True)
-                loss.backward()
-                descent.step()
-                rates.step()
-                bar.update()
-            if deadline is not None and time.monotonic() > deadline:
-                raise BudgetEnded
+    cycle = Optimizer(lr=recipe.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, schedule="one-cycle")
+    rates, part = schedule(descent, cycle, steps), path.with_suffix(".part")
+    parts = {"net": net, "descent": descent, "rates": rates}
+    loop = Loop(f"pre-training {backbone.name}", recipe.epochs, part, deadline, steps=steps, **parts)
+    for epoch in loop:
+        order = torch.randperm(len(rows), generator=generator("lend", recipe.seed, epoch)).to(where)
+        for batch in order.split(recipe.batch_size):
+            loss = F.cross_entropy(net(standardise(pixels[batch])), labels[batch])
+            descent.zero_grad(set_to_none=True)
+            loss.backward()
+            descent.step()
+            rates.step()
+            loop.advance()
     buffer = io.BytesIO()
     torch.save({name: value.detach().cpu() for name, value in net.state_dict().items()}, buffer)
     atomic_write(path, buffer.getvalue())
+    part.unlink(missing_ok=True)
 
 
 # -----------------------------------------------------------------------------------------------------------
@@ -217,7 +214,7 @@ class Split:
     y: Tensor
 
 
-def train(
+def train_thaw(
     task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
 ) -> Outcome:
     """Borrow, freeze, train what is left, and measure.
@@ -256,14 +253,14 @@ def train(
     count = round(lesson.borrowed * len(net.blocks))
     if count:
         measures["moved"] = _moved(net, lender, count)
-    outcome.history["measures"] = measures
+    outcome.measures = measures
     return outcome
 
 
 def _borrow(task: Task, lender: Blocks, num_classes: int) -> tuple[Blocks, int]:
     """The network, its lowest blocks the lender's, and how many blocks stay as they are."""
     lesson = task.lesson
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator("init", task.seeds.init))))
+    seed_all("init", task.seeds.init)
     net = _fresh(task.backbone, num_classes).to(device(), memory_format=torch.channels_last)
     count, frozen = (round(share * len(net.blocks)) for share in (lesson.borrowed, lesson.frozen))
     for mine, theirs in zip(net.blocks[:count], lender.blocks):
@@ -340,86 +337,45 @@ def _fit(
     train, n = sets["train"], len(sets["train"].y)
     weight = class_weights(torch.bincount(train.y, minlength=net.head.out_features), "ins").float().to(where)
     steps = -(-n // opt.batch_size)
-    peaks = [group["lr"] for group in groups]
-    rates = (
-        torch.optim.lr_scheduler.OneCycleLR(
-            descent, peaks, total_steps=steps * opt.epochs + 1, cycle_momentum=False
-        )
-        if opt.schedule == "one-cycle"
-        else torch.optim.lr_scheduler.ConstantLR(descent, factor=1.0)
-    )
-    state = {
-        "epoch": 0,
-        "history": {name: [] for name in ("train_loss", "val_accuracy", "test_accuracy", "epoch")},
-        "kept": {},
-        "rates": {},
-    }
-    if checkpoint is not None:
-        _restore(checkpoint, state, [], descent, net)
-        if state["rates"]:
-            rates.load_state_dict(state["rates"])
+    rates = schedule(descent, opt, steps)
     looks = sorted({max(1, round(opt.epochs * (i + 1) / lesson.looks)) for i in range(lesson.looks)})
-    started, seen, what = (
-        time.monotonic(),
-        0,
-        f"{task.backbone.called}, {frozen} of {len(net.blocks)} blocks frozen, {n} images",
-    )
-    with Progress(opt.epochs * steps, what, "step") as bar:
-        bar.update(state["epoch"] * steps)
-        for epoch in range(state["epoch"], opt.epochs):
-            _mode(net, task, frozen)
-            total = 0.0
-            for batch in (
-                torch.randperm(n, generator=generator("order", task.seeds.order, epoch))
-                .to(where)
-                .split(opt.batch_size)
-            ):
-                bar.update()
-                if len(batch) == 1 and n > 1:
-                    continue  # has no spread to be normalised by
-                loss = F.cross_entropy(net(train.x[batch], frozen), train.y[batch], weight)
-                descent.zero_grad(set_to_none=True)
-                loss.backward()
-                descent.step()
-                rates.step()
-                total += float(loss.detach()) * len(batch)
-            if not np.isfinite(total):
-                raise LabError(f"{what}: the loss is not finite in epoch {epoch + 1}; lower optimizer.lr")
-            seen += n
-            state |= {"epoch": epoch + 1, "rates": rates.state_dict()}
-            late, last = deadline is not None and time.monotonic() > deadline, epoch + 1 == opt.epochs
-            if epoch + 1 in looks:
-                _look(net, frozen, sets, state, total / n)
-            if checkpoint is not None and (epoch + 1 in looks or late):
-                _save(checkpoint, state, [], descent, {k: v.cpu() for k, v in net.state_dict().items()})
-            if late and not last:
-                raise BudgetEnded
+    what = f"{task.backbone.called}, {frozen} of {len(net.blocks)} blocks frozen, {n} images"
+    parts = {"net": net, "descent": descent, "rates": rates}
+    loop = Loop(what, opt.epochs, checkpoint, deadline, steps=steps, **parts)
+    for epoch in loop:
+        _mode(net, task, frozen)
+        total = 0.0
+        order = torch.randperm(n, generator=generator("order", task.seeds.order, epoch)).to(where)
+        for batch in order.split(opt.batch_size):
+            if len(batch) == 1 and n > 1:
+                continue  # has no spread to be normalised by
+            loss = F.cross_entropy(net(train.x[batch], frozen), train.y[batch], weight)
+            descent.zero_grad(set_to_none=True)
+            loss.backward()
+            descent.step()
+            rates.step()
+            total += float(loss.detach()) * len(batch)
+            loop.advance()
+        loop.finite(total)
+        if epoch + 1 in looks:
+            held, logits = (_logits(net, frozen, sets[name]) for name in ("val", "test"))
+            loop.log(
+                logits,
+                net.state_dict(),
+                train_loss=total / n,
+                epoch=epoch + 1,
+                val_accuracy=accuracy(held, sets["val"].y),
+                test_accuracy=accuracy(logits, sets["test"].y),
+            )
     net.eval()
-    outcome = _outcome(state["kept"], state["history"], seen / max(time.monotonic() - started, 1e-9))
-    outcome.epochs = {name: state["history"]["epoch"][look - 1] for name, look in outcome.epochs.items()}
-    return outcome
+    return loop.outcome(n)
 
 
-def _look(net: Blocks, frozen: int, sets: dict[str, Split], state: dict, loss: float) -> None:
-    """Append one look to the history; keep logits and weights where it is selected."""
+def _logits(net: Blocks, frozen: int, split: Split) -> Tensor:
+    """(N, K), in eval mode."""
     net.eval()
     with torch.no_grad():
-        held, logits = (
-            torch.cat([net(x, frozen) for x in sets[name].x.split(500)]).float() for name in ("val", "test")
-        )
-    history = state["history"]
-    for name, value in (
-        ("train_loss", loss),
-        ("epoch", state["epoch"]),
-        ("val_accuracy", _share(held, sets["val"].y)),
-        ("test_accuracy", _share(logits, sets["test"].y)),
-    ):
-        history[name].append(value)
-    _select(state["kept"], history, logits, net.state_dict())
-
-
-def _share(logits: Tensor, y: Tensor) -> float:
-    return float((logits.argmax(1) == y).float().mean())
+        return torch.cat([net(x, frozen) for x in split.x.split(500)]).float()
 
 
 # ---------------------------------------------------------------------------------------------------------------

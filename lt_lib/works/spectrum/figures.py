@@ -38,8 +38,9 @@ from lt_lib.lab.read.report import Estimate, estimate, group, published_value
 from lt_lib.lab.record.paths import published_dir
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load, resolve
-from lt_lib.lab.train.recipes import centre_crops, tasks
+from lt_lib.lab.train.recipes import tasks
 from lt_lib.lab.train.run import artifact
+from lt_lib.lab.train.splits import centre_crops
 from lt_lib.losses import ldam_margins
 from lt_lib.schedules import drw_weights, triangular_lr
 

@@ -8,7 +8,9 @@ from lt_lib import data
 from lt_lib.errors import BudgetEnded
 from lt_lib.lab import LabError
 from lt_lib.lab.record.spec import Backbone, Pretraining
-from lt_lib.lab.train.features import CHUNK, FeatureBank, augmented, build, normalisation, prepare
+from lt_lib.lab.train.backbones import backbone_network
+from lt_lib.lab.train.device import normalisation, prepare
+from lt_lib.lab.train.features import CHUNK, FeatureBank, augmented
 from lt_lib.models import create, fold_batchnorm, keep_norms_frozen
 
 PLAIN = Backbone(name="test_efficientnet", pretrained=False, resolution=32)
@@ -23,7 +25,7 @@ def test_features_equal_the_network(lab_env):
     bank = FeatureBank(PLAIN, dataset)
     rows = bank.get(keys(0, [3, 1, 3])).float()
     torch.manual_seed(0)
-    net = build(PLAIN).eval()
+    net = backbone_network(PLAIN).eval()
     images = torch.from_numpy(np.array(dataset.images("train")[[3, 1, 3]])).permute(0, 3, 1, 2)
     with torch.inference_mode():
         expected = net(prepare(images, 32, *normalisation(PLAIN)))
@@ -34,7 +36,7 @@ def test_features_equal_the_network(lab_env):
 def test_second_call_reads_only(lab_env, monkeypatch):
     bank = FeatureBank(PLAIN, data.load("shapes"))
     first = bank.get(keys(1, range(20)))
-    monkeypatch.setattr("lt_lib.lab.train.features.build", None)
+    monkeypatch.setattr("lt_lib.lab.train.features.backbone_network", None)
     assert torch.equal(FeatureBank(PLAIN, data.load("shapes")).get(keys(1, range(20))), first)
 
 
@@ -73,20 +75,22 @@ def test_copies_depend_on_image_and_copy_alone():
 def test_pretrained_here_is_trained_once(lab_env, shapes_tree, monkeypatch):
     recipe = Pretraining(data="shapes", epochs=1, n_per_class=8)
     backbone = Backbone(name="test_efficientnet", resolution=32, pretrained=recipe)
-    first = build(backbone).state_dict()
-    monkeypatch.setattr("lt_lib.lab.train.training.pretrain", None)
-    second = build(backbone).state_dict()
+    first = backbone_network(backbone).state_dict()
+    monkeypatch.setattr("lt_lib.lab.train.backbones.pretrain", None)
+    second = backbone_network(backbone).state_dict()
     assert all(torch.equal(first[k], second[k]) for k in first)
     other = backbone.model_copy(update={"pretrained": recipe.model_copy(update={"seed": 1})})
     with pytest.raises(TypeError):  # another seed is another training
-        build(other)
+        backbone_network(other)
 
 
 def test_weights_that_are_not_at_hand_name_the_remedy(lab_env):
     with pytest.raises(Exception, match="lt data"):
-        build(Backbone(name="mobilenetv2_100", pretrained="mobilenetv2_100_imagenet", resolution=64))
+        backbone_network(
+            Backbone(name="mobilenetv2_100", pretrained="mobilenetv2_100_imagenet", resolution=64)
+        )
     with pytest.raises(LabError, match="belong to"):
-        build(Backbone(name="resnet18", pretrained="mobilenetv2_100_imagenet"))
+        backbone_network(Backbone(name="resnet18", pretrained="mobilenetv2_100_imagenet"))
 
 
 def test_hub_weights_offline_name_the_file_option(lab_env, monkeypatch):
@@ -103,7 +107,7 @@ def test_hub_weights_offline_name_the_file_option(lab_env, monkeypatch):
     with pytest.raises(
         LabError, match="neither in the hub cache nor reachable.*pretrained=FILE.*lt data add"
     ):
-        build(Backbone(name="test_efficientnet", pretrained=True))
+        backbone_network(Backbone(name="test_efficientnet", pretrained=True))
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2_100", "test_efficientnet", "resnet18"])

@@ -15,8 +15,9 @@ from lt_lib.errors import BudgetEnded
 from lt_lib.lab import LabError, artifact, load, run
 from lt_lib.lab.record.plan import code_of
 from lt_lib.lab.record.spec import Spec, resolve
+from lt_lib.lab.train import averaging, loop, recipes, splits
 from lt_lib.lab.train import gan_oversampling as counterfeits
-from lt_lib.lab.train import recipes
+from lt_lib.losses import LDAMLoss
 from lt_lib.schedules import triangular_lr
 
 COUNTS = (40, 20, 10)
@@ -131,7 +132,7 @@ def spec_of(experiment, key: str, **recipe) -> Spec:
 
 def trained(spec: Spec, dataset, **options):
     (task,), _ = recipes.tasks(spec, dataset)
-    return recipes.train(task, dataset, **options)
+    return recipes.train_recipe(task, dataset, **options)
 
 
 def test_a_profile_adapts_only_the_remedies_that_a_row_uses(experiment):
@@ -148,7 +149,7 @@ def test_a_recipe_learns_and_keeps_the_tail(strata, experiment):
         counts == np.bincount(strata.labels("train")[task.train[:, 0]]).tolist()
         and counts[0] > counts[1] > counts[2]
     )
-    outcome = recipes.train(task, strata)
+    outcome = recipes.train_recipe(task, strata)
     assert outcome.history["train_loss"][-1] < outcome.history["train_loss"][0]
     assert outcome.logits["last"].shape == (36, 3) and len(outcome.history["test_balanced_accuracy"]) == 3
 
@@ -162,10 +163,10 @@ def test_empty_tiles_are_not_trained_on(strata, experiment):
 
 def test_bands_and_crop_are_what_the_network_sees(strata):
     index = np.array([3, 1])
-    got = recipes.centre_crops(strata.images("train"), index, (4, 1), 32)
+    got = splits.centre_crops(strata.images("train"), index, (4, 1), 32)
     want = np.asarray(strata.images("train"))[index][:, 16:48, 16:48][..., [3, 0]]
     assert np.array_equal(got.permute(0, 2, 3, 1).numpy(), want)
-    mean, spread = recipes.band_statistics(got)
+    mean, spread = splits.band_statistics(got)
     assert torch.allclose(mean.flatten(), torch.tensor(want / 255.0).mean((0, 1, 2)).float(), atol=1e-6)
     assert torch.allclose(
         spread.flatten(), torch.tensor(want / 255.0).std((0, 1, 2), correction=0).float(), atol=1e-5
@@ -185,20 +186,20 @@ def test_the_rate_cycles_or_stays(strata, experiment):
 
 def test_averaging_is_the_mean_of_the_snapshots(strata, experiment, monkeypatch):
     snapshots, norms = [], []
-    update, renew = recipes.AveragedModel.update_parameters, recipes.update_bn
+    update, renew = averaging.AveragedModel.update_parameters, averaging.update_bn
 
     def spy(self, net):
         snapshots.append({k: v.detach().clone() for k, v in net.named_parameters()})
         update(self, net)
 
-    monkeypatch.setattr(recipes.AveragedModel, "update_parameters", spy)
+    monkeypatch.setattr(averaging.AveragedModel, "update_parameters", spy)
 
     def renew_counted(loader, net):
         batches = list(loader)
         norms.append(sum(map(len, batches)))
         renew(batches, net)
 
-    monkeypatch.setattr(recipes, "update_bn", renew_counted)
+    monkeypatch.setattr(averaging, "update_bn", renew_counted)
     outcome = trained(spec_of(experiment, "all", augmix=None), strata)
     assert len(snapshots) == 2 and norms == [56]  # epochs 2 and 3; all training images
     for name, value in snapshots[0].items():
@@ -212,11 +213,9 @@ def test_averaging_is_the_mean_of_the_snapshots(strata, experiment, monkeypatch)
 def test_weights_wait_for_the_switch(strata, experiment, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        recipes.LDAMLoss,
+        LDAMLoss,
         "forward",
-        lambda self, z, y, was=recipes.LDAMLoss.forward: (seen.append(self.weight.tolist()), was(self, z, y))[
-            1
-        ],
+        lambda self, z, y, was=LDAMLoss.forward: (seen.append(self.weight.tolist()), was(self, z, y))[1],
     )
     trained(spec_of(experiment, "all", augmix=None), strata)
     assert seen[0] == [1, 1, 1] and seen[-1][2] > seen[-1][1] > seen[-1][0]
@@ -254,8 +253,8 @@ def test_augmix_enters_by_the_consistency_term_alone(strata, experiment):
 def test_without_a_backward_pass_nothing_is_learnt(strata, experiment):
     outcome = trained(spec_of(experiment, "plain", learn=False), strata)
     (task,), _ = recipes.tasks(spec_of(experiment, "plain"), strata)
-    torch.manual_seed(int(torch.randint(2**62, (1,), generator=recipes.generator("init", 0))))
-    fresh = recipes.build(task, 3, 4)
+    torch.manual_seed(int(torch.randint(2**62, (1,), generator=loop.generator("init", 0))))
+    fresh = recipes.recipe_network(task, 3, 4)
     assert all(torch.equal(outcome.weights[name].cpu(), value) for name, value in fresh.named_parameters())
 
 
@@ -282,7 +281,7 @@ def test_counterfeits_fill_every_class_up_and_are_shared(strata, experiment, mon
     records = run(experiment, rows=["filled"], profile="smoke")
     (task,), counts = recipes.tasks(records[0].spec, strata)
     fits = []
-    monkeypatch.setattr(counterfeits, "fit_dcgan", lambda *a, **k: fits.append(k))
+    monkeypatch.setattr(counterfeits, "start_dcgan", lambda *a, **k: fits.append(k))
     images, labels = counterfeits.fill(task, strata)
     assert images.shape[1:] == (3, 64, 64) and images.dtype == torch.uint8 and not fits
     assert (torch.bincount(labels, minlength=3) + torch.tensor(counts)).tolist() == [max(counts)] * 3
@@ -314,7 +313,7 @@ def test_a_generator_resumes(strata, experiment, monkeypatch, tmp_path):
         counterfeits.measure(task, strata, deadline=time.monotonic())
     resumed = counterfeits.measure(task, strata)
     assert all(torch.equal(resumed.weights[k], v) for k, v in whole.weights.items())
-    assert resumed.history == whole.history and torch.equal(resumed.logits["grids"], whole.logits["grids"])
+    assert resumed.history == whole.history and torch.equal(resumed.tensors["grids"], whole.tensors["grids"])
 
 
 def test_a_record_does_not_depend_on_remedies_it_does_not_use(experiment):

@@ -14,17 +14,17 @@ from helpers import EXPERIMENT, write_experiment
 
 from lt_lib.lab import LabError, Store, artifact, load, plan, run
 from lt_lib.lab.record.records import short
-from lt_lib.lab.train import training
+from lt_lib.lab.train import heads, loop
 
 SERVER = multiprocessing.get_context("forkserver")  # imports torch once; every child is then a quick fork
-SERVER.set_forkserver_preload(["lt_lib.lab.train.run", "lt_lib.lab.train.training", "timm", "torchvision"])
+SERVER.set_forkserver_preload(["lt_lib.lab.train.run", "lt_lib.lab.train.heads", "timm", "torchvision"])
 
 
 def work(experiment, rows, seeds, env):
     """What a child process does: train with a checkpoint after every epoch."""
     os.environ.update(env)
     torch.set_num_threads(1)
-    training.CHECKPOINT_EVERY_S = 0.0
+    loop.CHECKPOINT_EVERY_S = 0.0
     run(load(experiment), rows=rows.split(","), profile="smoke", seeds=seeds)
 
 
@@ -69,7 +69,7 @@ def test_run_trains_once_then_loads(lab_env, experiment_file, monkeypatch):
         curve["train_loss"][-1] < curve["train_loss"][0] for r in first for curve in r.history["learners"]
     )
     assert len(first[4].metrics["last"]["member_accuracy"]) == 2  # 40 // 20 bags
-    monkeypatch.setattr(training, "train_heads", None)  # a second training would fail
+    monkeypatch.setattr(heads, "train_heads", None)  # a second training would fail
     again = run(experiment, profile="smoke", seeds=2, rows=["plain", "balanced", "bagged"])
     assert [r.id for r in again] == [r.id for r in first]
     assert not list((lab_env / ".work" / "checkpoints").glob("*")) and not list(

@@ -10,9 +10,17 @@ from matplotlib import pyplot as plt
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab import figure, plan
-from lt_lib.lab.record.spec import FewLabels
 from lt_lib.lab.train import topics as lessons
-from lt_lib.works.lectures.few_labels import Classifier, _diluted, classifier_loss, few, forger, forger_loss
+from lt_lib.works.lectures.few_labels import (
+    Classifier,
+    _diluted,
+    classifier_loss,
+    few,
+    forger,
+    forger_loss,
+    train_few_labels,
+)
+from lt_lib.works.lectures.options import FewLabels
 
 
 @pytest.fixture
@@ -31,7 +39,7 @@ def task(lab_env):
 
 
 def run(task, **options):
-    return lessons.train(task, datasets.load("digits8"), **options)
+    return train_few_labels(task, datasets.load("digits8"), **options)
 
 
 def players():

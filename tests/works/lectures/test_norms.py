@@ -9,11 +9,21 @@ import torch
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab import plan
-from lt_lib.lab.record.plan import TOPICS
-from lt_lib.lab.record.spec import Norms
+from lt_lib.lab.record.plan import definition
+from lt_lib.lab.record.spec import topic
 from lt_lib.lab.train import topics as lessons
 from lt_lib.works.lectures import norms as lesson_norms
-from lt_lib.works.lectures.norms import Disturbance, _ahead, _at, _copied, _shift, _slope, build
+from lt_lib.works.lectures.norms import (
+    Disturbance,
+    _ahead,
+    _at,
+    _copied,
+    _shift,
+    _slope,
+    plain_network,
+    train_norms,
+)
+from lt_lib.works.lectures.options import Norms
 
 
 @pytest.fixture
@@ -32,13 +42,13 @@ def task(lab_env):
 
 
 def run(task, **options):
-    return lessons.train(task, datasets.load("digits8"), **options)
+    return train_norms(task, datasets.load("digits8"), **options)
 
 
 def small(norm="none", width=8, depth=3):
     torch.manual_seed(0)
     return (
-        build(Norms(norm=norm, depth=depth, width=width), 6, 4),
+        plain_network(Norms(norm=norm, depth=depth, width=width), 6, 4),
         torch.randn(32, 6),
         torch.randint(4, (32,)),
     )
@@ -61,8 +71,8 @@ def test_an_interrupted_run_ends_the_same(task, tmp_path):
 
 
 def test_the_rate_is_tuned_on_validation(task):
-    found = run(task(rates=(0.3, 0.001))).history
-    ends, measures = found["rates"], found["measures"]
+    found = run(task(rates=(0.3, 0.001)))
+    ends, measures = found.history["rates"], found.measures
     assert ends["rate"] == [0.1, 0.3, 0.001]
     best = max(range(3), key=lambda i: ends["val_accuracy"][i])
     assert (measures["tuned_rate"], measures["tuned_accuracy"]) == (
@@ -129,4 +139,4 @@ def test_disturbance_is_for_training_only():
 
 
 def test_topics_have_modules():
-    assert TOPICS["norms"] == lesson_norms.__name__
+    assert definition(*topic("norms").code) is lesson_norms.train_norms

@@ -11,11 +11,12 @@ from torch import nn
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab import plan
-from lt_lib.lab.record.plan import TOPICS
-from lt_lib.lab.record.spec import Rules
+from lt_lib.lab.record.plan import definition
+from lt_lib.lab.record.spec import topic
 from lt_lib.lab.train import topics as lessons
 from lt_lib.works.lectures import rules as lesson_rules
-from lt_lib.works.lectures.rules import Side, choose, grid, heavy_ball, nesterov, network
+from lt_lib.works.lectures.options import Rules
+from lt_lib.works.lectures.rules import Side, choose, grid, heavy_ball, nesterov, network, train_rules
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def task(lab_env):
 
 
 def run(task, **options):
-    return lessons.train(task, datasets.load("digits8"), **options)
+    return train_rules(task, datasets.load("digits8"), **options)
 
 
 @pytest.mark.parametrize(("rule", "nesterov_too"), [(heavy_ball, False), (nesterov, True)])
@@ -87,7 +88,7 @@ def test_validation_errors_decide_then_loss_and_the_broken_are_left_out():
 
 def test_one_record_tells_one_story(task):
     outcome = run(task(optimizer={"epochs": 4}))
-    history, measures = outcome.history, outcome.history["measures"]
+    history, measures = outcome.history, outcome.measures
     best = history["rates"].index(measures["tuned_rate"])
     curves = history["by_rate"]
     assert len(curves["test_error"]) == 5 and len(history["train_loss"]) == 4
@@ -112,8 +113,8 @@ def test_rules_share_weights_and_batches_and_differ_only_in_the_step(task):
 
 
 def test_when_the_loss_is_reached_is_noticed(task):
-    fast = run(task("adam", fitted=100.0, probe=1)).history["measures"]
-    never = run(task("adam", fitted=1e-9)).history["measures"]
+    fast = run(task("adam", fitted=100.0, probe=1)).measures
+    never = run(task("adam", fitted=1e-9)).measures
     assert (fast["steps_to_fit"], fast["fitted"]) == (1, 1)
     assert (never["steps_to_fit"], never["fitted"]) == (
         12,
@@ -143,4 +144,4 @@ def test_hopeless_rates_are_named(task):
 
 
 def test_topics_have_modules():
-    assert TOPICS["rules"] == lesson_rules.__name__
+    assert definition(*topic("rules").code) is lesson_rules.train_rules

@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded
 from lt_lib.lab import LabError, load
-from lt_lib.lab.record.spec import Distillation, Mixup, Smoothing, resolve
+from lt_lib.lab.record.spec import resolve
 from lt_lib.lab.train import topics as lessons
 from lt_lib.metrics import classification_report
 from lt_lib.works.lectures import targets as lesson_targets
-from lt_lib.works.lectures.targets import SmallCNN, corrupt, erased, fit_temperature, reliability_bins, train
+from lt_lib.works.lectures.options import Distillation, Mixup, Smoothing
+from lt_lib.works.lectures.targets import SmallCNN, corrupt, erased, fit_temperature, reliability_bins
+from lt_lib.works.lectures.targets import train_targets as train
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import torch
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab import plan
-from lt_lib.lab.record.plan import TOPICS
+from lt_lib.lab.record.plan import definition
+from lt_lib.lab.record.spec import topic
 from lt_lib.lab.train import topics as lessons
 from lt_lib.works.lectures import thaw as lesson_thaw
 from lt_lib.works.lectures.thaw import (
@@ -23,6 +24,7 @@ from lt_lib.works.lectures.thaw import (
     pooled,
     probe,
     standardise,
+    train_thaw,
 )
 
 FAR = "droughtsim_500"  # as droughtsim_2k, and quicker to make
@@ -44,7 +46,7 @@ def task(lab_env):
 
 
 def run(task, data="digits10", **options):
-    return lessons.train(task, datasets.load(data), **options)
+    return train_thaw(task, datasets.load(data), **options)
 
 
 def test_blocks_one_by_one_are_the_network():
@@ -101,16 +103,14 @@ def test_what_is_borrowed_and_what_stays(task, borrowed, frozen):
 
 
 def test_a_slower_rate_moves_borrowed_blocks_less(task):
-    moved = [
-        run(task("all", {"epochs": 2}, old=0, slower=s)).history["measures"]["moved"] for s in (1.0, 0.1)
-    ]
+    moved = [run(task("all", {"epochs": 2}, old=0, slower=s)).measures["moved"] for s in (1.0, 0.1)]
     assert 0 < moved[1] < 0.3 * moved[0]
 
 
 def test_a_frozen_network_remembers_all_and_a_thawed_one_is_judged_by_the_old_head(task):
     made = task("frozen", probes=False, old=4)
     lender = lend(made.backbone)
-    frozen = run(made).history["measures"]
+    frozen = run(made).measures
     assert {name: frozen[name] for name in ("old", "old_again")} == _remembered(
         lender, lender, made
     ) and frozen["moved"] == 0
@@ -131,7 +131,7 @@ def test_probes_read_what_is_there():
 
 
 def test_a_record_with_probes(task):
-    found = run(task("far-frozen"), FAR).history["measures"]
+    found = run(task("far-frozen"), FAR).measures
     assert {f"probe_{k}" for k in range(5)} <= set(found) and 0 <= found["probe_best"] <= 4
     assert found["lower_gain"] == pytest.approx(found["probe_2"] - found["probe_4"])
 
@@ -177,4 +177,4 @@ def test_what_cannot_be_is_named(task, key, changes, message):
 
 
 def test_topics_have_modules():
-    assert TOPICS["thaw"] == lesson_thaw.__name__
+    assert definition(*topic("thaw").code) is lesson_thaw.train_thaw
