@@ -148,13 +148,14 @@ def _as_item(record: Record, item: Item) -> Record:
 
 @dataclass
 class _Job:
-    """What one record needs: its item, data set and mode, the tasks by their keys, and the training images a
-    class."""
+    """What one record needs: its item, data set and mode, the tasks and their keys (two can be equal), and
+    the training images a class."""
 
     item: Item
     dataset: datasets.ImageSet
     mode: Mode
-    tasks: dict[str, Task]
+    tasks: list[Task]
+    keys: list[str]
     counts: list[int]
 
 
@@ -163,14 +164,14 @@ def _train(
 ) -> None:
     """Train all tasks the items need; write each record when its last task is done."""
     jobs = {identity: _job(item, sets[item.spec.data]) for identity, item in items.items()}
-    outcomes = _Outcomes(store, {key for job in jobs.values() for key in job.tasks})
+    outcomes = _Outcomes(store, {key for job in jobs.values() for key in job.keys})
     started, done = time.monotonic(), set()
 
     def settle() -> None:
         for identity, job in jobs.items():
-            if identity not in done and all(key in outcomes for key in job.tasks):
+            if identity not in done and all(key in outcomes for key in job.keys):
                 done.add(identity)
-                _record(identity, job, [outcomes[key] for key in job.tasks], store, write)
+                _record(identity, job, [outcomes[key] for key in job.keys], store, write)
 
     outcomes.recover()
     settle()
@@ -179,14 +180,15 @@ def _train(
         settle()
         if deadline is not None and time.monotonic() > deadline:
             raise BudgetEnded
-    outcomes.discard(key for identity in done for key in jobs[identity].tasks)
+    outcomes.discard(key for identity in done for key in jobs[identity].keys)
     say(f"{len(done)} records in {time.monotonic() - started:.0f} s")
 
 
 def _job(item: Item, dataset: datasets.ImageSet) -> _Job:
     mode = definition(MODES[item.spec.mode])()
     tasks, counts = mode.tasks(item.spec, dataset)
-    return _Job(item, dataset, mode, {digest([dataset.digest, item.code, t.key]): t for t in tasks}, counts)
+    keys = [digest([dataset.digest, item.code, task.key]) for task in tasks]
+    return _Job(item, dataset, mode, tasks, keys, counts)
 
 
 def _groups(jobs: dict[str, _Job], outcomes: "_Outcomes") -> list[tuple[dict[str, Task], _Job]]:
@@ -194,7 +196,7 @@ def _groups(jobs: dict[str, _Job], outcomes: "_Outcomes") -> list[tuple[dict[str
     part of."""
     groups: dict[tuple, tuple[dict[str, Task], _Job]] = {}
     for job in jobs.values():
-        for key, task in job.tasks.items():
+        for key, task in zip(job.keys, job.tasks):
             if key not in outcomes:
                 shared = (type(job.mode), job.dataset.name, job.mode.together(task))
                 groups.setdefault(shared, ({}, job))[0][key] = task
@@ -262,7 +264,7 @@ class _Outcomes:
 
 def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, write: bool) -> None:
     """Write the artifact of a record, and the record itself."""
-    item, dataset, tasks = job.item, job.dataset, list(job.tasks.values())
+    item, dataset, tasks = job.item, job.dataset, job.tasks
     truth = job.mode.truth(item.spec, dataset)
     summary, tensors = job.mode.summarise(outcomes, truth, job.counts)
     for i, outcome in enumerate(outcomes):

@@ -113,7 +113,7 @@ def test_the_targets_are_those_of_the_row(digits, monkeypatch):
 
 def test_a_network_of_many_epochs_learns_wrong_labels_by_heart(digits):
     outcome = train(task_of(digits, epochs=25, corrupted=0.4), digits)
-    curve, measures = outcome.history["memorised"], outcome.history["measures"]
+    curve, measures = outcome.history["memorised"], outcome.measures
     assert len(curve) == len(outcome.history["recovered"]) == 25
     assert curve[-1] > 0.9 and curve[0] < 0.5
     assert measures["memorised"] == curve[-1] and measures["train_accuracy"] > 0.9
