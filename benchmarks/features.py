@@ -40,7 +40,8 @@ def main() -> None:
     keep_memory()
     both = speed(fold_batchnorm(net, x[:4]))
     print(
-        f"{options.model} at {options.resolution} px, {torch.get_num_threads()} threads: plain {plain:.0f} images/s, "
+        f"{options.model} at {options.resolution} px, {torch.get_num_threads()} threads: plain {plain:.0f} "
+        "images/s, "
         f"folded {folded / plain:.2f} times, folded with kept memory {both / plain:.2f} times"
     )
 

@@ -106,7 +106,8 @@ def main() -> None:
         seconds = time.perf_counter() - start
         assert sum(found.counts.values()) + found.missing == options.size**2
         print(
-            f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile {options.tile}: scene of "
+            f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile "
+            f"{options.tile}: scene of "
             f"{path.stat().st_size / 1e6:.0f} MB made in {written:.0f} s, swept in {seconds:.1f} s"
         )
         print(f"{options.size**2 / seconds / 1e6:.2f} million pixels/s")

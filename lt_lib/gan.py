@@ -130,7 +130,8 @@ class Fitted:
         for name, value in self.settings.items():
             if state["settings"].get(name) != value:
                 raise ValueError(
-                    f"resume was trained with {name}={state['settings'].get(name)}, asked for is {name}={value}; "
+                    f"resume was trained with {name}={state['settings'].get(name)}, asked for is "
+                    f"{name}={value}; "
                     "resume with the same images and settings"
                 )
         state = copy.deepcopy(state)  # optimisers would share its tensors
@@ -270,7 +271,10 @@ def start_dcgan(
     flips: bool = True,
     device: torch.device | str | None = None,
 ) -> Fitted:
-    """An untrained pair for some images; :meth:`Fitted.train_epoch` trains it. Arguments and errors as for :func:`fit_dcgan`."""
+    """An untrained pair for some images; :meth:`Fitted.train_epoch` trains it.
+
+    Arguments and errors are those of :func:`fit_dcgan`.
+    """
     _check_tiles(images, "images", least=2, side=64)
     for name, value in (("latent", latent), ("width", width), ("batch_size", batch_size)):
         if value < 1:
@@ -531,7 +535,8 @@ def tile_distance(real: Tensor, generated: Tensor) -> tuple[float, float]:
     _check_pair(generated, real, least=3)
     if real.shape[2] % 16 or real.shape[3] % 16 or min(real.shape[2:]) < 32:
         raise ValueError(
-            f"tiles must have sides of 32, 48, 64, ... pixels, got {tuple(real.shape[2:])}; crop or resize them"
+            f"tiles must have sides of 32, 48, 64, ... pixels, got {tuple(real.shape[2:])}; crop or resize "
+            "them"
         )
     x, y = (
         torch.cat([tile_features(part) for part in tiles.split(512)])
@@ -569,5 +574,6 @@ def _check_pair(generated: Tensor, real: Tensor, least: int = 1) -> None:
     _check_tiles(real, "real tiles", least)
     if generated.shape[1:] != real.shape[1:]:
         raise ValueError(
-            f"tiles must have one shape, got {tuple(generated.shape[1:])} generated and {tuple(real.shape[1:])} real"
+            f"tiles must have one shape, got {tuple(generated.shape[1:])} generated and "
+            f"{tuple(real.shape[1:])} real"
         )

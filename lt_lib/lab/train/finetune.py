@@ -27,7 +27,8 @@ class Finetune(Mode):
         (task,) = tasks
         if task.train[:, 1].any():
             raise LabError(
-                "artificial balancing draws its copies for frozen features; with mode: finetune use augment: crop-flip instead"
+                "artificial balancing draws its copies for frozen features; with mode: finetune use augment: "
+                "crop-flip instead"
             )
         images, labels = dataset.images("train"), np.asarray(dataset.labels("train"))
         train, val = (on_device(images[part[:, 0]], labels[part[:, 0]]) for part in (task.train, task.val))

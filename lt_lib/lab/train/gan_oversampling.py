@@ -96,7 +96,8 @@ def measure(task: Task, dataset: datasets.ImageSet, deadline: float | None = Non
     unseen = np.flatnonzero(np.asarray(dataset.labels("test"))[: task.recipe.test_tiles] == label)[:JUDGED]
     if len(unseen) < 3:
         raise LabError(
-            f"class {dataset.classes[label]} has {len(unseen)} test tiles; three are needed to judge counterfeits: "
+            f"class {dataset.classes[label]} has {len(unseen)} test tiles; three are needed to judge "
+            "counterfeits: "
             "raise recipe.test_tiles"
         )
     held = centre_crops(dataset.images("test"), unseen, bands, SIDE)
@@ -137,7 +138,8 @@ def _generator(task: Task, dataset: datasets.ImageSet, label: int, deadline: flo
     gan, tiles = task.recipe.gan, _tiles(task, dataset, label)
     if len(tiles) < 2:
         raise LabError(
-            f"class {dataset.classes[label]} has {len(tiles)} training tiles, too few for a DC-GAN; raise recipe.tiles"
+            f"class {dataset.classes[label]} has {len(tiles)} training tiles, too few for a DC-GAN; raise "
+            "recipe.tiles"
         )
     own = np.asarray(dataset.labels("train"))[task.train[:, 0]]
     key = digest(

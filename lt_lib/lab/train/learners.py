@@ -35,7 +35,8 @@ def learners(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[i
     largest = int(torch.bincount(labels).max())
     if max(counts) > largest:
         raise LabError(
-            f"the spec asks for {max(counts)} images of a class; {dataset.name} has {largest}: lower subset.n_max"
+            f"the spec asks for {max(counts)} images of a class; {dataset.name} has {largest}: lower "
+            "subset.n_max"
         )
     subset = longtail_indices(labels, counts, spec.seeds.subset)
     found = []

@@ -63,11 +63,13 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
     recipe = spec.recipe
     if recipe is None or len(spec.backbones) != (spec.mode == "recipe"):
         raise LabError(
-            f"mode {spec.mode} needs `recipe:` and {'one backbone' if spec.mode == 'recipe' else 'no backbone'}"
+            f"mode {spec.mode} needs `recipe:` and "
+            f"{'one backbone' if spec.mode == 'recipe' else 'no backbone'}"
         )
     if spec.mode == "gan" and (recipe.gan is None or spec.target_class not in range(len(dataset.classes))):
         raise LabError(
-            f"mode gan needs recipe.gan and a target_class from 0 to {len(dataset.classes) - 1}, got {spec.target_class}"
+            f"mode gan needs recipe.gan and a target_class from 0 to {len(dataset.classes) - 1}, got "
+            f"{spec.target_class}"
         )
     labels = np.asarray(dataset.labels("train"))
     empty = dataset.extra.get("empty", {}).get("train", [])
@@ -76,12 +78,14 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
         have = len(usable) if split == "train" else dataset.splits[split][0]
         if wanted is not None and wanted > have:
             raise LabError(
-                f"the recipe asks for {wanted} {split} tiles; {dataset.name} has {have}: lower it, or leave it out for all"
+                f"the recipe asks for {wanted} {split} tiles; {dataset.name} has {have}: lower it, or leave "
+                "it out for all"
             )
     bands = dataset.splits["train"][3]
     if max(recipe.bands, default=1) > bands:
         raise LabError(
-            f"the recipe asks for band {max(recipe.bands)}; the images of {dataset.name} have bands 1 to {bands}"
+            f"the recipe asks for band {max(recipe.bands)}; the images of {dataset.name} have bands 1 to "
+            f"{bands}"
         )
     drawn = (
         usable[torch.randperm(len(usable), generator=generator("sub", spec.seeds.subset))[: recipe.tiles]]
@@ -93,7 +97,8 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
     if not counts.all():
         empty = dataset.classes[int(counts.argmin())]
         raise LabError(
-            f"class {empty} of {dataset.name} has no training tile left among {len(train)}; raise recipe.tiles"
+            f"class {empty} of {dataset.name} has no training tile left among {len(train)}; raise "
+            "recipe.tiles"
         )
     if spec.mode == "gan":
         train = train[labels[train[:, 0]] == spec.target_class]

@@ -90,7 +90,8 @@ def run(
     records = [_as_item(found[i], item) for i, item in zip(ids, items) if i in found]
     if len(records) < len(items):
         say(
-            f"budget of {budget:g} minutes ended: {len(records)} of {len(items)} records; the next call goes on from here"
+            f"budget of {budget:g} minutes ended: {len(records)} of {len(items)} records; the next call goes "
+            "on from here"
         )
     return records
 
@@ -116,7 +117,8 @@ def artifact(record: Record, store: str | Path | None = None) -> Path:
         )
         if item.id(dataset.digest) != record.id:
             raise LabError(
-                f"{record.key} seed {record.seed}: the record is stale (data or code changed since), its logits "
+                f"{record.key} seed {record.seed}: the record is stale (data or code changed since), its "
+                "logits "
                 f"cannot be rebuilt; run it again: lt run {record.experiment}/{record.key}"
             )
         with own.lock(record.id, wait=True):

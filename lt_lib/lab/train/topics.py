@@ -43,7 +43,8 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
     labels = np.asarray(dataset.labels("train"))
     if lesson.images is not None and lesson.images > len(labels):
         raise LabError(
-            f"the lesson asks for {lesson.images} training images; {dataset.name} has {len(labels)}: lower lesson.images, "
+            f"the lesson asks for {lesson.images} training images; {dataset.name} has {len(labels)}: lower "
+            "lesson.images, "
             "or leave it out for all"
         )
     drawn = (
@@ -55,7 +56,8 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
     counts = np.bincount(labels[train[:, 0]], minlength=len(dataset.classes))
     if not counts.all():
         raise LabError(
-            f"class {dataset.classes[int(counts.argmin())]} of {dataset.name} has no training image left among {len(train)}; "
+            f"class {dataset.classes[int(counts.argmin())]} of {dataset.name} has no training image left "
+            f"among {len(train)}; "
             "raise lesson.images"
         )
     backbone = spec.backbones[0] if spec.backbones else None

@@ -50,7 +50,9 @@ def heavy_ball(
 def nesterov(
     theta: Tensor, grad: Tensor, state: State | None = None, lr: float | Tensor = 0.01, beta: float = 0.9
 ) -> tuple[Tensor, State]:
-    r"""Nesterov's accelerated gradient: :math:`v^r = \beta v^{r-1} + g^r,\ \theta^{r+1} = \theta^r - c^r (g^r + \beta v^r)`.
+    r"""Nesterov's accelerated gradient.
+
+    :math:`v^r = \beta v^{r-1} + g^r,\ \theta^{r+1} = \theta^r - c^r (g^r + \beta v^r)`.
 
     Equal to ``torch.optim.SGD`` with momentum and nesterov. Source: Nesterov (1983); compared by Wilson et
     al. (2017), `lectures`, Lecture 1."""
@@ -81,7 +83,8 @@ def network(lesson: Rules, shape: tuple[int, int, int], num_classes: int) -> nn.
     for filters in lesson.filters:
         if min(height, width) < 2:
             raise LabError(
-                f"{len(lesson.filters)} convolutions halve an image of {shape[1]} x {shape[2]} to nothing; shorten lesson.filters"
+                f"{len(lesson.filters)} convolutions halve an image of {shape[1]} x {shape[2]} to nothing; "
+                "shorten lesson.filters"
             )
         layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
         channels, height, width = filters, height // 2, width // 2

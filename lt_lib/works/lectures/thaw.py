@@ -103,7 +103,7 @@ def standardise(
     return ((x - mean) / spread).contiguous(memory_format=torch.channels_last)
 
 
-# -------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # the lender
 
 
@@ -125,7 +125,8 @@ def lend(backbone: Backbone, deadline: float | None = None) -> Blocks:
         net = _fresh(backbone, 2, backbone_network(backbone))
     else:
         raise LabError(
-            f"{backbone.name}: the topic thaw borrows registered weights or those of a recipe, got {backbone.pretrained!r}"
+            f"{backbone.name}: the topic thaw borrows registered weights or those of a recipe, got "
+            f"{backbone.pretrained!r}"
         )
     return net.eval().to(device(), memory_format=torch.channels_last)
 
@@ -138,7 +139,8 @@ def _fresh(backbone: Backbone, num_classes: int, net: nn.Module | None = None) -
     net = backbone_network(backbone.model_copy(update={"pretrained": False}), 0) if net is None else net
     if not (hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "conv_head")):
         raise LabError(
-            f"{backbone.name}: its blocks are not known here; take plain-cnn or a network of timm's EfficientNet family"
+            f"{backbone.name}: its blocks are not known here; take plain-cnn or a network of timm's "
+            "EfficientNet family"
         )
     return Blocks(
         [nn.Sequential(net.conv_stem, net.bn1), *net.blocks, nn.Sequential(net.conv_head, net.bn2)],
@@ -284,7 +286,8 @@ def _images(task: Task, dataset: datasets.ImageSet) -> dict[str, Split]:
         pixels = centre_crops(dataset.images(split), index, lesson.bands, side)
         if pixels.shape[1] != 3:
             raise LabError(
-                f"the lender saw three bands, {dataset.name} has {pixels.shape[1]}; choose three with lesson.bands"
+                f"the lender saw three bands, {dataset.name} has {pixels.shape[1]}; choose three with "
+                "lesson.bands"
             )
         if isinstance(backbone.pretrained, str):
             statistics = tuple(t.cpu().unsqueeze(0) for t in normalisation(backbone))
@@ -378,7 +381,7 @@ def _logits(net: Blocks, frozen: int, split: Split) -> Tensor:
         return torch.cat([net(x, frozen) for x in split.x.split(500)]).float()
 
 
-# ---------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------
 # measures
 
 
