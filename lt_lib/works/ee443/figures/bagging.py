@@ -1,4 +1,4 @@
-"""The chapter on bagging: what the bags hold, and what voting adds."""
+"""Figures on bagging: what the bags hold, and what voting adds."""
 
 import matplotlib.pyplot as plt
 import numpy as np

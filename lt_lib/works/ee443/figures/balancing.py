@@ -1,4 +1,4 @@
-"""The chapter on balancing the data: targets, copies, and the validation accuracy they inflate."""
+"""Figures on balancing the data: targets, copies, and the validation accuracy they inflate."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on long tails and baselines: the subsets, and the accuracy lost on them."""
+"""Figures on long tails and baselines: the subsets, and the accuracy lost on them."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on stacking and the results table."""
+"""Figures on stacking and the results table."""
 
 import matplotlib.pyplot as plt
 import torch

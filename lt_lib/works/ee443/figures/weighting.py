@@ -1,4 +1,4 @@
-"""The chapter on weighting the loss: shares of the classes, and training curves."""
+"""Figures on weighting the loss: shares of the classes, and training curves."""
 
 import matplotlib.pyplot as plt
 import numpy as np

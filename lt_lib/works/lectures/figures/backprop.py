@@ -1,4 +1,4 @@
-"""The chapter on backpropagation: the graph, gradients by differences, gradients by depth."""
+"""Figures on backpropagation: the graph, gradients by differences, gradients by depth."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The chapter on gradient descent and optimizers."""
+"""Figures on gradient descent and optimizers."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on learning with few labels."""
+"""Figures on learning with few labels."""
 
 import matplotlib.pyplot as plt
 import torch

@@ -1,4 +1,4 @@
-"""The chapter on judging a classifier: curves, calibration, cost, prevalence."""
+"""Figures on judging a classifier: curves, calibration, cost, prevalence."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on new test sets: accuracies on the old and the new (Recht et al. 2019)."""
+"""Figures on new test sets: accuracies on the old and the new (Recht et al. 2019)."""
 
 import matplotlib.pyplot as plt
 import numpy as np

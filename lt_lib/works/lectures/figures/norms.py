@@ -1,4 +1,4 @@
-"""The chapter on batch normalisation."""
+"""Figures on batch normalisation."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on soft targets: calibration, smoothing, mixup."""
+"""Figures on soft targets: calibration, smoothing, mixup."""
 
 import matplotlib.pyplot as plt
 import numpy as np

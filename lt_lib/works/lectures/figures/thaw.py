@@ -1,4 +1,4 @@
-"""The chapter on pretrained networks and how much of them to train on."""
+"""Figures on pretrained networks and how much of them to train on."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on AugMix under imbalance."""
+"""Figures on AugMix under imbalance."""
 
 from dataclasses import replace
 

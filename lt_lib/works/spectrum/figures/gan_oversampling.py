@@ -1,4 +1,4 @@
-"""The chapter on tiles that a GAN draws for the rare classes."""
+"""Figures on tiles that a GAN draws for the rare classes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -71,8 +71,8 @@ def generated_by_epoch(record: Record, columns: int = 8, store=None) -> Figure:
 
 @figure("counterfeit-distance")
 def distance_by_step(records: list[Record]) -> Figure:
-    """Distance of drawn tiles to unseen real ones by steps of training; dotted: what training tiles, a crowd
-    of real ones, score.
+    """Distance of drawn tiles to unseen real ones by steps of training; dotted: that of as many training
+    tiles.
 
     Marks are means over seeds, bars their range; the committed evidence has a panel of its own.
     """
@@ -109,13 +109,13 @@ def generator_steps(record: Record) -> np.ndarray:
 
 @figure("crowd-damage")
 def distance_by_damage(curves: dict[str, tuple], drawn: dict[str, float], floor: float) -> Figure:
-    """Energy distance between a crowd of real tiles and another that is damaged more and more, a panel a kind
+    """Energy distance between two samples of real tiles of which one is damaged more and more, a panel a kind
     of damage.
 
     Args:
         curves: label of the horizontal axis -> (strengths, distances, standard errors); at most four.
-        drawn: name -> distance of a crowd of drawn tiles, as a level line.
-        floor: distance of the two crowds before any damage, dotted.
+        drawn: name -> distance of a sample of drawn tiles, as a level line.
+        floor: distance of the two samples before any damage, dotted.
     """
     fig, axes = plt.subplots(2, 2, figsize=(5.6, 5.0), sharey=True)
     for ax, (label, (strengths, distances, errors)) in zip(axes.flat, curves.items()):
@@ -183,8 +183,8 @@ def toy_generators(
 
 @figure("nearest-pairs")
 def nearest_pairs(record: Record, dataset, columns: int = 8, store=None) -> Figure:
-    """Tiles that a generator drew above the training tile nearest to each (over all flips): is it a
-    copyist?"""
+    """Tiles that a generator drew above the training tile nearest to each (over all flips): does it
+    copy?"""
     drawn, training = _grids(record, store)[-1][:columns], _training_tiles(record, dataset)
     found = [nearest_neighbours(drawn.flip(view), training) for view in ((), (-1,), (-2,), (-1, -2))]
     best = torch.stack([distance for distance, _ in found]).argmin(0)

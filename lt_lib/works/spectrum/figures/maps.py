@@ -1,4 +1,4 @@
-"""The chapter on maps: axes are the coordinates of the scene, in kilometres."""
+"""Figures on maps; axes are the coordinates of the scene, in kilometres."""
 
 import matplotlib.pyplot as plt
 import numpy as np

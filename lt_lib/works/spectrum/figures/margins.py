@@ -1,4 +1,4 @@
-"""The chapter on margins, sampling, cyclic rates and averaged weights."""
+"""Figures on margins, sampling, cyclic rates and averaged weights."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""The chapter on tiles and their bands: tiles, spectra, statistics, confusions."""
+"""Figures on tiles and their bands: tiles, spectra, statistics, confusions."""
 
 import matplotlib.pyplot as plt
 import numpy as np
