@@ -71,7 +71,7 @@ def generated_by_epoch(record: Record, columns: int = 8, store=None) -> Figure:
 
 @figure("counterfeit-distance")
 def distance_by_step(records: list[Record]) -> Figure:
-    """Distance of drawn tiles to unseen real ones by steps of training; dotted: that of as many training
+    """Distance of drawn tiles to unseen real ones by steps of training; dotted: that of the training
     tiles.
 
     Marks are means over seeds, bars their range; the committed evidence has a panel of its own.
