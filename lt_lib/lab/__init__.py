@@ -2,6 +2,8 @@
 verdicts."""
 
 from lt_lib.errors import LabError
+from lt_lib.lab.figures import draw as figure
+from lt_lib.lab.figures.evidence import strongest
 from lt_lib.lab.publish.chapter import check_parameters
 from lt_lib.lab.read.published import published
 from lt_lib.lab.read.report import (
@@ -46,15 +48,6 @@ __all__ = [
     "selections",
     "sheet",
     "status_page",
+    "strongest",
     "verdict",
 ]
-
-
-def __getattr__(name: str):
-    """`figure` is imported when first asked for: matplotlib and seaborn take seconds that `lt run` need not
-    wait."""
-    if name == "figure":
-        from lt_lib.lab.figures.shared import figure
-
-        return figure
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -286,7 +286,7 @@ lab.figure("recall-by-class", runs)
 # training images. From the strongest records there are:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 best = strongest(tail)
 print(lab.badge(best))

@@ -277,7 +277,7 @@ lab.figure("validation-gap", control + targets)
 # strongest records there are.)
 
 # %% tags=["slide"]
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 lab.selections(strongest(targets))
 

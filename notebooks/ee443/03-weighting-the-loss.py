@@ -315,7 +315,7 @@ lab.figure(
 # By groups, from the strongest records there are:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 best = strongest(recipes)
 print(lab.badge(rows(best, "ins-0.005")))

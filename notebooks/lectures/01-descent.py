@@ -802,7 +802,7 @@ lab.sheet(
 
 
 # %%
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 labels = {r.key: r.label for r in lab.load("lectures-rules").rows}
 contest = {

@@ -171,7 +171,7 @@ lab.figure(
 # the loss. What is drawn are the strongest records there are; the foot says which.
 
 # %%
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 runs = lab.run("lectures-thaw", **options)
 rows = {

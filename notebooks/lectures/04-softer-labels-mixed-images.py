@@ -188,7 +188,7 @@ for alpha in (0.02, 0.1, 0.3):
 # Everything for several seeds, paired.
 
 # %%
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 runs = lab.run("lectures-targets", **options)
 best = strongest(runs)

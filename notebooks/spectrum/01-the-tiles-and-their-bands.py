@@ -385,7 +385,7 @@ print(
 lab.figure("tile-statistics", dataset)
 
 # %%
-from lt_lib.works.spectrum.figures import tile_facts
+from lt_lib.works.spectrum.figures.tiles import tile_facts
 
 facts = tile_facts(dataset)
 shown = ("mean", "sd within tiles")

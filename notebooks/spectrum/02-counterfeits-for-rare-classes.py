@@ -346,7 +346,7 @@ print(recipe.gan)
 # %% tags=["fragment-slide"]
 import pandas as pd
 
-from lt_lib.works.spectrum.figures import counterfeit_steps
+from lt_lib.works.spectrum.figures.gan_oversampling import generator_steps
 from lt_lib.lab.read.report import Table
 
 of_class = {
@@ -362,7 +362,7 @@ def filled(k, found):
         "real tiles": counts[k],
         "counterfeits": missing,
         "share of the class": f"{missing / max(counts):.0%}",
-        "steps of training": counterfeit_steps(found[0])[-1],
+        "steps of training": generator_steps(found[0])[-1],
     }
 
 
@@ -611,7 +611,7 @@ def tracing(k, found):
 
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 best = strongest(records)
 sources = [best, records] if best != records else [records]

@@ -775,7 +775,7 @@ lab.figure(
 # re-sampling, the paper's own comparison, is fairer:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 best = strongest(results)
 fair = (

@@ -599,7 +599,7 @@ lab.figure("differences", pairs, metric="balanced_accuracy")
 # records there are:
 
 # %%
-from lt_lib.lab.figures.shared import strongest
+from lt_lib.lab import strongest
 
 
 def strongest_pair(mixed, parent):

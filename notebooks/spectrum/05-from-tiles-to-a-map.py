@@ -133,7 +133,7 @@ numbers = [scene.band(n) for n in landsat.COMPOSITES["agriculture"]]
 print("6-5-2 of Landsat-8 in this file:", "-".join(map(str, numbers)))
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-05-scene", "caption": "The scene in agriculture bands, in true colour, and its NDVI. White: not measured."}, "image": {"alt": "Three maps of one square. In agriculture bands vegetation is green and bare ground reddish; in true colour the scene is dark and low in contrast; in the index vegetation is light and water dark."}}
-maps.composites(scene, foot=maps.badge(options))
+lab.figure("map-composites", scene, foot=maps.badge(options))
 
 # %% [markdown] tags=["fragment-slide", "live"]
 # In {numref}`fig-spectrum-05-scene` the true colours are the least telling of the three. That is the case for
@@ -145,7 +145,7 @@ maps.composites(scene, foot=maps.badge(options))
 # Somebody drew polygons around places they knew, and gave each one of five classes.
 
 # %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-spectrum-05-tail", "caption": "Labelled pixels and polygons of each class."}, "image": {"alt": "Five bars on a logarithmic axis falling from several hundred forest pixels to some dozen water pixels, each with its number of pixels and of polygons."}}
-maps.tail(labels, example.classes, foot=maps.badge(options))
+lab.figure("map-labels", labels, example.classes, foot=maps.badge(options))
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Two numbers on each bar. Ask which of them is the sample size, pixels or polygons, and let them vote. In
@@ -226,7 +226,8 @@ def by_polygon(labels, seed=0):
 SPLITS = {"by pixel": by_pixel, "by polygon": by_polygon}
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-split", "caption": "The same labels split by pixel and by polygon, in the corner of the scene that holds most of them, over the pale agriculture composite."}, "image": {"alt": "Two maps of the same polygons. On the left train and test marks alternate inside every polygon; on the right each polygon has marks of one kind."}}
-maps.split(
+lab.figure(
+    "map-split",
     scene,
     {name: how(labels) for name, how in SPLITS.items()},
     foot=maps.badge(options),
@@ -355,7 +356,8 @@ for loss in ("weighted", "LDAM"):
     print(f"{loss} over plain, by polygon: {gain}")
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
-maps.scores(
+lab.figure(
+    "map-scores",
     {
         loss: {how: lab.estimate(balanced(loss, how)) for how in SPLITS}
         for loss in LOSSES
@@ -451,7 +453,7 @@ print(maps.summary(first.confidence_path))
 # water, averages for the confidence. Drag the files into QGIS, and they lie in place, in these colours.
 
 # %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
-maps.class_and_confidence(first, foot=maps.badge(options, 1))
+lab.figure("map-classes", first, foot=maps.badge(options, 1))
 
 # %% [markdown] tags=["fragment-slide"]
 # There it is, *where*. The right half of {numref}`fig-spectrum-05-map` adds how sure the network is: less
@@ -523,7 +525,8 @@ print(
 )
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps. The first has large patches of forest; the second, of the later date, has whole regions in other classes where clouds and shadows lie; in the third these regions are white."}}
-maps.side_by_side(
+lab.figure(
+    "map-pair",
     {"first date": first, "later date": later, "later, clear only": clear},
     foot=maps.badge(options, 1),
 )
@@ -557,7 +560,9 @@ for loss in LOSSES:
     print(f"{loss:9} falls by {lead(then, now)}")
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, with the mark of the later date to the left of the mark of the first date."}}
-maps.scores(both, "balanced accuracy on clear test pixels", badge)
+lab.figure(
+    "map-scores", both, "balanced accuracy on clear test pixels", badge
+)
 
 # %% [markdown] tags=["fragment-slide"]
 # Not all of that fall need be the network's fault. The labels are from the first date, and in between a field may have been

@@ -1,17 +1,17 @@
-"""The one place that loads a work by its name."""
+"""The works that are installed, and the one place where a work is imported."""
 
-import importlib
 import pkgutil
+from importlib import import_module
 from types import ModuleType
 
 import lt_lib.works
 
 
 def works() -> list[str]:
-    """Short names of all works there are."""
-    return sorted(found.name for found in pkgutil.iter_modules(lt_lib.works.__path__) if found.ispkg)
+    """Short names of all works, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(lt_lib.works.__path__) if module.ispkg)
 
 
 def load_work(name: str) -> ModuleType:
-    """The package of a work."""
-    return importlib.import_module(f"lt_lib.works.{name}")
+    """The package `lt_lib.works.<name>`."""
+    return import_module(f"lt_lib.works.{name}")

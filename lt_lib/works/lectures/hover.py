@@ -80,16 +80,17 @@ def scatter(
         told = html.escape(f"{name}: {a:.{decimals}f} → {b:.{decimals}f}")
         at = f'cx="{across.at(a):.1f}" cy="{up.at(b):.1f}"'
         parts.append(
-            f'<g><title>{told}</title><circle class="dot" {at} r="5" fill="#0173B2" fill-opacity=".6" stroke="#fff"/>'
-            f'<circle {at} r="9" fill-opacity="0"/></g>'
+            f'<g><title>{told}</title><circle class="dot" {at} r="5" fill="#0173B2" fill-opacity=".6" '
+            f'stroke="#fff"/><circle {at} r="9" fill-opacity="0"/></g>'
         )
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 12, html.escape(xlabel), "middle", 15))
     parts.append(
-        f'<text transform="translate(17 {middle}) rotate(-90)" text-anchor="middle" font-size="15" fill="#222">'
-        f"{html.escape(ylabel)}</text>"
+        f'<text transform="translate(17 {middle}) rotate(-90)" text-anchor="middle" font-size="15" '
+        f'fill="#222">{html.escape(ylabel)}</text>'
     )
-    svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(alt)}">{"".join(parts)}</svg>'
+    head = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(alt)}">'
+    svg = "".join([head, *parts, "</svg>"])
     return HoverScatter(svg, _table(x, y, names, xlabel, ylabel, decimals), alt)
 
 
@@ -160,5 +161,6 @@ def _table(x, y, names, xlabel: str, ylabel: str, decimals: int) -> str:
     )
     return (
         f"<details><summary>All {len(names)} points as a table</summary>"
-        f'<div class="lt-table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>'
+        f'<div class="lt-table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        "</details>"
     )

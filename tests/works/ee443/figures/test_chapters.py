@@ -1,4 +1,4 @@
-"""Figures of the chapters on baselines, balancing and weighting, and which records they take."""
+"""Figures of the chapters on baselines, balancing and weighting."""
 
 import matplotlib
 
@@ -9,7 +9,6 @@ import pytest
 from helpers import marks, records, texts
 
 from lt_lib import lab
-from lt_lib.lab.figures import shared as figures
 
 
 def weighted(seeds):
@@ -29,7 +28,7 @@ def rows(given, key):
 
 @pytest.fixture
 def no_evidence(monkeypatch, tmp_path):
-    for module in ("figures.shared", "read.report"):
+    for module in ("figures.evidence", "read.report"):
         monkeypatch.setattr(f"lt_lib.lab.{module}.evidence_dir", lambda: tmp_path)
 
 
@@ -80,22 +79,3 @@ def test_curves(some):
     (ax,) = lab.figure("ee443-fig4", some).axes
     assert [line.get_label() for line in ax.lines] == (["INS", "ISNS", "ENS 0.999"] if some else [])
     assert all(line.get_xdata().tolist() == [32, 64] for line in ax.lines)  # 4000 images in batches of 128
-
-
-@pytest.mark.parametrize(
-    ("own", "filed", "taken"),
-    [
-        (("smoke", "embedded"), ("laptop", "real"), "filed"),
-        (("laptop", "real"), ("laptop", "real"), "own"),
-        (("paper", "real"), ("laptop", "real"), "own"),
-        (("laptop", "embedded"), ("paper", "real"), "filed"),
-    ],
-)
-def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, no_evidence, own, filed, taken):
-    mine, theirs = (rows(records(seeds=2, profile=p, data=d), "weighted-0.1") for p, d in (own, filed))
-    monkeypatch.setattr(figures, "best_evidence", lambda *_: theirs)
-    found = figures.strongest(mine)
-    assert {(r.profile, r.data) for r in found} == {filed if taken == "filed" else own}
-    assert {(r.experiment, r.key, r.variant) for r in found} == {
-        (r.experiment, r.key, r.variant) for r in mine
-    }

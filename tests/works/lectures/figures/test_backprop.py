@@ -27,14 +27,3 @@ def test_errors_and_depths_are_drawn_on_log_scales():
     ax = figure("gradient-depth", [2, 4], {"relu": np.array([[1.0, 3.0, 2.0], [0.1, 0.3, 0.2]])}).axes[0]
     assert ax.lines[0].get_ydata().tolist() == [2.0, 0.2] and ax.get_yscale() == "log"
     plt.close("all")
-
-
-def test_traces_of_norms_show_every_row(lab_env):
-    from lt_lib import lab
-
-    records = lab.run("lectures-norms", profile="smoke")
-    shown = figure("norm-traces", records)
-    assert len(shown.axes) == 3 and all(len(ax.lines) == 3 for ax in shown.axes)
-    probes = records[0].history["learners"][0]["probes"]
-    assert np.allclose(shown.axes[0].lines[0].get_ydata(), probes["loss_range"])
-    plt.close("all")

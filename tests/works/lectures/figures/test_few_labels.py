@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lt_lib import lab
-from lt_lib.works.lectures import figures as figures_lectures
+from lt_lib.works.lectures.figures import few_labels
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def lines(fig):
 
 
 def test_the_curve_is_that_of_the_records(records, monkeypatch):
-    monkeypatch.setattr(figures_lectures, "on_file", lambda _: {})
+    monkeypatch.setattr(few_labels, "on_file", lambda _: {})
     found = lines(lab.figure("few-labels", records))
     assert set(found) == {"supervised", "semi-supervised GAN"}
     for method, label in (("supervised", "supervised"), ("ssgan", "semi-supervised GAN")):
@@ -39,7 +39,7 @@ def test_the_curve_is_that_of_the_records(records, monkeypatch):
 
 def test_evidence_is_filled_and_not_drawn_twice(records, monkeypatch):
     committed = {key: [r for r in records if r.key == key] for key in ("supervised-20", "supervised-50")}
-    monkeypatch.setattr(figures_lectures, "on_file", lambda _: committed)
+    monkeypatch.setattr(few_labels, "on_file", lambda _: committed)
     (ax,) = lab.figure("few-labels", [r for found in committed.values() for r in found]).axes
     faces = [c.lines[0].get_markerfacecolor() for c in ax.containers]
     assert len(faces) == 1 and faces[0] != "white"

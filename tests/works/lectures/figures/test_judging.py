@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from lt_lib import lab
 from lt_lib.lab.read.report import estimate
 from lt_lib.metrics import binary_report
-from lt_lib.works.lectures.figures import _curves
+from lt_lib.works.lectures.figures.judging import step_curves
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def by_label(ax):
 def test_the_curves_step_where_the_scores_do(scored):
     y, p = scored
     grid = np.linspace(0, 1, 8401)  # holds every k / 60 and k / 140
-    tpr, precision = _curves(y, p, grid)
+    tpr, precision = step_curves(y, p, grid)
     for threshold in np.unique(p):
         n = binary_report(
             tp=int((y & (p >= threshold)).sum()),

@@ -11,7 +11,7 @@ from helpers import texts
 
 from lt_lib import lab
 from lt_lib.lab import LabError
-from lt_lib.works.lectures.figures import binned_ece
+from lt_lib.works.lectures.figures.targets import binned_ece
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from lt_lib.data import DataError
 from lt_lib.data.sets import droughtsim
 from lt_lib.lab.record.paths import published_dir
 from lt_lib.metrics import report_from_confusion
-from lt_lib.works.spectrum import figures as figures_spectrum
+from lt_lib.works.spectrum.figures.tiles import COWS, stretch, tile_facts
 
 
 class Tiles:
@@ -42,13 +42,13 @@ def test_cloud_does_not_dim_the_ground():
     ground = np.random.default_rng(0).integers(40, 80, (8, 10, 10, 3)).astype(np.uint8)
     cloudy = ground.copy()
     cloudy[:, 0, :] = 255
-    clear, same = figures_spectrum.stretch(ground), figures_spectrum.stretch(cloudy)
+    clear, same = stretch(ground), stretch(cloudy)
     assert clear.min() >= 0 and same.max() == 1
     assert np.ptp(same[:, 1:]) > 0.6 * np.ptp(clear[:, 1:])
 
 
 def test_a_flat_band_can_be_stretched():
-    assert np.isfinite(figures_spectrum.stretch(np.full((1, 4, 4, 3), 7, np.uint8))).all()
+    assert np.isfinite(stretch(np.full((1, 4, 4, 3), 7, np.uint8))).all()
 
 
 def test_classes_are_subtracted_from_class_0(tiles):
@@ -89,13 +89,13 @@ def test_a_tile_apart_shows_its_truth():
     )
     (circle,) = panels["5 forage"].patches
     assert (circle.radius, circle.center) == (droughtsim.RADIUS, (32, 32))
-    assert fig.get_supxlabel().endswith(figures_spectrum.COWS[scene.labels[0]])
+    assert fig.get_supxlabel().endswith(COWS[scene.labels[0]])
     with pytest.raises(DataError, match="indices"):
         lab.figure("tile-apart", -1)
 
 
 def test_facts_stand_beside_as_many_tiles_of_the_data_set(tiles):
-    facts = figures_spectrum.tile_facts(tiles)
+    facts = tile_facts(tiles)
     written = pd.read_csv(published_dir() / "droughtwatch-tiles.csv")
     count = facts.attrs["tiles"]
     assert written["computed_from"][0].startswith(f"{count} real") and count < 160

@@ -7,7 +7,7 @@ import torch
 from matplotlib.colors import to_rgb
 
 from lt_lib import lab
-from lt_lib.works.spectrum import figures as figures_spectrum
+from lt_lib.lab.figures.style import BLUE
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,7 @@ def test_distance_by_steps(filed):
     first = [r for r in filed if r.key == filed[0].key]
     curve = np.mean([r.history["learners"][0]["distance"] for r in first], axis=0)
     mean = next(
-        line
-        for line in ax.lines
-        if len(line.get_xdata()) == len(curve) and to_rgb(line.get_color()) == figures_spectrum.BLUE
+        line for line in ax.lines if len(line.get_xdata()) == len(curve) and to_rgb(line.get_color()) == BLUE
     )
     assert np.allclose(mean.get_ydata(), curve)
     batches = [-(-r.sizes["train"][0] // r.spec.recipe.gan.batch_size) for r in first]

@@ -1,0 +1,64 @@
+"""Which records a figure shows: those it is given, and beside or instead of them the committed evidence."""
+
+from lt_lib.lab.read.report import STRENGTH, best_evidence, group
+from lt_lib.lab.record.paths import evidence_dir
+from lt_lib.lab.record.records import Record, Store
+from lt_lib.lab.record.spec import Experiment, load
+
+
+def evidence_index() -> dict[str, list[Record]]:
+    """Committed records by the digest of their spec."""
+    return Store(evidence_dir()).by_spec()
+
+
+def stronger_evidence(own: list[Record], index: dict, experiment: Experiment | None = None) -> list[Record]:
+    """The best committed records of the row that records belong to, unless they are no stronger than these.
+
+    Args:
+        own: records of one row and variant; of none, there is no evidence.
+        index: of the committed records, `evidence_index()`.
+        experiment: that of the row; where none is given, it is read.
+    """
+    if not own:
+        return []
+    experiment = experiment or load(own[0].experiment)
+    row = next(r for r in experiment.rows if r.key == own[0].key)
+    filed = best_evidence(experiment, row, own[0].variant, index)
+    rank = [
+        STRENGTH.index(kind) if (kind := (r.profile, r.data)) in STRENGTH else len(STRENGTH)
+        for r in (*filed[:1], own[0])
+    ]
+    if rank[0] >= rank[-1]:
+        return []
+    names = {name: getattr(own[0], name) for name in ("experiment", "row", "key", "variant")}
+    return [r.model_copy(update=names) for r in filed]
+
+
+def strongest(records: list[Record]) -> list[Record]:
+    """For each row the committed evidence, where it is stronger than these records, else the records
+    themselves."""
+    index = evidence_index()
+    return [r for own in group(records).values() for r in stronger_evidence(own, index) or own]
+
+
+def panels_by_source(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[Record]]]:
+    """Runs by label, as panels: the committed evidence for them, if there is any, above this run."""
+    index = evidence_index()
+    filed = {label: found for label, own in runs.items() if (found := stronger_evidence(own, index))}
+    own = {label: records for label, records in runs.items() if records}
+    return {title: found for title, found in (("committed evidence", filed), ("this run", own)) if found}
+
+
+def comparable(records: list[Record]) -> bool:
+    """Whether the numbers may be compared with print: all are of profile paper on real data."""
+    return {(r.profile, r.data) for r in records} == {("paper", "real")}
+
+
+def sources(records: list[Record]) -> str:
+    """What stands behind a figure, for its footnote: a line for each profile and data, with the number of
+    seeds."""
+    seeds = {}
+    for r in records:
+        source = "real data" if r.data == "real" else f"{r.spec.data}, a stand-in"
+        seeds.setdefault(f"{r.profile} + {r.data} ({source})", set()).add(r.seed)
+    return "\n".join(f"{name}, n = {len(found)}" for name, found in seeds.items())
