@@ -41,8 +41,10 @@ def _smoothing(facts) -> Row:
     ok = abs(sums["slide"] - 1) < 1e-6
     return (
         f"example {', '.join(f'{v:g}' for v in given)}: sum {sum(given):.4f}",
-        f"slide's formula sums to {sums['slide']:.4f} = 1 - alpha/K, "
-        f"the standard one to {sums['standard']:.4f}",
+        (
+            f"slide's formula sums to {sums['slide']:.4f} = 1 - alpha/K, "
+            f"the standard one to {sums['standard']:.4f}"
+        ),
         "PASS" if ok else "ERROR",
     )
 
@@ -88,7 +90,8 @@ def _norm_backward(facts) -> Row:
     total = np.abs(batchnorm_backward(dy, cache, "slide")[0].sum(0)).max()
     words = (
         f"relative error {off['slide']:.2f} to finite differences on a drawn batch, "
-        f"{off['corrected']:.0e} when the factors are swapped back; sums over the batch up to {total:.2f}, should be 0"
+        f"{off['corrected']:.0e} when the factors are swapped back; "
+        f"sums over the batch up to {total:.2f}, should be 0"
     )
     return "factors of the mean and of the variance", words, "PASS" if off["slide"] < 1e-6 else "ERROR"
 
@@ -158,8 +161,10 @@ def _inside_root(facts) -> Row:
     same = abs(-ours.item() - standard) < 1e-9
     return (
         "inside the root",
-        f"at a gradient of 1e-4 the first step is {slide:.2f}, outside {standard:.2f}, "
-        f"PyTorch {-ours.item():.2f}",
+        (
+            f"at a gradient of 1e-4 the first step is {slide:.2f}, outside {standard:.2f}, "
+            f"PyTorch {-ours.item():.2f}"
+        ),
         "PASS" if not same else "NOTE",
     )
 
@@ -201,8 +206,10 @@ def _discriminator(facts) -> Row:
     )
     return (
         "D = Z / (Z + 1)",
-        f"equals the softmax of K + 1 logits, one of them 0; losses agree to {off:.0e}; "
-        "argmax min names values and minimisers alike",
+        (
+            f"equals the softmax of K + 1 logits, one of them 0; losses agree to {off:.0e}; "
+            "argmax min names values and minimisers alike"
+        ),
         "NOTE" if ok else "ERROR",
     )
 
