@@ -11,6 +11,7 @@ from lt_lib.lab.record.paths import published_dir
 # Cells that stand in each other's column in print (audit A01: the printed pair cannot be):
 # (work, table, row) -> metric -> its cell.
 SWAPPED = {("spectrum", "Table 1", "T1.3"): {"balanced_acc": "icv", "icv": "balanced_acc"}}
+_COLUMNS = {"row": "row_id", "class_": "class"}  # arguments not named as their column
 FACTS = {  # kind -> its columns, and those of them that name a row
     "published": (
         ["work", "table", "row_id", "model", "method", "metric", "class", "value", "note"],
@@ -19,7 +20,6 @@ FACTS = {  # kind -> its columns, and those of them that name a row
     "claims": (["id", "work", "claim", "test", "published_evidence", "note"], ["id"]),
     "audit": (["id", "work", "location", "check", "published", "recomputed", "verdict", "note"], ["id"]),
 }
-_COLUMNS = {"row": "row_id", "class_": "class"}  # arguments not named as their column
 
 
 def facts_of(kind: str) -> pd.DataFrame:
