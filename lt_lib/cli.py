@@ -86,9 +86,9 @@ def _complete_data(incomplete: str) -> list[str]:
 
 
 def _complete_work(incomplete: str) -> list[str]:
-    from lt_lib.lab.read.audit import WORKS
+    from lt_lib.lab.record.works import works
 
-    return [name for name in WORKS if name.startswith(incomplete)]
+    return [name for name in works() if name.startswith(incomplete)]
 
 
 WorkArgument = Annotated[
@@ -296,34 +296,40 @@ def claims(
     ] = None,
 ) -> None:
     """Test the claims of a work, or of all, on printed numbers and on committed records."""
-    from lt_lib.lab.read.claims import WORKS, claims_table, scope, strongest
+    from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
 
-    for name in [work] if work else WORKS:
+    tested, untested = ([work], []) if work else covered()
+    for name in tested:
         kind = (
             (profile.value, data.value)
             if profile and data
             else strongest(name, profile and profile.value, data and data.value)
         )
         typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}")
-        for row in claims_table(*kind, work=name).frame.itertuples():
+        for row in claims_table(name, *kind).frame.itertuples():
             typer.echo(
                 f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
                 f"     records: {row.verdict}. {row.numbers} [{row.behind}]"
             )
+    if untested:
+        typer.echo(f"not tested: the claims of {', '.join(untested)}")
 
 
 @app.command()
 def audit(work: WorkArgument = None) -> None:
     """Recompute what can be recomputed from the printed numbers of a work, or of all."""
-    from lt_lib.lab.read.audit import WORKS
     from lt_lib.lab.read.audit import audit as recompute
+    from lt_lib.lab.read.audit import covered
 
-    for name in [work] if work else WORKS:
+    recomputed, in_words = ([work], []) if work else covered()
+    for name in recomputed:
         for row in recompute(name).itertuples():
             typer.echo(
                 f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n"
                 f"     published: {row.published}; {row.basis}: {row.recomputed}"
             )
+    if in_words:
+        typer.echo(f"not recomputed: the audit of {', '.join(in_words)}")
 
 
 @data_app.command("list")

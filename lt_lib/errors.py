@@ -1,5 +1,7 @@
 """Every error a user can meet: what is wrong, where, and how to mend it."""
 
+import difflib
+
 
 class LtError(Exception):
     """A mistake the user can mend. The command line prints the message and exits with 1; a notebook shows it
@@ -21,3 +23,9 @@ class LabError(LtError):
 
 class BudgetEnded(Exception):
     """Raised inside training when the time budget is used up; `run` catches it, nothing is lost."""
+
+
+def nearest(name: str, known) -> str:
+    """'; did you mean X?' for the closest known name, or nothing."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

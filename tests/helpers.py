@@ -10,11 +10,14 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pytest
 import yaml
 
+from lt_lib import cli
 from lt_lib.data import registry
 from lt_lib.data.arrays import bag_digest, content_digest
 from lt_lib.lab.publish import book
+from lt_lib.lab.read.published import published
 from lt_lib.lab.record.records import Record, spec_digest
 from lt_lib.lab.record.spec import load, resolve
 
@@ -136,6 +139,25 @@ def records(seeds=3, full=0.80, change=None, **kind):
                 for s in range(seeds)
             ]
     return found
+
+
+def tamper(text, facts=None, **filters):
+    """The facts with another text printed at each number that matches."""
+    changed = published() if facts is None else facts.copy()
+    where = published(**filters, facts=changed).index
+    assert len(where) > 0
+    changed.loc[where, "text"] = text
+    changed.loc[where, "value"] = float(text)
+    return changed
+
+
+def run_main(monkeypatch, capsys, *words):
+    """Run `lt WORDS` as the entry point does; returns exit code, stdout, stderr."""
+    monkeypatch.setattr("sys.argv", ["lt", *words])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    out = capsys.readouterr()
+    return stop.value.code or 0, out.out, out.err
 
 
 def texts(fig):

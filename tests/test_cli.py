@@ -1,20 +1,12 @@
 """The `lt` command: help that teaches, one line for a mistake, exit codes."""
 
 import pytest
+from helpers import run_main
 from typer.testing import CliRunner
 
 from lt_lib import cli
 
 runner = CliRunner()
-
-
-def run_main(monkeypatch, capsys, *words):
-    """Run `lt WORDS` as the entry point does; returns exit code, stdout, stderr."""
-    monkeypatch.setattr("sys.argv", ["lt", *words])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    out = capsys.readouterr()
-    return stop.value.code or 0, out.out, out.err
 
 
 @pytest.mark.parametrize(

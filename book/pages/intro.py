@@ -30,13 +30,10 @@
 # Their printed numbers were typed off once, checked, and are kept as data:
 
 # %% tags=["remove-input"]
-import pandas as pd
-
 from lt_lib import lab
-from lt_lib.lab.record.paths import published_dir
 
 # %% tags=["keep_output", "remove-input"]
-printed = pd.read_csv(published_dir() / "published.csv")
+printed = lab.published()
 works = printed["work"].str.removesuffix("-slides")
 counts = works.value_counts()
 for name in ("ee443", "spectrum", "sign", "lectures"):
@@ -63,7 +60,7 @@ lab.scoreboard()
 # %% tags=["remove-input"]
 from lt_lib.lab.read.claims import claims_table
 
-claims_table(profile="laptop", data="real")
+claims_table("ee443", profile="laptop", data="real")
 
 # %% [markdown]
 # The claims of `spectrum` are tested on simulated ground, by narrow networks at a size that two cores manage
@@ -71,7 +68,7 @@ claims_table(profile="laptop", data="real")
 # exactly.
 
 # %% tags=["remove-input"]
-claims_table(profile="overnight", data="embedded", work="spectrum")
+claims_table("spectrum", profile="overnight", data="embedded")
 
 # %% [markdown]
 # ## Whom it serves

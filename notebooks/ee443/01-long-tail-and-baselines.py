@@ -222,7 +222,7 @@ lab.figure("ee443-fig1", sweep)
 
 # %% tags=["keep_output", "slide"]
 # nbval-check-output
-from lt_lib.lab.read.audit import parameter_count
+from lt_lib.works.ee443.audit import parameter_count
 
 sizes = lab.published("ee443", "Fig 1", metric="params_M")
 print(

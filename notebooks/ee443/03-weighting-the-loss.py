@@ -282,10 +282,10 @@ def first_claim(table):
     return Table(table.frame[:1], table.rows[:1], table.caption)
 
 
-first_claim(claims_table("laptop", "real"))
+first_claim(claims_table("ee443", "laptop", "real"))
 
 # %% tags=["fragment-slide"]
-first_claim(claims_table(profile, data, recipes))
+first_claim(claims_table("ee443", profile, data, recipes))
 
 # %% [markdown] tags=["fragment-slide"]
 # Mind what such a test can show. Its yardstick is what *one* run on 5000 test images could see, and the

@@ -291,7 +291,7 @@ lab.figure("members", results, "bagging", "Bagging / WL")
 # In numbers, for this run and for the records on file:
 
 # %%
-from lt_lib.lab.read.claims import on_file
+from lt_lib.lab.read.findings import on_file
 
 filed = on_file("ee443-results")
 print("on file:", lab.badge(filed.get("bagging-0.1", [])))

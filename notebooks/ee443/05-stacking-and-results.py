@@ -221,7 +221,8 @@ lab.figure("ee443-results", results)
 # above it and can be checked without training:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.read.claims import average_row, claims_table
+from lt_lib.lab.read.claims import claims_table
+from lt_lib.works.ee443.claims import average_row
 
 average_row(results)
 
@@ -262,7 +263,7 @@ lab.figure("members", results, "stacking-weighted", "Stacking / WL")
 # In numbers, for this run and for the records on file:
 
 # %%
-from lt_lib.lab.read.claims import on_file
+from lt_lib.lab.read.findings import on_file
 
 filed = on_file("ee443-results")
 print("on file:", lab.badge(filed.get("stacking-0.1", [])))
@@ -446,7 +447,7 @@ for name, found in sources.items():
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-from lt_lib.lab.read.audit import parameter_count
+from lt_lib.works.ee443.audit import parameter_count
 
 stack = [f"efficientnet_b{i}" for i in range(3)]
 total = sum(map(parameter_count, stack))
@@ -487,7 +488,7 @@ schemes = [f"{s}-{r}" for s in ("ins", "isns", "ens") for r in ratios]
 weights = lab.run("ee443-fig4", rows=schemes, **options)
 
 # %% tags=["fragment-slide"]
-claims_table(profile, data, results + weights)
+claims_table("ee443", profile, data, results + weights)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Undecided is a result. Ask which of the six claims they would now repeat to a colleague, and with which
@@ -497,7 +498,7 @@ claims_table(profile, data, results + weights)
 # And on the real images, from the records that come with the book:
 
 # %% tags=["fragment-slide"]
-claims_table("laptop", "real")
+claims_table("ee443", "laptop", "real")
 
 # %% [markdown] tags=["fragment-slide"]
 # Unless a table says `paper + real`, it does not judge the published *values*; it asks whether the *direction* shows on a

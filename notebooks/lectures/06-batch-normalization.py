@@ -308,7 +308,7 @@ for metric, words in columns.items():
 from lt_lib.lab.read.claims import claims_table, strongest
 from lt_lib.lab.read.report import Table
 
-table = claims_table(*strongest("lectures"), work="lectures")
+table = claims_table("lectures", *strongest("lectures"))
 at = list(table.frame["id"]).index("LE5")
 Table(table.frame[at : at + 1], table.rows[at : at + 1], table.caption)
 

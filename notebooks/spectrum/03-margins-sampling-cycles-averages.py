@@ -737,12 +737,12 @@ def ours(table, names=("SP1", "SP2", "SP3", "SP6")):
 # %% tags=["fragment-slide"]
 second = lab.run("spectrum-table2", **options)
 variants = lab.run("spectrum-variants", **options)
-ours(claims_table("overnight", "embedded", work="spectrum"))
+ours(claims_table("spectrum", "overnight", "embedded"))
 
 # %% tags=["fragment-slide"]
 ours(
     claims_table(
-        profile, data, results + second + variants, work="spectrum"
+        "spectrum", profile, data, results + second + variants
     )
 )
 

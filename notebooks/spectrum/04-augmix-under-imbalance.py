@@ -779,10 +779,10 @@ def ours(table, names=("SP4", "SP5", "SP7")):
     )
 
 
-ours(claims_table("overnight", "embedded", work="spectrum"))
+ours(claims_table("spectrum", "overnight", "embedded"))
 
 # %% tags=["fragment-slide"]
-ours(claims_table(profile, data, results + larger, work="spectrum"))
+ours(claims_table("spectrum", profile, data, results + larger))
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Undecided is not 'fails'. Ask how many seeds it would take; the exercise on a fairer exam gives one half of

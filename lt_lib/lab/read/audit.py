@@ -2,30 +2,27 @@
 
 Each check is one function that returns what is published, what was recomputed, and the verdict. `audit.csv`
 says what is checked and where; its verdicts are not used for these, so that a changed fact changes the
-verdict. A check of wording or of released code stays as it is written there."""
+verdict. A check of wording or of released code stays as it is written there.
+"""
 
 import pandas as pd
 
-from lt_lib.errors import LabError
-from lt_lib.lab.read.published import published
-from lt_lib.lab.read.rounding import agrees
-from lt_lib.lab.record.paths import published_dir
-from lt_lib.lab.record.spec import nearest
-from lt_lib.works.ee443 import audit as audit_ee443
-from lt_lib.works.ee443.audit import parameter_count
-from lt_lib.works.lectures import audit as audit_lectures
-from lt_lib.works.spectrum import audit as audit_spectrum
-
-__all__ = ["WORKS", "agrees", "audit", "parameter_count"]
-_CHECKS = {"ee443": audit_ee443.checks, "spectrum": audit_spectrum.checks, "lectures": audit_lectures.checks}
-WORKS = tuple(_CHECKS)
+from lt_lib.errors import LabError, nearest
+from lt_lib.lab.read.published import facts_of, published
+from lt_lib.lab.record.works import load_work, works
 
 
-def audit(work: str = "ee443", facts: pd.DataFrame | None = None) -> pd.DataFrame:
+def covered() -> tuple[list[str], list[str]]:
+    """Works whose checks are recomputed, and those that are audited in words only."""
+    recomputed = works("audit")
+    return recomputed, sorted(set(facts_of("audit")["work"]) - set(recomputed))
+
+
+def audit(work: str, facts: pd.DataFrame | None = None) -> pd.DataFrame:
     """Run the checks of one work.
 
     Args:
-        work: short name, one of WORKS.
+        work: short name, such as "ee443".
         facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
             file.
 
@@ -34,19 +31,25 @@ def audit(work: str = "ee443", facts: pd.DataFrame | None = None) -> pd.DataFram
         "text" where the check is one of wording or of released code, passed through from audit.csv.
 
     Raises:
-        LabError: no such work, none of its checks is recomputed, or a printed number that a check needs is
-            missing.
+        LabError: no such work, none of its checks is recomputed, a recomputed check is not in the file, or a
+            printed number that a check needs is missing.
+
+    Source: book/published/audit*.csv.
     """
-    table = pd.read_csv(published_dir() / "audit.csv", dtype=str, keep_default_na=False)
-    if work not in _CHECKS:
-        known = sorted(set(table["work"]) | set(WORKS))
-        if work not in known:
-            raise LabError(f"no work {work!r}{nearest(work, known)}; audited are: {', '.join(WORKS)}")
+    recomputed, in_words = covered()
+    if work in in_words:
         raise LabError(
-            f"the audit of {work!r} is not recomputed yet, only that of {', '.join(WORKS)}; see book/published/audit.csv"
+            f"the audit of {work!r} is not recomputed yet, only that of {', '.join(recomputed)}; "
+            "see book/published/audit.csv"
         )
-    checks = _CHECKS[work](published() if facts is None else facts)
-    rows = table[table["work"] == work].drop(columns="work").assign(basis="text")
+    if work not in recomputed:
+        near = nearest(work, recomputed + in_words)
+        raise LabError(f"no work {work!r}{near}; audited are: {', '.join(recomputed)}")
+    module = load_work(work, "audit")
+    checks = module.checks(published() if facts is None else facts)
+    rows = facts_of("audit").query("work == @work").drop(columns="work").assign(basis="text")
+    if odd := sorted(set(checks) - set(rows["id"])):
+        raise LabError(f"{module.__name__} recomputes {', '.join(odd)}, of which audit*.csv has no row")
     for i, check in rows["id"].items():
         if check in checks:
             rows.loc[i, ["published", "recomputed", "verdict"]] = checks[check]()

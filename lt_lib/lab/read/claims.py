@@ -8,53 +8,36 @@ is corrected for the number of parts.
 """
 
 import html
+from types import ModuleType
 
 import pandas as pd
 
-from lt_lib.errors import LabError
-from lt_lib.lab.read.findings import Finding, NoRecord, Part, committed, given, on_file
-from lt_lib.lab.read.published import published
+from lt_lib.errors import LabError, nearest
+from lt_lib.lab.read.findings import Finding, NoRecord, committed, given
+from lt_lib.lab.read.published import facts_of, published
 from lt_lib.lab.read.report import STRENGTH, Table, badge, badge_html
-from lt_lib.lab.record.paths import published_dir
 from lt_lib.lab.record.records import Record
-from lt_lib.lab.record.spec import nearest
-from lt_lib.works.ee443 import claims as claims_ee443
-from lt_lib.works.ee443.claims import METHODS, average_row
-from lt_lib.works.lectures import claims as claims_lectures
-from lt_lib.works.spectrum import claims as claims_spectrum
+from lt_lib.lab.record.works import load_work, works
 
-__all__ = [
-    "METHODS",
-    "WORKS",
-    "Finding",
-    "Part",
-    "average_row",
-    "claims_table",
-    "on_file",
-    "scope",
-    "strongest",
-]
-_MODULES = {"ee443": claims_ee443, "spectrum": claims_spectrum, "lectures": claims_lectures}
-WORKS = tuple(_MODULES)
 _COUNTED = "counted, not trained: the same at every profile"
 
 
 def claims_table(
+    work: str,
     profile: str = "laptop",
     data: str = "real",
     records: list[Record] | None = None,
-    work: str = "ee443",
     facts: pd.DataFrame | None = None,
 ) -> Table:
     """Test the claims of a work on its printed numbers and on records.
 
     Args:
+        work: short name, such as "ee443".
         profile: with data, which records count; "paper" + "real" tests a claim itself, all else its
             direction.
         data: "embedded" or "real".
-        records: what `run` returned for the experiments of the work that claims rest on (EXPERIMENTS of
-            `lt_lib.works.ee443.claims`, `claims_spectrum` or `claims_lectures`); None: the committed records.
-        work: short name, one of WORKS.
+        records: what `run` returned for the experiments that the claims of the work rest on (EXPERIMENTS of
+            `lt_lib.works.<work>`); None: the committed records.
         facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
             file.
 
@@ -63,24 +46,29 @@ def claims_table(
         numbers, n (seeds; 0 without records), behind (the badge), scope (what the verdict is about).
 
     Raises:
-        LabError: no claims of this work are tested, or a printed number that a test needs is missing.
+        LabError: no claims of this work are tested; a claim has no test, or a test no claim; or a printed
+            number that a test needs is missing.
 
-    Source: book/published/claims.csv.
+    Source: book/published/claims*.csv.
     """
-    module, facts = _module(work), published(work=work, facts=facts)
-    claims = pd.read_csv(published_dir() / "claims.csv", dtype=str, keep_default_na=False)
-    experiments = module.EXPERIMENTS
+    experiments, module, facts = *_tested(work), published(work=work, facts=facts)
+    claims = facts_of("claims").query("work == @work")
+    if odd := sorted(set(claims["id"]) ^ set(module.CLAIMS)):
+        raise LabError(
+            f"{odd[0]} stands in only one of claims*.csv and CLAIMS of {module.__name__}; a claim of {work} "
+            "needs a row and a test"
+        )
     samples = (
         committed(experiments, profile, data)
         if records is None
         else given(records, experiments, profile, data)
     )
     lines, plain = [], []
-    for claim in claims[claims["work"] == work].itertuples():
-        on_paper, on_records = module.CLAIMS[claim.id]
-        paper = on_paper(facts)
+    for claim in claims.itertuples():
+        tests = module.CLAIMS[claim.id]
+        paper = tests.on_print(facts)
         try:
-            ours = on_records(samples)
+            ours = tests.on_records(samples)
         except NoRecord as absent:
             ours = Finding("no record", str(absent))
         shown = (
@@ -121,7 +109,7 @@ def strongest(work: str, profile: str | None = None, data: str | None = None) ->
     Raises:
         LabError: no claims of this work are tested.
     """
-    experiments = _module(work).EXPERIMENTS
+    experiments, _ = _tested(work)
     for kind in STRENGTH:
         if profile in (None, kind[0]) and data in (None, kind[1]) and committed(experiments, *kind):
             return kind
@@ -137,12 +125,20 @@ def scope(profile: str, data: str) -> str:
     return "its direction on a stand-in, not the published values"
 
 
-def _module(work: str):
-    if work not in _MODULES:
+def covered() -> tuple[list[str], list[str]]:
+    """Works whose claims are tested, and those that have claims but no tests."""
+    tested = works("claims")
+    return tested, sorted(set(facts_of("claims")["work"]) - set(tested))
+
+
+def _tested(work: str) -> tuple[tuple[str, ...], ModuleType]:
+    """The experiments that the claims of a work rest on, and the module of their tests."""
+    tested, _ = covered()
+    if work not in tested:
         raise LabError(
-            f"no claims of {work!r} are tested{nearest(work, WORKS)}; those of {', '.join(WORKS)} are"
+            f"no claims of {work!r} are tested{nearest(work, tested)}; those of {', '.join(tested)} are"
         )
-    return _MODULES[work]
+    return load_work(work).EXPERIMENTS, load_work(work, "claims")
 
 
 def _cell(finding: Finding) -> str:

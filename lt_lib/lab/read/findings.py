@@ -1,9 +1,15 @@
-"""What the tests of claims are made of: records that count, differences paired by seed, parts and
-findings."""
+"""How a claim is tested: contrasts between rows, on print and on records, their parts and findings.
+
+A work has a mapping CLAIMS of :class:`Claim`, each of two tests. Most claims are lists of :class:`Contrast`;
+on records these are tested by :func:`on_contrasts`, on print by :func:`on_printed`. What else a claim needs,
+it puts together from the same pieces.
+"""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from lt_lib.errors import LabError
 from lt_lib.lab.read.report import Estimate, best_evidence, estimate, is_fresh
@@ -13,6 +19,7 @@ from lt_lib.lab.record.spec import load, resolve
 
 Samples = dict[str, dict[int, Record]]  # row key -> seed -> record
 Metric = Callable[[Record], float]  # nan where it is undefined
+UP, DOWN = (0.0, math.inf), (-math.inf, 0.0)
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,28 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """The two tests of a claim.
+
+    `on_print` takes printed numbers as :func:`lt_lib.lab.read.published.published` returns them; `on_records`
+    takes records by row key and seed, and raises NoRecord where they do not suffice.
+    """
+
+    on_print: Callable[[pd.DataFrame], Finding]
+    on_records: Callable[[Samples], Finding]
+
+
+@dataclass(frozen=True)
 class Part:
-    """One difference over seeds and the open range it must lie in; None where no seed defines it."""
+    """One difference over seeds and the open range it must lie in; None where no seed defines it.
+
+    `seeds` is how many there are, with those at which it is undefined; None: as many as define it.
+    """
 
     difference: Estimate | None
     low: float = 0.0
     high: float = math.inf
+    seeds: int | None = None
 
     @property
     def verdict(self) -> str:
@@ -47,6 +70,64 @@ class Part:
         if self.low < least and most < self.high:
             return "holds"
         return "fails" if most < self.low or least > self.high else "undecided"
+
+    def __str__(self) -> str:
+        est = self.difference
+        fewer = est is not None and self.seeds is not None and est.n < self.seeds
+        return signed(est) + (f" (defined at {est.n} of {self.seeds} seeds)" if fewer else "")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A metric of one row less that of another (None: less zero), and the open range (`allowed`) it must lie
+    in.
+
+    Rows are row keys and metrics those of a record. A work whose rows or metrics have other names in print
+    says so in a class of its own, in `keys`, `printed_of` and `recorded_of`.
+    """
+
+    row: str
+    other: str | None = None
+    metric: str = "accuracy"
+    allowed: tuple[float, float] = UP
+
+    @property
+    def rows(self) -> list[str]:
+        """Its rows, as the work calls them."""
+        return [self.row] if self.other is None else [self.row, self.other]
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of its rows."""
+        return self.rows
+
+    @property
+    def name(self) -> str:
+        """Its rows in words."""
+        return " less ".join(self.rows)
+
+    def recorded_of(self, record: Record) -> float:
+        """The metric of a record; nan where it is undefined."""
+        return record.metric(self.metric)
+
+    def printed_of(self, facts: pd.DataFrame, row: str) -> float:
+        """The printed metric of a row."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where its numbers are printed")
+
+    def printed(self, facts: pd.DataFrame) -> float:
+        """The difference of the printed numbers."""
+        mine, *theirs = (self.printed_of(facts, row) for row in self.rows)
+        return mine - sum(theirs)
+
+    def recorded(self, samples: Samples, seeds: Sequence[int]) -> Part:
+        """The difference over seeds, with its range."""
+        mine, *theirs = self.keys
+        gap = difference(samples, seeds, [mine], theirs, self.recorded_of)
+        return Part(gap, *self.allowed, seeds=len(seeds))
+
+    def margin(self, gap: float) -> float:
+        """How far a difference lies inside the range; negative outside."""
+        return min(gap - self.allowed[0], self.allowed[1] - gap)
 
 
 class NoRecord(Exception):
@@ -172,8 +253,51 @@ def tally(parts: Sequence[Part]) -> str:
     return f"of {len(parts)} parts {verdicts.count('holds')} hold, {verdicts.count('fails')} fail"
 
 
+def keys_of(contrasts: Sequence[Contrast]) -> list[str]:
+    """The row keys of contrasts, each once, in order."""
+    return list(dict.fromkeys(key for contrast in contrasts for key in contrast.keys))
+
+
+def on_contrasts(
+    contrasts: Sequence[Contrast], say: Callable[[list[Part]], str], shown: Sequence[str] | None = None
+) -> Callable[[Samples], Finding]:
+    """The test on records of a claim that is a list of contrasts.
+
+    Args:
+        contrasts: each is one part.
+        say: the numbers of a finding from its parts, which stand in the order of the contrasts.
+        shown: keys of the rows that the badge stands for; None: all.
+    """
+    keys = keys_of(contrasts)
+
+    def on_records(samples: Samples) -> Finding:
+        seeds = shared_seeds(samples, keys)
+        parts = [contrast.recorded(samples, seeds) for contrast in contrasts]
+        return Finding(together(parts), say(parts), behind(samples, seeds, shown or keys))
+
+    return on_records
+
+
 def on_print(margins: Sequence[float], words: str) -> Finding:
     """A finding from printed differences, each of which must be above zero."""
     reached = sum(gap > 0 for gap in margins)
     verdict = "holds" if reached == len(margins) else "holds in part" if reached else "fails"
     return Finding(verdict, f"{reached} of {len(margins)}: {words}" if len(margins) > 1 else words)
+
+
+def on_printed(
+    contrasts: Sequence[Contrast], say: Callable[[pd.DataFrame, list[float]], str]
+) -> Callable[[pd.DataFrame], Finding]:
+    """The test on print of a claim that is a list of contrasts; `say` takes the facts and the differences."""
+
+    def on_facts(facts: pd.DataFrame) -> Finding:
+        gaps = [contrast.printed(facts) for contrast in contrasts]
+        margins = [contrast.margin(gap) for contrast, gap in zip(contrasts, gaps, strict=True)]
+        return on_print(margins, say(facts, gaps))
+
+    return on_facts
+
+
+def not_printed(why: str) -> Callable[[pd.DataFrame], Finding]:
+    """The test on print of a claim of which no number is printed."""
+    return lambda facts: Finding("not printed", why)

@@ -1,13 +1,57 @@
-"""The printed numbers of the four works, one row each, from `book/published/published.csv`."""
+"""The facts of the works: printed numbers, claims and checks, from the CSV files in `book/published`.
+
+A kind of facts may lie in several files: `published.csv` and `published-toy.csv` are read as one table.
+"""
 
 import pandas as pd
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.paths import published_dir
 
-# Cells that stand in each other's column in print (audit A01: the printed pair cannot be): (work, table, row) -> metric -> its cell.
+# Cells that stand in each other's column in print (audit A01: the printed pair cannot be):
+# (work, table, row) -> metric -> its cell.
 SWAPPED = {("spectrum", "Table 1", "T1.3"): {"balanced_acc": "icv", "icv": "balanced_acc"}}
 _COLUMNS = {"row": "row_id", "class_": "class"}  # arguments not named as their column
+FACTS = {  # kind -> its columns, and those of them that name a row
+    "published": (
+        ["work", "table", "row_id", "model", "method", "metric", "class", "value", "note"],
+        ["work", "table", "row_id", "model", "method", "metric", "class"],
+    ),
+    "claims": (["id", "work", "claim", "test", "published_evidence", "note"], ["id"]),
+    "audit": (["id", "work", "location", "check", "published", "recomputed", "verdict", "note"], ["id"]),
+}
+
+
+def facts_of(kind: str) -> pd.DataFrame:
+    """All facts of a kind, as text: what stands in `<kind>.csv` and in every other `<kind>*.csv`.
+
+    Args:
+        kind: "published", "claims" or "audit".
+
+    Raises:
+        LabError: there is no such file; one cannot be read or lacks a column; or two rows have the same id
+            (for a printed number: the same work, table, row, model, method, metric and class).
+    """
+    columns, name = FACTS[kind]
+    files = sorted(published_dir().glob(f"{kind}*.csv"), key=lambda path: (path.stem != kind, path.name))
+    if not files:
+        raise LabError(f"{published_dir()} holds no {kind}*.csv")
+    tables = []
+    for path in files:
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise LabError(f"{path} cannot be read: {error}") from None
+        if missing := [column for column in columns if column not in table]:
+            raise LabError(f"{path} lacks the columns {', '.join(missing)}; it needs {', '.join(columns)}")
+        tables.append(table[columns].assign(file=path.name))
+    found = pd.concat(tables, ignore_index=True)
+    twice = found[found.duplicated(name, keep=False)]
+    if len(twice):
+        same = twice[(twice[name] == twice[name].iloc[0]).all(axis=1)]
+        said = " ".join(text for text in same[name].iloc[0] if text)
+        raise LabError(f"{said!r} stands twice, in {' and in '.join(same['file'])}; give one another id")
+    return found.drop(columns="file")
 
 
 def published(
@@ -28,14 +72,14 @@ def published(
         method: for example "Stacking / WL".
         metric: for example "test_accuracy".
         class_: class, or for ee443 the ratio: "Full", 0.1, 0.02, 0.005.
-        facts: numbers to select from, as this function returns them; None reads the file.
+        facts: numbers to select from, as this function returns them; None reads the files.
 
     Returns:
         Columns work, table, row_id, model, method, metric, class, value, text, note; one row per number, none
         if nothing matches. `text` is what is printed, with its decimals; `value` is that number or nan.
     """
     if facts is None:
-        facts = pd.read_csv(published_dir() / "published.csv", dtype=str, keep_default_na=False)
+        facts = facts_of("published")
         facts.insert(facts.columns.get_loc("value") + 1, "text", facts["value"])
         facts["value"] = pd.to_numeric(facts["text"], errors="coerce")
     wanted = {"work": work, "table": table, "row": row, "method": method, "metric": metric, "class_": class_}

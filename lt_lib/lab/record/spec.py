@@ -9,7 +9,6 @@ which. `resolve` merges
 and returns one `Spec` a seed: plain values, nothing left to look up, the thing whose digest names a record.
 """
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -25,7 +24,7 @@ from pydantic import (
     model_serializer,
 )
 
-from lt_lib.errors import LabError
+from lt_lib.errors import LabError, nearest
 from lt_lib.lab.record.paths import experiments_dir
 from lt_lib.lab.record.works import load_work, works
 
@@ -418,12 +417,6 @@ class Experiment(Options):
                     + ", ".join(row.key for row in self.rows)
                 )
         return [row for row in self.rows if row.key in wanted or row.row in wanted]
-
-
-def nearest(name: str, known) -> str:
-    """'; did you mean X?' for the closest known name, or nothing."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def experiments() -> list[str]:

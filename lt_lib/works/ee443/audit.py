@@ -6,11 +6,9 @@ from functools import lru_cache, partial
 from math import sqrt
 
 import pandas as pd
-import torch
 
 from lt_lib.lab.read.published import printed, published, value
 from lt_lib.lab.read.rounding import agrees
-from lt_lib.sampling import balance_rates, balanced_bags, ee443_counts, longtail_counts
 
 RATIOS = ("0.1", "0.02", "0.005")
 TEST_IMAGES_PER_CLASS = 100  # CIFAR-100
@@ -29,6 +27,7 @@ def checks(facts: pd.DataFrame) -> dict[str, Callable[[], tuple[str, str, str]]]
 def parameter_count(name: str, num_classes: int = 1000) -> int:
     """Parameters of a timm model, counted without allocating them."""
     import timm
+    import torch
 
     with torch.device("meta"):
         return sum(p.numel() for p in timm.create_model(name, num_classes=num_classes).parameters())
@@ -125,6 +124,8 @@ def _staircase(facts):
 
 
 def _floor_division(facts):
+    from lt_lib.sampling import balance_rates
+
     target, most = (int(_prose(facts, m)) for m in ("AB_threshold", "max_count"))
     text = printed(work="ee443", metric="AB_rate_class0", facts=facts)
     rate = balance_rates([most], target).item()
@@ -133,6 +134,10 @@ def _floor_division(facts):
 
 
 def _bag_sizes(facts, split):
+    import torch
+
+    from lt_lib.sampling import balanced_bags, ee443_counts
+
     counts = ee443_counts(0.02, int(_prose(facts, "max_count")))
     labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     return counts, [len(bag) for bag in balanced_bags(labels, int(_prose(facts, "bagging_threshold")), split)]
@@ -162,6 +167,8 @@ def _all_help(facts):
 
 
 def _profile(facts):
+    from lt_lib.sampling import ee443_counts, longtail_counts
+
     classes, most = (int(_prose(facts, m)) for m in ("n_classes", "max_count"))
     own = [longtail_counts(most, classes, float(r)) for r in RATIOS]
     even = [ee443_counts(float(r), most) for r in RATIOS]

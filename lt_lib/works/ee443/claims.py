@@ -2,12 +2,15 @@
 
 import html
 import math
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 
 import pandas as pd
 
 from lt_lib.lab.read.findings import (
+    Claim,
+    Contrast,
     Finding,
     NoRecord,
     Part,
@@ -16,7 +19,11 @@ from lt_lib.lab.read.findings import (
     committed,
     difference,
     given,
+    keys_of,
+    not_printed,
+    on_contrasts,
     on_print,
+    on_printed,
     shared_seeds,
     signed,
     tally,
@@ -26,9 +33,9 @@ from lt_lib.lab.read.published import printed, published, value
 from lt_lib.lab.read.report import STRENGTH, Estimate, Table, badge_html
 from lt_lib.lab.read.rounding import agrees
 from lt_lib.lab.record.records import Record
+from lt_lib.works.ee443 import EXPERIMENTS
 from lt_lib.works.ee443.audit import parameter_count
 
-EXPERIMENTS = ("ee443-results", "ee443-fig4")
 MEASURED = "Differences of accuracy"
 RATIOS = ("0.1", "0.02", "0.005")
 SCHEMES = ("ins", "isns", "ens")
@@ -93,17 +100,29 @@ def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[
     return difference(samples, seeds, rows, base), behind(samples, seeds, rows)
 
 
-def _accuracy(facts: pd.DataFrame, method: str, ratio: str) -> float:
-    return value(table="Results", method=method, metric="test_accuracy", class_=ratio, facts=facts)
+def _accuracy(facts: pd.DataFrame, key: str) -> float:
+    """The printed test accuracy of a row."""
+    name, _, ratio = key.rpartition("-")
+    method = next(method for method, known in METHODS.items() if known == name)
+    where = {"table": "Results", "metric": "test_accuracy", "class_": ratio.capitalize()}
+    return value(method=method, facts=facts, **where)
 
 
 def _gain(facts: pd.DataFrame, method: str) -> float:
     """Average improvement over the baseline, recomputed from the printed accuracies."""
-    return sum(_accuracy(facts, method, r) - _accuracy(facts, "Baseline", r) for r in RATIOS) / len(RATIOS)
+    pairs = zip(_rows(method), _rows("Baseline"), strict=True)
+    return sum(_accuracy(facts, row) - _accuracy(facts, base) for row, base in pairs) / len(RATIOS)
 
 
 def _rows(method: str, ratios=RATIOS) -> list[str]:
     return [f"{METHODS[method]}-{ratio.lower()}" for ratio in ratios]
+
+
+class Accuracies(Contrast):
+    """A contrast of accuracies of the results table."""
+
+    def printed_of(self, facts: pd.DataFrame, row: str) -> float:
+        return _accuracy(facts, row)
 
 
 def _standard_error(accuracy: float, images: int) -> float:
@@ -112,10 +131,6 @@ def _standard_error(accuracy: float, images: int) -> float:
 
 
 # --- EE1: the choice of weights hardly matters
-
-
-def _weights_on_paper(facts: pd.DataFrame) -> Finding:
-    return Finding("not printed", "Fig 4 draws loss curves and gives no accuracy")
 
 
 def _weights_on_records(samples: Samples) -> Finding:
@@ -128,47 +143,38 @@ def _weights_on_records(samples: Samples) -> Finding:
         runs = [samples[key][seed] for key in row for seed in seeds]
         mean = sum(r.metric() for r in runs) / len(runs)
         limit = 2 * _standard_error(mean, runs[0].sizes.get("test", TEST_IMAGES))
-        gaps = [difference(samples, seeds, [a], [b]) for a, b in combinations(row, 2)]
-        parts += [Part(gap, -limit, limit) for gap in gaps]
-        widest = max(gaps, key=lambda gap: abs(gap.mean))
+        pairs = [Contrast(a, b, allowed=(-limit, limit)) for a, b in combinations(row, 2)]
+        found = [pair.recorded(samples, seeds) for pair in pairs]
+        widest = max((part.difference for part in found), key=lambda gap: abs(gap.mean))
         over_seeds = "?" if widest.sd is None else f"{2 * widest.sd / math.sqrt(widest.n):.3f}"
         both = f"2 SE: one test {limit:.3f}, over seeds {over_seeds}"
         said.append(f"{abs(widest.mean):.3f} at {ratio} ({both})")
+        parts += found
     words = f"{tally(parts)}: range {'; '.join(said)}. Judged by the SE of one test accuracy"
     return Finding(together(parts), words, behind(samples, seeds, keys))
 
 
 # --- EE2: balancing and weighting beat the baseline at every ratio
 
-
-def _remedies_on_paper(facts: pd.DataFrame) -> Finding:
-    gaps = {
-        method: [_accuracy(facts, method, r) - _accuracy(facts, "Baseline", r) for r in RATIOS]
-        for method in ("Artificial Balancing", "Weighted Loss")
-    }
-    words = "; ".join(f"{METHODS[m]} " + ", ".join(f"{gap:+.4f}" for gap in row) for m, row in gaps.items())
-    return on_print([gap for row in gaps.values() for gap in row], f"{words} at {', '.join(RATIOS)}")
+REMEDIES = ("Artificial Balancing", "Weighted Loss")
+_REMEDIES = [
+    Accuracies(row, base)
+    for method in REMEDIES
+    for row, base in zip(_rows(method), _rows("Baseline"), strict=True)
+]
 
 
-def _remedies_on_records(samples: Samples) -> Finding:
-    methods = ("Artificial Balancing", "Weighted Loss")
-    base, rows = _rows("Baseline"), {method: _rows(method) for method in methods}
-    keys = [*base, *(key for row in rows.values() for key in row)]
-    seeds = shared_seeds(samples, keys)
-    gaps = {
-        m: [difference(samples, seeds, [a], [b]) for a, b in zip(row, base, strict=True)]
-        for m, row in rows.items()
-    }
-    parts = [Part(gap) for row in gaps.values() for gap in row]
-    words = "; ".join(f"{METHODS[m]} " + ", ".join(map(signed, row)) for m, row in gaps.items())
-    words = f"{tally(parts)}: {words} at {', '.join(RATIOS)}"
-    return Finding(together(parts), words, behind(samples, seeds, keys))
+def _by_remedy(said: Iterable[str]) -> str:
+    """The differences in words, one a contrast, by method."""
+    said = iter(said)
+    rows = (f"{METHODS[method]} " + ", ".join(islice(said, len(RATIOS))) for method in REMEDIES)
+    return f"{'; '.join(rows)} at {', '.join(RATIOS)}"
 
 
 # --- EE3: stacking beats bagging
 
 
-def _stacking_on_paper(facts: pd.DataFrame) -> Finding:
+def _stacking_on_print(facts: pd.DataFrame) -> Finding:
     stacking, bagging = _gain(facts, "Stacking"), _gain(facts, "Bagging / WL")
     words = f"average improvement, recomputed: {stacking:.4f} against {bagging:.4f}"
     return on_print([stacking - bagging], words)
@@ -185,13 +191,18 @@ def _stacking_on_records(samples: Samples) -> Finding:
 
 # --- EE4: stacking with weighted loss is best everywhere
 
+BEST = "Stacking / WL"
+_LEADS = {
+    ratio: [
+        Accuracies(*_rows(BEST, [ratio]), *_rows(method, [ratio])) for method in METHODS if method != BEST
+    ]
+    for ratio in RATIOS
+}
 
-def _best_on_paper(facts: pd.DataFrame) -> Finding:
-    best, leads = "Stacking / WL", []
-    for ratio in RATIOS:
-        rivals = (_accuracy(facts, m, ratio) for m in METHODS if m != best)
-        leads.append(_accuracy(facts, best, ratio) - max(rivals))
-    gain = 100 * _gain(facts, best)
+
+def _best_on_print(facts: pd.DataFrame) -> Finding:
+    leads = [min(contrast.printed(facts) for contrast in row) for row in _LEADS.values()]
+    gain = 100 * _gain(facts, BEST)
     claimed = printed(table="prose", metric="average_improvement_pct", facts=facts)
     said = ", ".join(f"{lead:+.4f} at {ratio}" for lead, ratio in zip(leads, RATIOS, strict=True))
     words = f"lead over the next best {said}; average improvement {gain:.2f} points, printed {claimed}"
@@ -199,41 +210,37 @@ def _best_on_paper(facts: pd.DataFrame) -> Finding:
 
 
 def _best_on_records(samples: Samples) -> Finding:
-    best, base = _rows("Stacking / WL"), _rows("Baseline")
-    rivals = {r: [_rows(m, [r])[0] for m in METHODS if m != "Stacking / WL"] for r in RATIOS}
-    seeds = shared_seeds(samples, best + [key for row in rivals.values() for key in row])
+    best = _rows(BEST)
+    seeds = shared_seeds(samples, keys_of([contrast for row in _LEADS.values() for contrast in row]))
     parts, said = [], []
-    for key, (ratio, row) in zip(best, rivals.items(), strict=True):
-        gaps = [difference(samples, seeds, [key], [rival]) for rival in row]
-        parts += [Part(gap) for gap in gaps]
-        least = min(range(len(row)), key=lambda i: gaps[i].mean)
-        said.append(f"{signed(gaps[least])} over {row[least].removesuffix(f'-{ratio}')} at {ratio}")
-    gain = signed(difference(samples, seeds, best, base))
+    for ratio, row in _LEADS.items():
+        found = {contrast.other: contrast.recorded(samples, seeds) for contrast in row}
+        nearest = min(found, key=lambda other: found[other].difference.mean)
+        said.append(f"{found[nearest]} over {nearest.removesuffix(f'-{ratio}')} at {ratio}")
+        parts += found.values()
+    gain = signed(difference(samples, seeds, best, _rows("Baseline")))
     words = f"{tally(parts)}: smallest lead {', '.join(said)}; average improvement {gain}"
     return Finding(together(parts), words, behind(samples, seeds, best))
 
 
 # --- EE5: the staircase
 
-
-def _staircase_on_paper(facts: pd.DataFrame) -> Finding:
-    steps, said = [], []
-    for easier, ratio in zip(("Full", *RATIOS), RATIOS, strict=False):
-        reached = _accuracy(facts, "Stacking / WL", ratio)
-        steps.append(reached - _accuracy(facts, "Baseline", easier))
-        error = _standard_error(reached, TEST_IMAGES)
-        said.append(f"{ratio} to {easier.lower()} {steps[-1]:+.4f} (SE {error:.4f})")
-    return on_print(steps, ", ".join(said) + "; SE is that of one test accuracy")
+_STAIRCASE = [
+    Accuracies(row, easier)
+    for row, easier in zip(_rows(BEST), _rows("Baseline", ("Full", *RATIOS[:-1])), strict=True)
+]
+_STEPS = [f"{ratio} to {easier}" for ratio, easier in zip(RATIOS, ("full", *RATIOS[:-1]), strict=True)]
 
 
-def _staircase_on_records(samples: Samples) -> Finding:
-    best, easier = _rows("Stacking / WL"), _rows("Baseline", ("Full", *RATIOS[:-1]))
-    seeds = shared_seeds(samples, best + easier)
-    gaps = [difference(samples, seeds, [a], [b]) for a, b in zip(best, easier, strict=True)]
-    names = (f"{r} to {e.removeprefix('baseline-')}" for r, e in zip(RATIOS, easier, strict=True))
-    said = [f"{name} {signed(gap)}" for name, gap in zip(names, gaps, strict=True)]
-    parts = [Part(gap) for gap in gaps]
-    return Finding(together(parts), f"{tally(parts)}: {', '.join(said)}", behind(samples, seeds, best))
+def _staircase_printed(facts: pd.DataFrame, gaps: list[float]) -> str:
+    errors = [_standard_error(_accuracy(facts, contrast.row), TEST_IMAGES) for contrast in _STAIRCASE]
+    said = [f"{step} {gap:+.4f} (SE {e:.4f})" for step, gap, e in zip(_STEPS, gaps, errors, strict=True)]
+    return ", ".join(said) + "; SE is that of one test accuracy"
+
+
+def _staircase_recorded(parts: list[Part]) -> str:
+    said = (f"{step} {part}" for step, part in zip(_STEPS, parts, strict=True))
+    return f"{tally(parts)}: {', '.join(said)}"
 
 
 # --- EE6: half the parameters
@@ -249,7 +256,7 @@ def _half(facts: pd.DataFrame, sizes: dict[str, float]) -> Finding:
     return Finding(verdict, f"b0 + b1 + b2 have {ours:.3g} M: {said}; claimed {claim}")
 
 
-def _half_on_paper(facts: pd.DataFrame) -> Finding:
+def _half_on_print(facts: pd.DataFrame) -> Finding:
     rows = published(table="Fig 1", metric="params_M", facts=facts)
     return _half(facts, dict(zip(rows["model"], rows["value"], strict=True)))
 
@@ -264,10 +271,16 @@ def _half_on_records(samples: Samples) -> Finding:
 
 
 CLAIMS = {
-    "EE1": (_weights_on_paper, _weights_on_records),
-    "EE2": (_remedies_on_paper, _remedies_on_records),
-    "EE3": (_stacking_on_paper, _stacking_on_records),
-    "EE4": (_best_on_paper, _best_on_records),
-    "EE5": (_staircase_on_paper, _staircase_on_records),
-    "EE6": (_half_on_paper, _half_on_records),
+    "EE1": Claim(not_printed("Fig 4 draws loss curves and gives no accuracy"), _weights_on_records),
+    "EE2": Claim(
+        on_printed(_REMEDIES, lambda facts, gaps: _by_remedy(f"{gap:+.4f}" for gap in gaps)),
+        on_contrasts(_REMEDIES, lambda parts: f"{tally(parts)}: {_by_remedy(map(str, parts))}"),
+    ),
+    "EE3": Claim(_stacking_on_print, _stacking_on_records),
+    "EE4": Claim(_best_on_print, _best_on_records),
+    "EE5": Claim(
+        on_printed(_STAIRCASE, _staircase_printed),
+        on_contrasts(_STAIRCASE, _staircase_recorded, shown=_rows(BEST)),
+    ),
+    "EE6": Claim(_half_on_print, _half_on_records),
 }

@@ -41,7 +41,10 @@ def _smoothing(facts) -> Row:
     ok = abs(sums["slide"] - 1) < 1e-6
     return (
         f"example {', '.join(f'{v:g}' for v in given)}: sum {sum(given):.4f}",
-        f"slide's formula sums to {sums['slide']:.4f} = 1 - alpha/K, the standard one to {sums['standard']:.4f}",
+        (
+            f"slide's formula sums to {sums['slide']:.4f} = 1 - alpha/K, "
+            f"the standard one to {sums['standard']:.4f}"
+        ),
         "PASS" if ok else "ERROR",
     )
 
@@ -69,7 +72,10 @@ def _no_beta(facts) -> Row:
     except ValueError:
         refused = True
     limit = {float(draw_lam(0.0, torch.Generator().manual_seed(s))) for s in range(20)}
-    words = f"Beta(0, 0) {'does not exist' if refused else 'is accepted'}; the limit takes lambda from {sorted(limit)}, nothing is mixed"
+    words = (
+        f"Beta(0, 0) {'does not exist' if refused else 'is accepted'}; "
+        f"the limit takes lambda from {sorted(limit)}, nothing is mixed"
+    )
     return "alpha in [0, inf)", words, "NOTE" if refused and limit <= {0.0, 1.0} else "PASS"
 
 
@@ -83,8 +89,9 @@ def _norm_backward(facts) -> Row:
     }
     total = np.abs(batchnorm_backward(dy, cache, "slide")[0].sum(0)).max()
     words = (
-        f"relative error {off['slide']:.2f} to finite differences on a drawn batch, {off['corrected']:.0e} when the factors are swapped "
-        f"back; sums over the batch up to {total:.2f}, should be 0"
+        f"relative error {off['slide']:.2f} to finite differences on a drawn batch, "
+        f"{off['corrected']:.0e} when the factors are swapped back; "
+        f"sums over the batch up to {total:.2f}, should be 0"
     )
     return "factors of the mean and of the variance", words, "PASS" if off["slide"] < 1e-6 else "ERROR"
 
@@ -154,7 +161,10 @@ def _inside_root(facts) -> Row:
     same = abs(-ours.item() - standard) < 1e-9
     return (
         "inside the root",
-        f"at a gradient of 1e-4 the first step is {slide:.2f}, outside {standard:.2f}, PyTorch {-ours.item():.2f}",
+        (
+            f"at a gradient of 1e-4 the first step is {slide:.2f}, outside {standard:.2f}, "
+            f"PyTorch {-ours.item():.2f}"
+        ),
         "PASS" if not same else "NOTE",
     )
 
@@ -163,21 +173,14 @@ def _recht(facts) -> Row:
     said, right = [], []
     for metric in ("top1", "top5"):
         best = 100 * recht.accuracies("imagenet", metric).iloc[-1]
-        old, new = (
-            best.iloc[0],
-            best["imagenetv2-matched-frequency"] if "imagenetv2-matched-frequency" in best else best.iloc[1],
-        )
+        old, new = best["val"], best["MatchedFrequency"]
         texts = [
             printed(work="lectures", metric=f"imagenet_best_{metric}_{part}", facts=facts)
             for part in ("orig", "new", "drop")
         ]
         right += [agrees(text, number) for text, number in zip(texts, (old, new, old - new), strict=True)]
         said.append((f"{texts[0]} to {texts[1]}", f"{old:.2f} to {new:.2f} ({old - new:.2f})"))
-    models = (
-        pd.read_csv(recht.published_dir() / "recht_accuracies.csv")
-        .query("testbed == 'imagenet'")["model"]
-        .nunique()
-    )
+    models = len(recht.accuracies("imagenet"))
     return (
         ", ".join(a for a, _ in said),
         ", ".join(b for _, b in said) + f"; {models} models have public predictions on all four tests",
@@ -203,7 +206,10 @@ def _discriminator(facts) -> Row:
     )
     return (
         "D = Z / (Z + 1)",
-        f"equals the softmax of K + 1 logits, one of them 0; losses agree to {off:.0e}; argmax min names values and minimisers alike",
+        (
+            f"equals the softmax of K + 1 logits, one of them 0; losses agree to {off:.0e}; "
+            "argmax min names values and minimisers alike"
+        ),
         "NOTE" if ok else "ERROR",
     )
 

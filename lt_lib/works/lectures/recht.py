@@ -149,7 +149,7 @@ def fit(old: Sequence[float], new: Sequence[float], scale: str = "linear") -> Li
             test that is harder by the same amount for all models shifts all by the same amount.
 
     Raises:
-        ValueError: fewer than three pairs, an unknown scale, or a probit of an accuracy that is not in (0, 1).
+        ValueError: fewer than three pairs, an unknown scale, or a probit of an accuracy not in (0, 1).
     """
     old, new = _pairs(old, new)
     if scale not in _SCALES:

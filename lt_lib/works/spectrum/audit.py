@@ -276,7 +276,8 @@ def icv_bounds(acc: float, balanced: float, counts) -> tuple[float, float]:
     if not found:
         low, high = accuracy_bounds(balanced, counts)
         raise LabError(
-            f"no recalls in [0, 1] have accuracy {acc:g} at mean recall {balanced:g}: it lies in [{low:.4f}, {high:.4f}]"
+            f"no recalls in [0, 1] have accuracy {acc:g} at mean recall {balanced:g}: "
+            f"it lies in [{low:.4f}, {high:.4f}]"
         )
     return min(found), max(found)
 
@@ -469,9 +470,11 @@ def _icv_definition(paper):
     verdict = "ERROR (very likely)" if all(as_root) and not any(as_sum) else "AMBIGUOUS"
     verdict = "PASS" if all(as_sum) and not any(as_root) else verdict
     found = (
-        f"published by least possible sum: {_span(table['ratio_sum'], 3)} as a sum, {_span(table['ratio_root'], 3)} as a root, "
-        f"{_span(known['ratio'], 3)} in Table 2; minority recalls at least {_span(table['apart_sum'])} apart if sums, "
-        f"{_span(table['apart_root'])} if roots, {_span(known['apart'])} in Table 2, whose roots are {_span(known['root'])}"
+        f"published by least possible sum: {_span(table['ratio_sum'], 3)} as a sum, "
+        f"{_span(table['ratio_root'], 3)} as a root, {_span(known['ratio'], 3)} in Table 2; "
+        f"minority recalls at least {_span(table['apart_sum'])} apart if sums, "
+        f"{_span(table['apart_root'])} if roots, {_span(known['apart'])} in Table 2, "
+        f"whose roots are {_span(known['root'])}"
     )
     return f"sum_{{i=0}}^{{{upper}}}(acc-class_i)^2", found, verdict
 
@@ -525,8 +528,9 @@ def _integers_of_table2(paper):
     ]
     cells = sum(3 + len(row.recall) + len(row.precision) for row in paper.rows)
     found = (
-        f"class counts ({','.join(map(str, paper.counts))}), N={sum(paper.counts)}, the only ones up to {MOST_TILES} tiles; "
-        f"unique TP and predicted counts for all {len(rows)} rows; {cells - len(off)} of {cells} cells reproduced"
+        f"class counts ({','.join(map(str, paper.counts))}), N={sum(paper.counts)}, "
+        f"the only ones up to {MOST_TILES} tiles; unique TP and predicted counts for all {len(rows)} rows; "
+        f"{cells - len(off)} of {cells} cells reproduced"
     )
     return "-", found + "".join(f", not {name}" for name in off), "FAILS" if off else "PASS"
 
@@ -548,7 +552,8 @@ def _resampling(paper):
         lost += float(ours.balanced) < float(theirs.balanced)
         note = " (unswapped)" if ours.swapped else ""
         said.append(
-            f"{model}{note}: LDAM {ours.balanced}, sampler+CE {theirs.balanced} bal acc (ICV {ours.icv}, {theirs.icv}; lower is better)"
+            f"{model}{note}: LDAM {ours.balanced}, sampler+CE {theirs.balanced} bal acc "
+            f"(ICV {ours.icv}, {theirs.icv}; lower is better)"
         )
     verdict = f"CONTRADICTED in {lost} of {len(RESAMPLED)} matched comparisons (bal acc)" if lost else "PASS"
     return "LDAM better than crude re-sampling", "; ".join(said), verdict
@@ -557,7 +562,10 @@ def _resampling(paper):
 def _best_of_b4(paper):
     plain, averaged, three = (paper.first(row).balanced for row in ("T1.5", "T1.6", "T1.7"))
     same, best = float(averaged) > float(plain), float(three) > max(float(plain), float(averaged))
-    found = f"B4 all bands: with SWA {averaged}, without {plain}; with SWA and bands 6,5,2 {three} (no non-SWA 3-band row)"
+    found = (
+        f"B4 all bands: with SWA {averaged}, without {plain}; "
+        f"with SWA and bands 6,5,2 {three} (no non-SWA 3-band row)"
+    )
     return "SWA+CLR+LDAM best for B4", found, "PASS" if same else "CONFOUNDED" if best else "CONTRADICTED"
 
 

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from lt_lib.lab.read import findings
 from lt_lib.lab.read.claims import claims_table
 from lt_lib.lab.read.findings import NoRecord
 from lt_lib.lab.read.published import published
 from lt_lib.lab.record.spec import load
-from lt_lib.works.lectures import claims as claims_lectures
-from lt_lib.works.lectures import recht
-from lt_lib.works.lectures.claims import ADAPTIVE, CLAIMS, EXPERIMENTS, LABELS
+from lt_lib.works.lectures import EXPERIMENTS, recht
+from lt_lib.works.lectures.claims import ADAPTIVE, CLAIMS, LABELS
 
 SEEDS = range(4)
 # claim -> what makes it hold: (row, measure, value, the same of the row it is compared with)
@@ -58,12 +58,12 @@ def samples(cells, noise=0.001, turned=False):
 
 @pytest.fixture(autouse=True)
 def no_badges(monkeypatch):
-    monkeypatch.setattr(claims_lectures, "behind", lambda *_: ())
+    monkeypatch.setattr(findings, "behind", lambda *_: ())
 
 
 @pytest.mark.parametrize("claim", HOLDS)
 def test_a_claim_holds_fails_and_stays_open(claim):
-    on_records = CLAIMS[claim][1]
+    on_records = CLAIMS[claim].on_records
     assert on_records(samples(HOLDS[claim])).verdict == "holds"
     assert on_records(samples(HOLDS[claim], turned=True)).verdict == "fails"
     assert on_records(samples(HOLDS[claim], noise=100)).verdict != "holds"
@@ -75,12 +75,12 @@ def test_both_halves_of_le5_count():
     cells = [
         (row, name, 0.4 if (row, name) == ("bn", "shift") else value) for row, name, value in HOLDS["LE5"]
     ]
-    found = CLAIMS["LE5"][1](samples(cells))
+    found = CLAIMS["LE5"].on_records(samples(cells))
     assert found.verdict == "fails" and "of 5 parts 4 hold, 1 fail" in found.numbers
 
 
 def test_le1_is_computed():
-    found = CLAIMS["LE1"][1]({})
+    found = CLAIMS["LE1"].on_records({})
     assert found.verdict == "holds" and found.counted
     assert (
         "0 of 4000 steps" in found.numbers
@@ -90,7 +90,7 @@ def test_le1_is_computed():
 
 
 def test_le6_is_counted_and_fails_by_the_friendly_test(monkeypatch):
-    found = CLAIMS["LE6"][1]({})
+    found = CLAIMS["LE6"].on_records({})
     assert (
         found.verdict == "fails"
         and found.counted
@@ -103,14 +103,14 @@ def test_le6_is_counted_and_fails_by_the_friendly_test(monkeypatch):
         return table.assign(**{name: table.iloc[:, 0] * 0.9 for name in table.columns[1:]})
 
     monkeypatch.setattr(recht, "accuracies", harder)
-    assert CLAIMS["LE6"][1]({}).verdict == "holds"
+    assert CLAIMS["LE6"].on_records({}).verdict == "holds"
 
 
 def test_le6_on_the_printed_drops():
     facts = published(work="lectures")
-    assert CLAIMS["LE6"][0](facts).verdict == "holds"
+    assert CLAIMS["LE6"].on_print(facts).verdict == "holds"
     more = facts.assign(text=facts["text"].where(facts["metric"] != "imagenet_best_top1_drop", "20"))
-    assert CLAIMS["LE6"][0](more).verdict == "holds in part"
+    assert CLAIMS["LE6"].on_print(more).verdict == "holds in part"
 
 
 def test_rows_that_claims_rest_on_exist():
@@ -119,7 +119,7 @@ def test_rows_that_claims_rest_on_exist():
 
 
 def test_the_table_has_a_line_a_claim():
-    table = claims_table("overnight", "embedded", records=[], work="lectures").frame
+    table = claims_table("lectures", "overnight", "embedded", records=[]).frame
     assert list(table["id"]) == [f"LE{i}" for i in range(1, 8)] == list(CLAIMS)
     verdicts = dict(zip(table["id"], table["verdict"], strict=True))
     assert verdicts["LE1"] == "holds" and verdicts["LE3"] == "no record"

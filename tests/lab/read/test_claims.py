@@ -1,0 +1,79 @@
+"""Claims of any work: parts, records on file, works by name, the command."""
+
+import math
+
+import pytest
+from helpers import record, run_main
+
+from lt_lib import cli
+from lt_lib.errors import LabError
+from lt_lib.lab.read import findings
+from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.report import estimate
+from lt_lib.lab.record.records import Store
+from lt_lib.lab.record.works import works
+from lt_lib.works.ee443.claims import CLAIMS
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high", "verdict"),
+    [
+        ((0.01, 0.012, 0.011), 0, math.inf, "holds"),
+        ((-0.01, -0.012, -0.011), 0, math.inf, "fails"),
+        ((0.01, -0.01, 0.001), 0, math.inf, "undecided"),
+        ((0.01,), 0, math.inf, "undecided"),
+        ((0.03, 0.031, 0.032), -0.01, 0.01, "fails"),
+        ((0.001, 0.0012, 0.0011), -0.01, 0.01, "holds"),
+        ((0.0, 0.0, 0.0), 0, math.inf, "undecided"),
+    ],
+)
+def test_part(values, low, high, verdict):
+    assert findings.Part(estimate(values), low, high).verdict == verdict
+
+
+def test_an_unknown_work_is_named():
+    with pytest.raises(LabError, match="no claims of 'spectrm' are tested; did you mean 'spectrum'"):
+        claims_table("spectrm")
+    with pytest.raises(
+        LabError, match="no claims of 'sign' are tested; those of ee443, lectures, spectrum are"
+    ):
+        strongest("sign")
+
+
+def test_claims_command_takes_a_work(monkeypatch, capsys):
+    code, out, _ = run_main(
+        monkeypatch, capsys, "claims", "spectrum", "--profile", "laptop", "--data", "embedded"
+    )
+    assert code == 0 and "spectrum on laptop + embedded: its direction" in out
+    assert [i for i in range(1, 8) if f"\nSP{i}  " not in out] == [] and "EE1" not in out
+    code, _, err = run_main(monkeypatch, capsys, "claims", "spectrm")
+    assert code == 1 and err.startswith("error: ") and "did you mean 'spectrum'" in err
+    assert cli._complete_work("s") == ["spectrum"] and cli._complete_work("") == works()
+
+
+def test_claims_command_names_the_works_that_are_not_covered(monkeypatch, capsys):
+    monkeypatch.setattr("lt_lib.lab.read.claims.works", lambda part: ["ee443"])
+    words = ("claims", "--profile", "laptop", "--data", "embedded")
+    code, out, _ = run_main(monkeypatch, capsys, *words)
+    assert code == 0 and "EE1" in out and "SP1" not in out
+    assert out.endswith("not tested: the claims of lectures, sign, spectrum\n")
+
+
+@pytest.mark.parametrize("change", [{"add": "EE7"}, {"lose": "EE6"}])
+def test_a_claim_needs_a_row_and_a_test(monkeypatch, change):
+    tests = {name: test for name, test in CLAIMS.items() if name != change.get("lose")}
+    tests |= {change["add"]: CLAIMS["EE1"]} if "add" in change else {}
+    monkeypatch.setattr("lt_lib.works.ee443.claims.CLAIMS", tests)
+    (odd,) = change.values()
+    with pytest.raises(
+        LabError, match=f"{odd} stands in only one of claims.*csv and CLAIMS of lt_lib.works.ee443"
+    ):
+        claims_table("ee443", records=[])
+
+
+def test_on_file_finds_the_record_of_another_experiment(tmp_path, monkeypatch):
+    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    assert findings.on_file("ee443-results") == {}
+    twin = record("ratio-0.02", 0, 0.60, experiment="ee443-fig2")
+    Store(tmp_path).write(twin)
+    assert findings.on_file("ee443-results") == {"baseline-0.02": [twin]}
