@@ -170,17 +170,23 @@ def plan(
 def status(
     profile: ProfileOption = Profile.laptop, data: DataOption = Data.embedded, store: StoreOption = None
 ) -> None:
-    """Records done, missing and stale, by experiment."""
-    from lt_lib.lab.read.report import status_frame
+    """By experiment: records done, missing and stale at a profile and data, and all that are committed.
+
+    Records are known by their file names; whether one can be read, `lt run` says."""
+    from lt_lib.lab.read.status import status as state
     from lt_lib.lab.record.paths import work_store
     from lt_lib.lab.record.records import Store
 
     own = Store(store or work_store())
-    frame = status_frame(own, profile.value, data.value)
-    typer.echo(f"profile {profile.value}, data {data.value}; records of {own.root} and of book/records")
-    typer.echo(frame.to_string(index=False))
-    for line in own.damaged:
-        typer.echo(line, err=True)
+    lines = state(own, profile.value, data.value)
+    typer.echo(
+        f"done, missing, stale: profile {profile.value}, data {data.value}; {own.root} and book/records"
+    )
+    typer.echo(f"{'experiment':20s} {'done':>7s} {'missing':>7s} {'stale':>7s}   committed")
+    for line in lines:
+        counts = line.counts.values() if line.counts else ("–",) * 3
+        kinds = ", ".join(f"{kind} {n}" for kind, n in line.committed.items()) or "–"
+        typer.echo(f"{line.experiment:20s} " + " ".join(f"{n:>7}" for n in counts) + f"   {kinds}")
 
 
 @app.command()

@@ -1,5 +1,8 @@
 """The `lt` command: help that teaches, one line for a mistake, exit codes."""
 
+import subprocess
+import sys
+
 import pytest
 from helpers import run_main
 from typer.testing import CliRunner
@@ -70,7 +73,28 @@ def test_plan_prints_one_json_line_an_item(lab_env, monkeypatch, capsys):
 def test_status_counts_what_is_there(lab_env, monkeypatch, capsys):
     code, out, _ = run_main(monkeypatch, capsys, "status", "--profile", "smoke", "--store", str(lab_env))
     line = next(line for line in out.splitlines() if line.split()[:1] == ["ee443-fig2"])
-    assert code == 0 and line.split()[1:] == ["0", "8", "0"]
+    assert code == 0 and line.split()[1:] == ["0", "8", "0", "–"]
+
+
+def test_status_shows_the_committed_records_of_every_profile(lab_env, monkeypatch, capsys):
+    code, out, _ = run_main(monkeypatch, capsys, "status", "--profile", "paper", "--data", "real")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert code == 0 and "laptop-real 75" in lines["ee443-results"]
+    assert "overnight-embedded 15" in lines["lectures-norms"]
+
+
+def test_status_loads_nothing_heavy(lab_env):
+    """What keeps it under a second; `lt plan` needs no torch either."""
+    look = (
+        "import sys; from lt_lib import cli\nsys.argv = ['lt', *{words!r}]\n"
+        "try: cli.main()\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'timm', 'pandas', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
+    for words in (["status"], ["plan", "ee443-fig2/F2.3"]):
+        done = subprocess.run(
+            [sys.executable, "-c", look.format(words=words)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_completion_knows_experiments_rows_and_data(lab_env):

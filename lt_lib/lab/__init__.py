@@ -1,53 +1,45 @@
 """The lab: experiments resolved into specs, specs run into records, records read into tables, figures and
-verdicts."""
+verdicts.
 
-from lt_lib.errors import LabError
-from lt_lib.lab.figures import draw as figure
-from lt_lib.lab.figures.evidence import strongest
-from lt_lib.lab.publish.chapter import check_parameters
-from lt_lib.lab.read.published import published
-from lt_lib.lab.read.report import (
-    badge,
-    compare,
-    difference,
-    estimate,
-    evidence,
-    group,
-    provenance,
-    scoreboard,
-    selections,
-    sheet,
-    status_page,
-    verdict,
-)
-from lt_lib.lab.record.plan import plan
-from lt_lib.lab.record.records import Record, Store
-from lt_lib.lab.record.spec import experiments, load
-from lt_lib.lab.train.run import artifact, run
+A name is loaded when it is first asked for: reading records needs no torch, and `lt status` answers at
+once."""
 
-__all__ = [
-    "LabError",
-    "Record",
-    "Store",
-    "artifact",
-    "badge",
-    "check_parameters",
-    "compare",
-    "difference",
-    "estimate",
-    "evidence",
-    "experiments",
-    "figure",
-    "group",
-    "load",
-    "plan",
-    "provenance",
-    "published",
-    "run",
-    "scoreboard",
-    "selections",
-    "sheet",
-    "status_page",
-    "strongest",
-    "verdict",
-]
+from importlib import import_module
+
+_NAMES = {
+    "lt_lib.errors": ("LabError",),
+    "lt_lib.lab.figures": ("figure",),
+    "lt_lib.lab.figures.evidence": ("strongest",),
+    "lt_lib.lab.publish.chapter": ("check_parameters",),
+    "lt_lib.lab.read.badges": ("badge",),
+    "lt_lib.lab.read.estimates": ("difference", "estimate"),
+    "lt_lib.lab.read.evidence": ("evidence", "group"),
+    "lt_lib.lab.read.published": ("published",),
+    "lt_lib.lab.read.report": (
+        "compare",
+        "provenance",
+        "scoreboard",
+        "selections",
+        "sheet",
+        "status_page",
+    ),
+    "lt_lib.lab.read.verdicts": ("verdict",),
+    "lt_lib.lab.record.plan": ("plan",),
+    "lt_lib.lab.record.records": ("Record", "Store"),
+    "lt_lib.lab.record.spec": ("experiments", "load"),
+    "lt_lib.lab.train.run": ("artifact", "run"),
+}
+_THERE = {"figure": "draw"}  # names that differ: there `figure` is the decorator that registers one
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(import_module(_HOME[name]), _THERE.get(name, name))
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

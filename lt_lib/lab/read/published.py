@@ -7,10 +7,16 @@ import pandas as pd
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.paths import published_dir
+from lt_lib.lab.record.spec import Experiment, Row
 
 # Cells that stand in each other's column in print (audit A01: the printed pair cannot be):
 # (work, table, row) -> metric -> its cell.
 SWAPPED = {("spectrum", "Table 1", "T1.3"): {"balanced_acc": "icv", "icv": "balanced_acc"}}
+PRINTED_AS = {  # our metrics in published.csv
+    "balanced_accuracy": "balanced_acc",
+    "icv_used": "icv",
+    "icv_printed": "icv",
+}
 _COLUMNS = {"row": "row_id", "class_": "class"}  # arguments not named as their column
 FACTS = {  # kind -> its columns, and those of them that name a row
     "published": (
@@ -112,3 +118,51 @@ def value(**filters) -> float:
         return float(text)
     except ValueError:
         raise LabError(f"what is printed there is not a number: {text!r}") from None
+
+
+def published_value(
+    experiment: Experiment, row: Row, metric: str = "accuracy", as_meant: bool = True
+) -> float | None:
+    """The printed number a row stands for, or None where only a figure without numbers is printed.
+
+    Args:
+        metric: as in `Record.metric`, e.g. "balanced_accuracy" or "recall.2".
+        as_meant: cells that are swapped in print are read in their right columns.
+    """
+    ref = row.published
+    kind, _, label = metric.partition(".")
+    name = (ref and ref.metric) or experiment.metric if metric == "accuracy" else PRINTED_AS.get(kind, kind)
+    if as_meant:
+        name = SWAPPED.get((experiment.work, experiment.table, row.row), {}).get(name, name)
+    found = published(
+        work=experiment.work,
+        table=experiment.table,
+        row=row.row,
+        metric=name,
+        method=ref and ref.method,
+        class_=label or (ref and ref.class_),
+    )
+    if len(found) > 1:
+        raise LabError(
+            f"{experiment.experiment}, row {row.key}: {len(found)} published numbers match; name method or "
+            "class under `published`"
+        )
+    return float(found["value"].iloc[0]) if len(found) else None
+
+
+def printed_metrics(experiment: Experiment, row: Row) -> list[str]:
+    """Which of our metrics are printed for a row; ["accuracy"] where its experiment stands for one number a
+    row."""
+    ours = {
+        experiment.metric: "accuracy",
+        "balanced_acc": "balanced_accuracy",
+        "icv": "icv_used",
+        "macro_f1": "macro_f1",
+        "recall": "recall",
+        "precision": "precision",
+    }
+    if row.published:
+        return ["accuracy"]
+    found = published(work=experiment.work, table=experiment.table, row=row.row)
+    cells = [(ours[m], c) for m, c in zip(found["metric"], found["class"]) if m in ours]
+    return [name if label in ("", "all") else f"{name}.{label}" for name, label in cells] or ["accuracy"]

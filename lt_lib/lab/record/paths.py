@@ -1,5 +1,6 @@
 """Where things lie: the project, the committed records, the working store, the caches."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -19,19 +20,24 @@ def project_root() -> Path:
     Raises:
         LabError: none of the three is a checkout of the book.
     """
-    named = os.environ.get("LT_BOOK")
+    return _project(os.environ.get("LT_BOOK"), os.getcwd())
+
+
+@functools.cache
+def _project(named: str | None, here: str) -> Path:
     if named:
         if _is_project(Path(named)):
             return Path(named).resolve()
         raise LabError(
-            f"LT_BOOK names {named}, which holds no _toc.yml and book/experiments; point it at a checkout of the book"
+            f"LT_BOOK names {named}, which holds no _toc.yml and book/experiments; point it at a checkout of "
+            "the book"
         )
-    here = Path.cwd().resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[3]):
+    start = Path(here).resolve()
+    for folder in (start, *start.parents, Path(__file__).resolve().parents[3]):
         if _is_project(folder):
             return folder
     raise LabError(
-        f"no checkout of the book in or above {here}; set LT_BOOK to the folder that holds _toc.yml"
+        f"no checkout of the book in or above {start}; set LT_BOOK to the folder that holds _toc.yml"
     )
 
 

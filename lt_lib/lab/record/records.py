@@ -4,19 +4,20 @@ The id is the digest of three digests: spec, data, code. A record whose spec is 
 or code has changed is *stale*: shown as such, never reused, never deleted."""
 
 import json
-import os
-import tempfile
+import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import digest
+from lt_lib.lab.record.files import atomic_write, cannot_write
 from lt_lib.lab.record.spec import Data, Profile, Spec, Variant
 
+RECORDS = "*-*/*/*.json"  # <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json
 SELECTIONS = ("last", "best_on_val", "best_on_test")
 
 
@@ -69,6 +70,19 @@ def record_id(spec: str, data: str, code: str) -> str:
     return digest([spec, data, code])
 
 
+class Name(NamedTuple):
+    """What the path of a record says; see `Store.path`. `id` are the first 12 digits."""
+
+    path: Path
+    profile: str
+    data: str
+    experiment: str
+    key: str
+    variant: str
+    seed: int
+    id: str
+
+
 class Store:
     """A folder of records, by profile and data, then experiment. Reading never writes."""
 
@@ -85,7 +99,11 @@ class Store:
     def all(self) -> list[Record]:
         """Every readable record; files that cannot be read are named in `damaged` and count as absent."""
         self.damaged = []
-        return [record for path in sorted(self.root.glob("*-*/*/*.json")) if (record := self._read(path))]
+        return [record for path in sorted(self.root.glob(RECORDS)) if (record := self.read(path))]
+
+    def names(self) -> list[Name]:
+        """What the paths of the records say, sorted; their content is not read."""
+        return [name for path in sorted(self.root.glob(RECORDS)) if (name := _name(path))]
 
     def by_spec(self) -> dict[str, list[Record]]:
         """Records by the digest of their spec."""
@@ -121,7 +139,7 @@ class Store:
             yield False
             return
         except OSError as error:
-            raise _cannot_write(folder, error) from None
+            raise cannot_write(folder, error) from None
         try:
             yield True
         finally:
@@ -136,7 +154,8 @@ class Store:
         """Logits of a record (safetensors, float16): beside the store, rebuilt when asked for."""
         return self.work / "artifacts" / f"{short(identity)}.safetensors"
 
-    def _read(self, path: Path) -> Record | None:
+    def read(self, path: Path) -> Record | None:
+        """One record; None, and a line in `damaged`, where the file cannot be read."""
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_size)
         if path in self._cache and self._cache[path][0] == stamp and self._cache[path][1]:
@@ -155,38 +174,17 @@ class Store:
         return record
 
 
+def _name(path: Path) -> Name | None:
+    """None for a file that is not named as a record is."""
+    kind, experiment, file = path.parts[-3:]
+    profile, _, data = kind.partition("-")
+    found = re.fullmatch(r"(.+)--([a-z-]+)--s(\d+)--([0-9a-f]{12})\.json", file)
+    return found and Name(path, profile, data, experiment, found[1], found[2], int(found[3]), found[4])
+
+
 def short(identity: str) -> str:
     """First 12 hex digits of a digest."""
     return identity.split(":")[-1][:12]
-
-
-def atomic_write(path: Path, content: bytes) -> None:
-    """Write a file so that it is either whole or absent.
-
-    Raises:
-        LabError: the folder cannot be written or the disk is full.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tmp-", delete=False) as file:
-            temporary = file.name
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise _cannot_write(path, error) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> LabError:
-    return LabError(
-        f"cannot write {path}: {error.strerror or error}; free some space or choose another folder with --store "
-        "(or LT_STORE). Everything recorded so far is kept."
-    )
 
 
 def _dump(record: Record) -> str:

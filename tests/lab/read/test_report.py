@@ -1,4 +1,4 @@
-"""Digests, intervals, badges, verdicts, tables."""
+"""Intervals, badges, verdicts, tables."""
 
 import math
 
@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
-from lt_lib.lab.read.report import badge, provenance
-from lt_lib.lab.record import digests
+from lt_lib.lab.read.badges import badge
+from lt_lib.lab.read.report import provenance
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import resolve
 
@@ -112,66 +112,3 @@ def test_records_survive_a_round_trip(lab_env, experiment_file):
     read = Store(lab_env).all()[0]
     assert read.id == made.id and read.spec == made.spec
     assert read.metrics == made.metrics
-
-
-SOURCE = '''
-"""Docs."""
-from lt_lib.losses import class_weights
-X = 3
-def used(a):
-    """Doc of used."""
-    # a comment
-    return class_weights(a) * X
-def unused():
-    return 1
-'''
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    (tmp_path / "losses.py").write_text(
-        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef other():\n    pass\n"
-    )
-
-    def digest_of(source):
-        (tmp_path / "m.py").write_text(source)
-        monkeypatch.setattr(digests, "ROOT", tmp_path)
-        for cached in (digests.code_digest, digests._module):
-            cached.cache_clear()
-        return digests.code_digest("lt_lib.m:used")
-
-    yield digest_of
-    monkeypatch.undo()
-    for cached in (digests.code_digest, digests._module):
-        cached.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "changes"),
-    [
-        ("# a comment", "# another", False),
-        ("Doc of used.", "Other words.", False),
-        ("return 1", "return 2", False),  # not reachable
-        ("X = 3", "X = 4", True),
-        ("class_weights(a) * X", "X * class_weights(a)", True),
-    ],
-)
-def test_code_digest_follows_what_is_reachable(module, old, new, changes):
-    assert (module(SOURCE) != module(SOURCE.replace(old, new))) == changes
-
-
-def test_code_digest_follows_imports_into_helpers(module, tmp_path):
-    before = module(SOURCE)
-    (tmp_path / "losses.py").write_text(
-        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c + 1\n"
-    )
-    assert module(SOURCE) != before
-    (tmp_path / "losses.py").write_text(
-        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef new_loss():\n    pass\n"
-    )
-    assert module(SOURCE) == before, "adding a loss must not make old records stale"
-
-
-def test_code_digest_is_the_same_on_every_python(module):
-    pinned = "ast:a5f43244acbb1c989cb1dddf5ffd9a877374a8bd040f682e7f3a478f01db71a5"
-    assert module(SOURCE) == pinned

@@ -5,7 +5,9 @@ import pytest
 from helpers import record
 
 from lt_lib.errors import LabError
-from lt_lib.lab.read import report
+from lt_lib.lab.read import badges, evidence, report
+from lt_lib.lab.read.evidence import STRENGTH
+from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.spec import load, resolve, seeds_of
 
@@ -29,15 +31,16 @@ def made(key: str, profile: str, data: str, seeds: int = 3, experiment: str = TA
 @pytest.fixture(autouse=True)
 def _no_evidence(monkeypatch, tmp_path):
     monkeypatch.setattr(report, "evidence_dir", lambda: tmp_path)
-    monkeypatch.setattr(report, "is_fresh", lambda record: True)
+    for module in (evidence, badges):
+        monkeypatch.setattr(module, "is_fresh", lambda record: True)
 
 
 def test_swapped_cells_are_read_in_their_right_columns():
     experiment, row = row_of(TABLE1, "r50-clr-ldam")
-    assert report.published_value(experiment, row, "balanced_accuracy") == 0.6406
-    assert report.published_value(experiment, row, "balanced_accuracy", as_meant=False) == 0.2076
-    assert report.published_value(experiment, row, "icv_used") == 0.2076
-    assert report.published_value(experiment, row) == 0.7022
+    assert published_value(experiment, row, "balanced_accuracy") == 0.6406
+    assert published_value(experiment, row, "balanced_accuracy", as_meant=False) == 0.2076
+    assert published_value(experiment, row, "icv_used") == 0.2076
+    assert published_value(experiment, row) == 0.7022
 
 
 def test_a_sheet_has_a_line_a_source_and_marks_what_was_moved():
@@ -77,13 +80,13 @@ def test_a_metric_of_one_class():
     with pytest.raises(LabError, match="last epoch only"):
         r.metric("recall.1", "best_on_val")
     experiment, row = row_of("spectrum-table2", "r18-ce")
-    assert report.published_value(experiment, row, "recall.1") == 0.4883
-    assert report.published_value(experiment, row, "precision.3") == 0.6685
+    assert published_value(experiment, row, "recall.1") == 0.4883
+    assert published_value(experiment, row, "precision.3") == 0.6685
 
 
 def test_every_printed_number_of_a_row_counts():
     numbers = {
-        name: sum(len(report.printed_metrics(*row_of(name, r.key))) for r in load(name).rows)
+        name: sum(len(printed_metrics(*row_of(name, r.key))) for r in load(name).rows)
         for name in (TABLE1, "spectrum-table2", "ee443-fig1", "ee443-results")
     }
     assert numbers == {TABLE1: 27, "spectrum-table2": 77, "ee443-fig1": 7, "ee443-results": 19}
@@ -103,7 +106,7 @@ def test_overnight_is_laptop_where_nothing_else_is_said():
 
 
 def test_strength_puts_real_data_before_size():
-    assert report.STRENGTH[0] == ("paper", "real") and report.STRENGTH.index(
-        ("laptop", "real")
-    ) < report.STRENGTH.index(("paper", "embedded"))
-    assert report.STRENGTH.index(("overnight", "embedded")) < report.STRENGTH.index(("laptop", "embedded"))
+    assert STRENGTH[0] == ("paper", "real") and STRENGTH.index(("laptop", "real")) < STRENGTH.index(
+        ("paper", "embedded")
+    )
+    assert STRENGTH.index(("overnight", "embedded")) < STRENGTH.index(("laptop", "embedded"))

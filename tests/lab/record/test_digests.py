@@ -9,17 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lt_lib import works
 from lt_lib.lab import LabError, Store
-from lt_lib.lab.read.report import evidence, is_fresh
-from lt_lib.lab.record import digests
+from lt_lib.lab.read.evidence import evidence, is_fresh
+from lt_lib.lab.record import digests, syntax
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.plan import code_of
-
-
-def forget():
-    for cached in (digests.code_digest, digests._module):
-        cached.cache_clear()
-
 
 # --- the committed records
 
@@ -39,7 +34,7 @@ def test_every_declared_equivalent_is_in_force():
     roots = {root for kind in kinds_of_code() for root in digests.reached(*kind)}
     for path in (evidence_dir() / "unchanged").glob("*"):
         assert any(
-            digests._equivalent(*root.split(":"), path.parent)
+            digests.equivalent(*root.split(":"), path.parent)
             for root in roots
             if root.endswith(f":{path.stem}")
         ), path.name
@@ -81,7 +76,7 @@ class Copy:
         source = self.path(module).read_text(encoding="utf-8")
         assert old in source, f"{module} has no {old!r}"
         self.path(module).write_text(source.replace(old, new, 1), encoding="utf-8")
-        forget()
+        digests.forget()
 
     def everywhere(self, pattern: str, new: str) -> int:
         """Replace a pattern in every module, and in the roots; how often."""
@@ -93,7 +88,7 @@ class Copy:
         self.kinds = {
             tuple(re.sub(pattern, new, root) for root in roots): rs for roots, rs in self.kinds.items()
         }
-        forget()
+        digests.forget()
         return count
 
     def stale(self) -> set:
@@ -108,13 +103,13 @@ class Copy:
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    shutil.copytree(digests.ROOT, tmp_path / "lt_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(syntax.ROOT, tmp_path / "lt_lib", ignore=shutil.ignore_patterns("__pycache__"))
     made = Copy(tmp_path / "lt_lib")
-    monkeypatch.setattr(digests, "ROOT", tmp_path / "lt_lib")
-    forget()
+    monkeypatch.setattr(syntax, "ROOT", tmp_path / "lt_lib")
+    digests.forget()
     yield made
     monkeypatch.undo()
-    forget()
+    digests.forget()
 
 
 MOVED = {
@@ -213,7 +208,7 @@ HELPERS = "def g(x):\n    return x\n\n\ndef h(x):\n    return 2 * g(x)\n"
 def package(tmp_path, monkeypatch):
     """A package of one module; `write(source)` gives the digest of its f, `declare(...)` writes an equivalent
     for f."""
-    monkeypatch.setattr(digests, "ROOT", tmp_path / "lt_lib")
+    monkeypatch.setattr(syntax, "ROOT", tmp_path / "lt_lib")
     monkeypatch.setattr(digests, "evidence_dir", lambda: tmp_path / "records")
     (tmp_path / "lt_lib").mkdir()
 
@@ -221,23 +216,23 @@ def package(tmp_path, monkeypatch):
         @staticmethod
         def write(source):
             (tmp_path / "lt_lib" / "m.py").write_text(source)
-            forget()
+            digests.forget()
             return digests.code_digest("lt_lib.m:f")
 
         @staticmethod
         def now():
-            return digests._code_digest(("lt_lib.m:f",), None)
+            return digests.digest_as_it_is("lt_lib.m:f")
 
         @staticmethod
         def declare(stands_for, source, why="# equal at twice=False: see the test\n"):
             folder = tmp_path / "records" / "unchanged"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "f.py").write_text(f"# stands for: {stands_for}\n{why}{source}")
-            forget()
+            digests.forget()
 
     yield Package
     monkeypatch.undo()
-    forget()
+    digests.forget()
 
 
 def test_an_equivalent_keeps_the_old_digest_until_the_next_edit(package):
@@ -275,6 +270,22 @@ def test_a_caller_of_a_vouched_definition_stays_fresh(package):
     assert digests.code_digest("lt_lib.m:top") == before
 
 
+def test_a_digest_is_kept_while_no_source_changes(package, monkeypatch, tmp_path):
+    monkeypatch.setenv("LT_CACHE", str(tmp_path / "cache"))
+    first = package.write(OLD + HELPERS)
+    with monkeypatch.context() as patched:
+        patched.setattr(digests, "_walk", lambda *_: pytest.fail("walked again"))
+        assert package.write(OLD + HELPERS) == first
+    assert package.write(OLD + HELPERS.replace("return x", "return -x")) != first
+
+
+def test_a_cache_that_cannot_be_written_is_none(package, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    first = package.write(OLD + HELPERS)
+    monkeypatch.setenv("LT_CACHE", str(tmp_path / "file"))
+    assert package.write(OLD + HELPERS) == first
+
+
 @pytest.mark.parametrize(
     ("stands_for", "why", "source"),
     [
@@ -310,13 +321,13 @@ def test_without_a_checkout_there_are_no_equivalents(package, monkeypatch):
 
 
 def test_the_command_prints_what_the_first_line_needs(capsys):
-    digests._main(["lt_lib.models:create"])
+    digests.main(["lt_lib.models:create"])
     printed = capsys.readouterr().out.split()
-    assert printed == [digests._code_digest(("lt_lib.models:create",), None), "lt_lib.models:create"]
+    assert printed == [digests.digest_as_it_is("lt_lib.models:create"), "lt_lib.models:create"]
     with pytest.raises(
         SystemExit, match="lt_lib.models:nothing is no definition of the library; say MODULE:NAME"
     ):
-        digests._main(["lt_lib.models:nothing"])
+        digests.main(["lt_lib.models:nothing"])
 
 
 # --- what is a reference, and what is only spelt like one
@@ -335,7 +346,7 @@ def test_the_command_prints_what_the_first_line_needs(capsys):
         "def f(x: g) -> g:\n    return x\n",  # an annotation
         "def f(x):\n    from math import tau as g\n    return g\n",  # an import of its own
         "class f:\n    g: int = 0\n",  # a field
-        "def f(x):\n    def h():\n        return g\n    g = x\n    return h\n",  # a name of the function around
+        "def f(x):\n    def h():\n        return g\n    g = x\n    return h\n",  # one of the function around
     ],
     ids=range(11),
 )
@@ -351,7 +362,7 @@ def test_what_is_only_spelt_like_a_definition_is_no_reference(package, f):
         "def f(x):\n    return [g for x in g]\n",
         "def f(x):\n    return [x for h in [g for g in g(x)]]\n",  # its first iterable is read outside
         "def f(x):\n    return lambda: g\n",
-        "class f:\n    g: int = 0\n    def h(self):\n        return g\n",  # a class is no scope for its methods
+        "class f:\n    g: int = 0\n    def h(self):\n        return g\n",  # no scope for methods
         "@g\ndef f(x):\n    return x\n",
         "class f(g):\n    pass\n",
         "def f(x):\n    return run('lt_lib.m:g')\n",
@@ -381,3 +392,81 @@ def test_foreign_names_count_by_what_they_are(package):
 def test_two_definitions_that_change_places_are_seen(package):
     before = package.write("def f(x):\n    return g(h(x))\n" + HELPERS)
     assert package.write("def f(x):\n    return h(g(x))\n" + HELPERS) != before
+
+
+def test_a_work_may_lie_outside_the_library(package, monkeypatch, tmp_path):
+    with pytest.raises(LabError, match="lt_lib.works.toy.topic:h is used and nowhere defined"):
+        package.write("from lt_lib.works.toy.topic import h\n\ndef f(x):\n    return h(x)\n")
+    (tmp_path / "elsewhere" / "toy").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "toy" / "topic.py").write_text("def h(x):\n    return x\n")
+    monkeypatch.setattr(works, "__path__", [*works.__path__, str(tmp_path / "elsewhere")])
+    digests.forget()
+    there = digests.code_digest("lt_lib.m:f")
+    (tmp_path / "elsewhere" / "toy" / "topic.py").write_text("def h(x):\n    return -x\n")
+    digests.forget()
+    assert digests.code_digest("lt_lib.m:f") != there
+    assert "lt_lib.works.toy" not in sys.modules
+
+
+# --- what is reachable
+
+
+SOURCE = '''
+"""Docs."""
+from lt_lib.losses import class_weights
+X = 3
+def used(a):
+    """Doc of used."""
+    # a comment
+    return class_weights(a) * X
+def unused():
+    return 1
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "losses.py").write_text(
+        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef other():\n    pass\n"
+    )
+
+    def digest_of(source):
+        (tmp_path / "m.py").write_text(source)
+        monkeypatch.setattr(syntax, "ROOT", tmp_path)
+        digests.forget()
+        return digests.code_digest("lt_lib.m:used")
+
+    yield digest_of
+    monkeypatch.undo()
+    digests.forget()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("# a comment", "# another", False),
+        ("Doc of used.", "Other words.", False),
+        ("return 1", "return 2", False),  # not reachable
+        ("X = 3", "X = 4", True),
+        ("class_weights(a) * X", "X * class_weights(a)", True),
+    ],
+)
+def test_code_digest_follows_what_is_reachable(module, old, new, changes):
+    assert (module(SOURCE) != module(SOURCE.replace(old, new))) == changes
+
+
+def test_code_digest_follows_imports_into_helpers(module, tmp_path):
+    before = module(SOURCE)
+    (tmp_path / "losses.py").write_text(
+        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c + 1\n"
+    )
+    assert module(SOURCE) != before
+    (tmp_path / "losses.py").write_text(
+        "def class_weights(c):\n    return helper(c)\ndef helper(c):\n    return c\ndef new():\n    pass\n"
+    )
+    assert module(SOURCE) == before, "adding a loss must not make old records stale"
+
+
+def test_code_digest_is_the_same_on_every_python(module):
+    pinned = "ast:4fe56aa2145c31f8ffb077b4be0273237bc8aa8eedcdd9b3fc2719cc93b1afd2"
+    assert module(SOURCE) == pinned

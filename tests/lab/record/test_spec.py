@@ -11,7 +11,7 @@ from lt_lib.lab.record.spec import resolve
 
 @pytest.mark.parametrize("name", experiments())
 def test_every_committed_experiment_resolves_and_names_published_rows(name):
-    from lt_lib.lab.read.report import published_value
+    from lt_lib.lab.read.published import published_value
 
     experiment = load(name)
     for row in experiment.rows:
@@ -22,8 +22,7 @@ def test_every_committed_experiment_resolves_and_names_published_rows(name):
 
 
 def test_all_printed_results_of_ee443_have_a_row():
-    from lt_lib.lab.read.published import published
-    from lt_lib.lab.read.report import published_value
+    from lt_lib.lab.read.published import published, published_value
 
     printed = published(work="ee443", table="Results", metric="test_accuracy")
     rows = load("ee443-results").rows

@@ -1,0 +1,48 @@
+"""Means over seeds with their intervals, and differences paired by seed."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lt_lib.errors import LabError
+from lt_lib.lab.record.records import Record
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean over seeds and the half-width of its 95 % interval (Student's t; None for a single seed)."""
+
+    mean: float
+    half: float | None
+    sd: float | None
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + (f" ± {self.half:.3f}" if self.half is not None else "")
+
+
+def estimate(values) -> Estimate:
+    """Estimate from one value a seed."""
+    from scipy import stats
+
+    values = np.asarray(list(values), dtype=float)
+    if not len(values):
+        raise LabError("nothing to average: no record")
+    if len(values) == 1:
+        return Estimate(float(values[0]), None, None, 1)
+    sd = float(values.std(ddof=1))
+    return Estimate(
+        float(values.mean()),
+        float(stats.t.ppf(0.975, len(values) - 1) * sd / math.sqrt(len(values))),
+        sd,
+        len(values),
+    )
+
+
+def difference(
+    first: list[Record], second: list[Record], metric: str = "accuracy", selection: str = "last"
+) -> Estimate:
+    """Paired difference first minus second over the seeds both have: same subset, same test images."""
+    left, right = ({r.seed: r.metric(metric, selection) for r in records} for records in (first, second))
+    return estimate(left[s] - right[s] for s in sorted(left.keys() & right.keys()))

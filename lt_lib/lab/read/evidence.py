@@ -1,0 +1,55 @@
+"""The committed records: which there are, which still hold, and which speak strongest for a row."""
+
+from collections import defaultdict
+
+from lt_lib import data as datasets
+from lt_lib.lab.record.paths import evidence_dir
+from lt_lib.lab.record.plan import code_of
+from lt_lib.lab.record.records import Record, Store, spec_digest
+from lt_lib.lab.record.spec import Experiment, Row, resolve
+
+STRENGTH = tuple(
+    (profile, data) for data in ("real", "embedded") for profile in ("paper", "overnight", "laptop")
+)
+MOST_SEEDS = 50
+
+
+def evidence() -> list[Record]:
+    """All committed records."""
+    return Store(evidence_dir()).all()
+
+
+def group(records: list[Record]) -> dict[tuple[str, str, str], list[Record]]:
+    """Records by (experiment, key, variant), in the order they come."""
+    grouped = defaultdict(list)
+    for record in records:
+        grouped[record.experiment, record.key, record.variant].append(record)
+    return dict(grouped)
+
+
+def is_fresh(record: Record) -> bool:
+    """Whether the record was made by the code as it is now, on data the registry knows."""
+    accepted = datasets.describe(record.spec.data).digests
+    return record.digests["code"] == code_of(record.spec) and (
+        not accepted or record.digests["data"] in accepted
+    )
+
+
+def best_evidence(
+    experiment: Experiment, row: Row, variant: str, index: dict[str, list[Record]] | None = None
+) -> list[Record]:
+    """The committed records that speak strongest for a row: paper before laptop, real before embedded; fresh
+    before stale."""
+    index = Store(evidence_dir()).by_spec() if index is None else index
+    stale: list[Record] = []
+    for profile, data in STRENGTH:
+        if profile not in experiment.profiles or data not in experiment.data:
+            continue
+        found = []
+        for seed in range(MOST_SEEDS):
+            found += index.get(spec_digest(resolve(experiment, row, variant, profile, data, seed)), [])
+        fresh = [r for r in found if is_fresh(r) and (r.profile, r.data) == (profile, data)]
+        if fresh:
+            return fresh
+        stale = stale or found
+    return stale
