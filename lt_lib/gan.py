@@ -28,8 +28,8 @@ class Generator(nn.Sequential):
         width: channels of the last hidden layer; the first has eight times as many. 64 gives 3,576,704
             parameters at three bands.
 
-    Source: Radford et al. (2016), DC-GAN, in the sizes of PyTorch's example. Rawal & Pradhan (2020), section 2.2,
-    name DC-GAN and give no architecture.
+    Source: Radford et al. (2016), DC-GAN, in the sizes of PyTorch's example. Rawal & Pradhan (2020), section
+    2.2, name DC-GAN and give no architecture.
     """
 
     def __init__(self, bands: int = 3, latent: int = 100, width: int = 64):
@@ -428,8 +428,8 @@ def memorisation(
 def tile_features(tiles: Tensor) -> Tensor:
     r"""Band and texture statistics of each tile over four dyadic scales, in fixed units.
 
-    A Haar transform halves the tile four times. Each time it leaves, for each band, horizontal, vertical and diagonal
-    details d and takes from them their strength :math:`\log_2(1 + \mathrm{rms}(d))`, their evenness
+    A Haar transform halves the tile four times. Each time it leaves, for each band, horizontal, vertical and
+    diagonal details d and takes from them their strength :math:`\log_2(1 + \mathrm{rms}(d))`, their evenness
     :math:`\mathrm{mean}|d| / \mathrm{rms}(d)` and the correlations between bands. The coarse remainder gives
     each band's mean (in units of 8 grey levels), its spread (:math:`\log_2(1 + \mathrm{sd})`) and the
     correlations again. Flips change nothing.
@@ -504,7 +504,8 @@ def tile_distance(real: Tensor, generated: Tensor) -> tuple[float, float]:
     _check_pair(generated, real, least=3)
     if real.shape[2] % 16 or real.shape[3] % 16 or min(real.shape[2:]) < 32:
         raise ValueError(
-            f"tiles must have sides of 32, 48, 64, ... pixels, got {tuple(real.shape[2:])}; crop or resize them"
+            f"tiles must have sides of 32, 48, 64, ... pixels, got {tuple(real.shape[2:])}; crop or resize "
+            "them"
         )
     x, y = (
         torch.cat([tile_features(part) for part in tiles.split(512)])
@@ -542,5 +543,6 @@ def _check_pair(generated: Tensor, real: Tensor, least: int = 1) -> None:
     _check_tiles(real, "real tiles", least)
     if generated.shape[1:] != real.shape[1:]:
         raise ValueError(
-            f"tiles must have one shape, got {tuple(generated.shape[1:])} generated and {tuple(real.shape[1:])} real"
+            f"tiles must have one shape, got {tuple(generated.shape[1:])} generated and "
+            f"{tuple(real.shape[1:])} real"
         )

@@ -83,7 +83,8 @@ def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
     if fault := _fault(part, archive):
         part.unlink()
         raise DataError(
-            f"what {archive.url} sent is not the official archive: {fault}. It was deleted. {_otherwise(entry)}"
+            f"what {archive.url} sent is not the official archive: {fault}. It was deleted. "
+            f"{_otherwise(entry)}"
         )
     with refusals(folder.parent, entry.name):
         part.replace(done)

@@ -1,8 +1,10 @@
 """The lab: experiments resolved into specs, specs run into records, records read into tables, figures and
 verdicts."""
 
-from lt_lib.errors import LabError
-from lt_lib.lab.publish.chapter import check_parameters
+from lt_lib.errors import LabError, needs
+
+with needs("lab", __name__):
+    from lt_lib.lab.publish.chapter import check_parameters
 from lt_lib.lab.read.published import published
 from lt_lib.lab.read.report import (
     badge,
