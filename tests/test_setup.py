@@ -120,7 +120,7 @@ def wing(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level names of the packages that a file imports anywhere, the standard library and its own apart."""
+    """Top-level names of the packages that a file imports anywhere, but the standard library and its own."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

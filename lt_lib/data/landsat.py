@@ -175,12 +175,6 @@ class Scene:
         """Affine map from (column, row) to coordinates: of the upper left corner of that pixel."""
         return self._file.transform
 
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top in coordinates, as matplotlib's imshow takes them."""
-        a, _, left, _, e, top = tuple(self.transform)[:6]
-        return left, left + a * self.width, top + e * self.height, top
-
     def band(self, name: str) -> int:
         """Number of a band in the file, counted from 1 as GDAL does.
 

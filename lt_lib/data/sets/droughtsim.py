@@ -408,18 +408,6 @@ def digests() -> dict[str, str]:
         }
 
 
-def band_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over all pixels, with 255 as 1.
-
-    Args:
-        images: (N, H, W, C) uint8, such as ``ImageSet.images(split)``; read in parts.
-
-    Returns:
-        mean (C,), std (C,), float64.
-    """
-    return _mean_std(_histograms(images))
-
-
 def statistics(images: np.ndarray) -> dict[tuple[str, str], float]:
     """What real and simulated tiles are compared by. Tiles with nothing in B2 to B11 are left out.
 
