@@ -35,9 +35,8 @@ OPERATORS = (
 MAX_LEVEL = 10
 MIN_LEVEL = 0.1
 BLOCK = 2**20  # pixels of images taken through their chains at a time: bounds memory
-PART = (
-    2**16
-)  # pixels packed or mixed at a time, half of those an operator takes: fewer pay more calls, more miss the cache
+# pixels packed or mixed at a time, half of those an operator takes: fewer pay more calls, more miss the cache
+PART = 2**16
 
 
 @dataclass(frozen=True)
@@ -295,7 +294,7 @@ def _operate(name: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
 
 
 def _slide(images: Tensor, shift: Tensor, blend: bool = False, down: bool = False) -> Tensor:
-    """Rows of (B, H, W, 4) images, read shift (B, H or 1, 1) pixels on; with down, columns and (B, 1, W or 1).
+    """Rows of (B, H, W, 4) images, read shift (B, H or 1, 1) pixels on; with down, columns, (B, 1, W or 1).
 
     With blend, two neighbours are read and blended; without, the shifts must be whole.
     """

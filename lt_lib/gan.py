@@ -28,8 +28,8 @@ class Generator(nn.Sequential):
         width: channels of the last hidden layer; the first has eight times as many. 64 gives 3,576,704
             parameters at three bands.
 
-    Source: Radford et al. (2016), DC-GAN, in the sizes of PyTorch's example. Rawal & Pradhan (2020), section 2.2,
-    name DC-GAN and give no architecture.
+    Source: Radford et al. (2016), DC-GAN, in the sizes of PyTorch's example. Rawal & Pradhan (2020), section
+    2.2, name DC-GAN and give no architecture.
     """
 
     def __init__(self, bands: int = 3, latent: int = 100, width: int = 64):
@@ -459,8 +459,8 @@ def memorisation(
 def tile_features(tiles: Tensor) -> Tensor:
     r"""Band and texture statistics of each tile over four dyadic scales, in fixed units.
 
-    A Haar transform halves the tile four times. Each time it leaves, for each band, horizontal, vertical and diagonal
-    details d and takes from them their strength :math:`\log_2(1 + \mathrm{rms}(d))`, their evenness
+    A Haar transform halves the tile four times. Each time it leaves, for each band, horizontal, vertical and
+    diagonal details d and takes from them their strength :math:`\log_2(1 + \mathrm{rms}(d))`, their evenness
     :math:`\mathrm{mean}|d| / \mathrm{rms}(d)` and the correlations between bands. The coarse remainder gives
     each band's mean (in units of 8 grey levels), its spread (:math:`\log_2(1 + \mathrm{sd})`) and the
     correlations again. Flips change nothing.

@@ -158,7 +158,8 @@ class LDAMLoss(nn.Module):
         num_classes = len(self.margins)
         if logits.dim() != 2 or logits.shape[1] != num_classes or labels.shape != logits.shape[:1]:
             raise ValueError(
-                f"logits must be (N, {num_classes}) and labels (N,), got {tuple(logits.shape)} and {tuple(labels.shape)}"
+                f"logits must be (N, {num_classes}) and labels (N,), got {tuple(logits.shape)} and "
+                f"{tuple(labels.shape)}"
             )
         if (
             labels.device.type == "cpu" and not ((labels >= 0) & (labels < num_classes)).all()
@@ -177,7 +178,10 @@ class LDAMLoss(nn.Module):
             )
 
     def extra_repr(self) -> str:
-        return f"margins={[round(m, 4) for m in self.margins.tolist()]}, scale={self.scale}, reduction={self.reduction!r}"
+        return (
+            f"margins={[round(m, 4) for m in self.margins.tolist()]}, scale={self.scale}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def jsd_consistency(clean: Tensor, aug1: Tensor, aug2: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ def mixup(x: Tensor, targets: Tensor, lam: float | Tensor, perm: LongTensor) -> 
         raise ValueError(f"x must be float, got {x.dtype}: convert pixels before mixing")
     if targets.dim() != 2 or not targets.is_floating_point() or len(targets) != n:
         raise ValueError(
-            f"targets must be ({n}, K) float probabilities, got {tuple(targets.shape)} of {targets.dtype}; for class "
-            "numbers pass one_hot(labels, K).float()"
+            f"targets must be ({n}, K) float probabilities, got {tuple(targets.shape)} of {targets.dtype}; "
+            "for class numbers pass one_hot(labels, K).float()"
         )
     if perm.shape != (n,) or perm.dtype != torch.int64:
         raise ValueError(

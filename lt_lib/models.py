@@ -32,10 +32,10 @@ def create(
             without head.
         frozen: the backbone stays in eval mode without gradients; only the head learns (as in the released
             code of `ee443`).
-        stem: how C bands enter. "native": timm's first convolution with C inputs. With pretrained=True and C other than 3, timm
-            repeats its RGB filters over the bands, times 3 / C (for C = 1 it sums them); a file must have the
-            C inputs itself. "adapter": three convolutions in place of that layer, see :func:`_adapter`; the
-            layers behind keep any pretrained weights.
+        stem: how C bands enter. "native": timm's first convolution with C inputs. With pretrained=True and C
+            other than 3, timm repeats its RGB filters over the bands, times 3 / C (for C = 1 it sums them); a
+            file must have the C inputs itself. "adapter": three convolutions in place of that layer, see
+            :func:`_adapter`; the layers behind keep any pretrained weights.
         **options: passed to timm, e.g. pad_type="same", or channels=(16, 32, 64, 128) for a slim ResNet.
 
     Returns:
@@ -45,7 +45,8 @@ def create(
         ValueError: unknown model, head, stem or option; a weights file that does not fit; a network without
             the layer to replace.
         OSError: pretrained weights are neither in the hub cache nor reachable; the message names the file
-    option."""
+            option.
+    """
     import timm
 
     if not timm.is_model(name):
@@ -76,8 +77,9 @@ def create(
                 f"the pretrained weights of {name} do not fit {options}; leave the options out, or pretrained"
             ) from None
         raise OSError(
-            f"pretrained weights of {name} are neither in the hub cache nor reachable ({type(error).__name__}); "
-            "connect once, or pass pretrained=FILE with a safetensors file of timm's weights"
+            f"pretrained weights of {name} are neither in the hub cache nor reachable "
+            f"({type(error).__name__}); connect once, or pass pretrained=FILE with a safetensors file of "
+            "timm's weights"
         ) from None
     if not isinstance(pretrained, bool):
         _load_backbone(net, Path(pretrained))
@@ -135,7 +137,8 @@ def _replace_head(name: str, net: nn.Module) -> None:
     )
     if path is None:
         raise ValueError(
-            f"head='cosine' replaces one linear layer, but {name} ends in {type(old).__name__}; take another network"
+            f"head='cosine' replaces one linear layer, but {name} ends in {type(old).__name__}; take another "
+            "network"
         )
     net.set_submodule(path, CosineHead(old.in_features, old.out_features))
 
@@ -151,7 +154,8 @@ def _adapter(name: str, conv1: nn.Module | None, bands: int) -> nn.Sequential:
     if not isinstance(conv1, nn.Conv2d):
         found = "none" if conv1 is None else f"a {type(conv1).__name__}"
         raise ValueError(  # noqa: TRY004 (what is wrong is the name given)
-            f"stem='adapter' replaces one convolution named conv1, as ResNets have; {name} has {found}: take stem='native'"
+            f"stem='adapter' replaces one convolution named conv1, as ResNets have; {name} has {found}: take "
+            "stem='native'"
         )
     return nn.Sequential(
         nn.ConvTranspose2d(bands, 32, kernel_size=2, stride=1, padding=2, bias=False),

@@ -177,8 +177,8 @@ def _checked(
     arguments do not fit."""
     if not theta.is_floating_point() or grad.shape != theta.shape or grad.dtype != theta.dtype:
         raise ValueError(
-            f"theta and grad must be floating point, of one shape and dtype, got {theta.dtype} {tuple(theta.shape)} and "
-            f"{grad.dtype} {tuple(grad.shape)}"
+            f"theta and grad must be floating point, of one shape and dtype, got {theta.dtype} "
+            f"{tuple(theta.shape)} and {grad.dtype} {tuple(grad.shape)}"
         )
     rate = torch.as_tensor(lr)
     if not ((rate > 0) & rate.isfinite()).all():
@@ -198,7 +198,7 @@ def _checked(
         isinstance(like, Tensor) and state[name].shape != like.shape for name, like in memory.items()
     ):
         raise ValueError(
-            f"state must come from the last step of the same rule on the same theta, or be empty; it has {sorted(state)}, "
-            f"expected {sorted(memory)} of shape {tuple(theta.shape)}"
+            f"state must come from the last step of the same rule on the same theta, or be empty; it has "
+            f"{sorted(state)}, expected {sorted(memory)} of shape {tuple(theta.shape)}"
         )
     return state

@@ -16,6 +16,7 @@ import yaml
 from lt_lib import cli
 from lt_lib.data import registry
 from lt_lib.data.arrays import bag_digest, content_digest
+from lt_lib.data.sets import cifar
 from lt_lib.lab.publish import book
 from lt_lib.lab.read.published import published
 from lt_lib.lab.record.records import Record, spec_digest
@@ -217,7 +218,7 @@ def pin(splits):
 def register_fakes(monkeypatch, path, files, splits):
     """Make cifar100 and cifar100_even50 the fake ones, with `path` as the official archive."""
     archive = dataclasses.replace(
-        registry.CIFAR100_ARCHIVE,
+        cifar.CIFAR100_ARCHIVE,
         bytes=path.stat().st_size,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         members={name: hashlib.md5(content).hexdigest() for name, content in files.items()},
@@ -225,13 +226,13 @@ def register_fakes(monkeypatch, path, files, splits):
     )
     for name, step, pins in (("cifar100", 1, ()), ("cifar100_even50", 2, (pin(even(splits)),))):
         entry = dataclasses.replace(
-            registry.REGISTRY[name],
+            registry.data_sets()[name],
             archive=archive,
             classes=NAMES[::step],
             splits={"train": TRAIN // step, "test": TEST // step},
             pins=pins,
         )
-        monkeypatch.setitem(registry.REGISTRY, name, entry)
+        monkeypatch.setitem(registry.data_sets(), name, entry)
 
 
 def same(images, splits):

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn and torchmetrics, the published tables, and matrices worked by hand."""
+"""Metrics against scikit-learn, the published tables, and matrices worked by hand."""
 
 import ast
 import json
@@ -306,7 +306,7 @@ def test_bad_matrices_say_what_is_wrong(matrix, message):
 
 
 def test_importing_metrics_is_light():
-    """scikit-learn and torchmetrics each take a second or more to import; nothing here needs them."""
+    """scikit-learn takes a second or more to import; nothing here needs it."""
     tree = ast.parse(Path(metrics.__file__).read_text())
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}

@@ -1,7 +1,15 @@
 """The faces of the environment agree: pyproject.toml, the lock, environment.yml, Makefile, workflow."""
 
+import ast
+import functools
+import itertools
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,9 +20,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import lt_lib
+from lt_lib import errors
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = ("data", "lab", "book", "test")  # each holds the one before it
 SUPPORTED = ("3.11", "3.12", "3.13")
 
 
@@ -23,6 +33,14 @@ def locked() -> list[tuple[Requirement, list[str]]]:
     text = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     return [(Requirement(line.split(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines]
+
+
+def declared(extra: str = "") -> list[Requirement]:
+    """What pyproject.toml asks for: the dependencies, and those of an extra and of the extras it holds."""
+    lines = list(PROJECT["dependencies"])
+    for name in EXTRAS[: EXTRAS.index(extra) + 1] if extra else ():
+        lines += [line for line in PROJECT["optional-dependencies"][name] if not line.startswith("lt_lib[")]
+    return [Requirement(line) for line in lines]
 
 
 def for_python(version: str, platform: str) -> dict[str, Version]:
@@ -60,11 +78,9 @@ def test_the_lock_names_no_registry_and_no_address():
 @pytest.mark.parametrize("python", SUPPORTED)
 def test_the_lock_satisfies_what_the_project_asks_for(python, platform):
     found = for_python(python, platform)
-    extras = PROJECT["optional-dependencies"]
-    for text in PROJECT["dependencies"] + extras["book"] + extras["test"]:
-        wanted = Requirement(text)
+    for wanted in declared("test"):
         assert wanted.specifier.contains(found[canonicalize_name(wanted.name)]), (
-            f"{text}: locked {found.get(wanted.name)}"
+            f"{wanted}: locked {found.get(wanted.name)}"
         )
 
 
@@ -89,3 +105,166 @@ def test_python_versions_agree_everywhere():
 def test_one_version_number():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert PROJECT["version"] == lt_lib.__version__ == str(citation["version"])
+
+
+# --- what each wing needs, and what is said when it is not there
+
+
+def wing(path: Path) -> str:
+    """The extra that a file of lt_lib comes with; empty for a method."""
+    folder, *rest = path.relative_to(ROOT / "lt_lib").parts
+    if folder == "lab" and rest[0] == "publish":
+        return "" if rest[1] == "__init__.py" else "book"
+    beyond = {"data": "data", "lab": "lab", "works": "lab", "cli.py": "lab", "progress.py": "lab"}
+    return beyond.get(folder, "")
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of the packages that a file imports anywhere, but the standard library and its own."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names - sys.stdlib_module_names - {"lt_lib"}
+
+
+def test_each_wing_imports_what_its_extra_declares_and_no_more_is_declared():
+    distributions = metadata.packages_distributions()
+    used = {extra: set() for extra in ("", *EXTRAS)}
+    for path in (ROOT / "lt_lib").rglob("*.py"):
+        allowed = {canonicalize_name(wanted.name) for wanted in declared(wing(path))}
+        for name in imported(path):
+            owners = {canonicalize_name(owner) for owner in distributions[name]}
+            assert owners & allowed, f"{path}: {name} is of {owners}, which the extra {wing(path)!r} lacks"
+            used[wing(path)] |= owners
+    for extra in ("data", "lab"):
+        for line in PROJECT["optional-dependencies"][extra]:
+            name = canonicalize_name(Requirement(line).name)
+            assert name == "lt-lib" or name in used[extra], (
+                f"the extra {extra} brings {name}, which nothing uses"
+            )
+
+
+def test_extras_hold_one_another():
+    assert list(PROJECT["optional-dependencies"]) == list(EXTRAS)
+    for one, next_one in itertools.pairwise(EXTRAS):
+        assert PROJECT["optional-dependencies"][next_one][0] == f"lt_lib[{one}]"
+
+
+def closure(roots: list[Requirement]) -> list[metadata.Distribution]:
+    """Installed distributions that some requirements bring, their own requirements included."""
+    found, todo = {}, [(r.name, extra) for r in roots for extra in ("", *r.extras)]
+    while todo:
+        name, extra = todo.pop()
+        if (canonicalize_name(name), extra) in found:
+            continue
+        found[canonicalize_name(name), extra] = distribution = metadata.distribution(name)
+        for requirement in map(Requirement, distribution.requires or ()):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                todo += [(requirement.name, extra) for extra in ("", *requirement.extras)]
+    return list(found.values())
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A fresh environment that holds lt_lib, built as a wheel, and links to what `pip install .` brings with
+    it: offline, and nothing else of this environment can be seen. Returns its folder of programs."""
+    home = tmp_path_factory.mktemp("bare")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, home / name)
+    shutil.copytree(ROOT / "lt_lib", home / "lt_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    quiet = ("--quiet", "--disable-pip-version-check", "--no-deps")
+    pip = functools.partial(subprocess.run, check=True, cwd=home, env=environment())
+    pip([sys.executable, "-m", "pip", "wheel", *quiet, "--no-build-isolation", "--wheel-dir", ".", "."])
+    pip([sys.executable, "-m", "venv", "--without-pip", "env"])
+    programs = home / "env/bin"
+    (wheel,) = home.glob("*.whl")
+    into = ("--python", programs / "python", "install", "--no-index")
+    pip([sys.executable, "-m", "pip", *into, *quiet, wheel.name])
+    (site,) = (home / "env").glob("lib/python*/site-packages")
+    for distribution in closure(declared()):
+        for top in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(distribution.locate_file(top)).resolve())
+    return programs
+
+
+def environment() -> dict[str, str]:
+    """That of this process, without what would let Python see more than its own packages."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+
+
+def in_bare(programs: Path, *command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [programs / command[0], *command[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=programs,
+        env=environment(),
+    )
+
+
+def test_methods_work_without_any_extra(bare):
+    code = """
+import importlib.util, pkgutil, torch, lt_lib
+from lt_lib.augmix import AugMix
+from lt_lib.losses import LDAMLoss
+from lt_lib.models import create
+assert not any(map(importlib.util.find_spec, ("rasterio", "pydantic", "pandas", "typer", "jupytext")))
+net = create("resnet10t", 4, bands=11, pretrained=False)
+images, chance = torch.rand(2, 11, 65, 65), torch.Generator().manual_seed(0)
+loss = LDAMLoss([5160, 1370, 1340, 762])(net(AugMix()(images, chance)), torch.tensor([0, 3]))
+loss.backward()
+for module in pkgutil.iter_modules(lt_lib.__path__):
+    if module.name not in ("data", "lab", "works", "cli", "progress", "__main__"):
+        importlib.import_module("lt_lib." + module.name)
+print(lt_lib.__file__, loss.item() > 0)
+"""
+    done = in_bare(bare, "python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(bare.parent)) and done.stdout.endswith("True\n")
+
+
+def test_lt_without_its_extra_says_what_to_install(bare):
+    done = in_bare(bare, "lt", "status")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: lt needs the extra lab: pip install 'lt_lib[lab]' (not installed: ")
+    assert done.stderr.count("\n") == 1 and {"rasterio", "typer"} <= set(re.findall(r"\w+", done.stderr))
+    assert in_bare(bare, "python", "-m", "lt_lib", "status").stderr == done.stderr
+
+
+@pytest.mark.parametrize(("module", "extra"), [("lt_lib.data", "data"), ("lt_lib.lab", "lab")])
+def test_a_wing_without_its_extra_says_what_to_install(bare, module, extra):
+    done = in_bare(bare, "python", "-c", f"import {module}")
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1
+    assert f"MissingExtra: {module} needs the extra {extra}: pip install 'lt_lib[{extra}]'" in last
+    code = f"try:\n import {module}\nexcept ImportError:\n print('as any missing module')"
+    assert in_bare(bare, "python", "-c", code).stdout == "as any missing module\n"
+
+
+def test_the_extra_book_is_asked_for_where_pages_are_made(monkeypatch, capsys):
+    from lt_lib import cli
+
+    monkeypatch.setattr(errors, "lacking_packages", {"book": ["papermill"], "lab": [], "data": []}.get)
+    monkeypatch.delitem(sys.modules, "lt_lib.lab.publish.book", raising=False)
+    monkeypatch.delattr("lt_lib.lab.publish.book", raising=False)
+    monkeypatch.setattr(sys, "argv", ["lt", "chapter", "ee443/01"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = "error: lt_lib.lab.publish.book needs the extra book: pip install 'lt_lib[book]'"
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"{said} (not installed: papermill)\n"
+
+
+def test_a_library_that_was_never_installed_names_the_first_missing_package(monkeypatch):
+    monkeypatch.setattr(metadata, "requires", lambda _: (_ for _ in ()).throw(metadata.PackageNotFoundError))
+    said = r"it needs the extra lab: .*not installed: nowhere_to_be_found"
+    with pytest.raises(errors.MissingExtra, match=said), errors.needs("lab", "it"):
+        import nowhere_to_be_found  # noqa: F401
+    # a mistake of the library is none of yours
+    with pytest.raises(ModuleNotFoundError, match=r"lt_lib\.nowhere"), errors.needs("lab", "it"):
+        import lt_lib.nowhere  # noqa: F401

@@ -26,7 +26,7 @@
 # %% tags=["remove-input"]
 import pandas as pd
 
-from lt_lib.data.registry import REGISTRY, WEIGHTS
+from lt_lib.data.registry import data_sets, weights
 from lt_lib.lab.read.report import Table
 
 
@@ -41,20 +41,20 @@ def line(entry):
 # ## Data sets
 
 # %% tags=["keep_output", "remove-input"]
-for entry in REGISTRY.values():
+for entry in data_sets().values():
     sizes = ", ".join(f"{n:,} {s}" for s, n in entry.splits.items())
     print(f"{entry.name:16} {entry.kind:9} {len(entry.classes):3} classes, {sizes}")
 
 # %% tags=["remove-input"]
-sets = [line(entry) for entry in REGISTRY.values()]
+sets = [line(entry) for entry in data_sets().values()]
 Table(pd.DataFrame(sets), sets)
 
 # %% [markdown]
 # ## Pretrained weights
 
 # %% tags=["remove-input"]
-weights = [line(entry) for entry in WEIGHTS.values()]
-Table(pd.DataFrame(weights), weights)
+files = [line(entry) for entry in weights().values()]
+Table(pd.DataFrame(files), files)
 
 # %% [markdown]
 # ## What else comes with the book

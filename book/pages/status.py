@@ -24,7 +24,7 @@
 import pandas as pd
 
 from lt_lib import lab
-from lt_lib.data.registry import REGISTRY, WEIGHTS
+from lt_lib.data.registry import data_sets, weights
 from lt_lib.lab.read.report import Table
 from lt_lib.lab.train.run import environment
 
@@ -46,7 +46,7 @@ Table(pd.DataFrame(here), here)
 # refused.
 
 # %% tags=["keep_output", "remove-input"]
-entries = [*REGISTRY.values(), *WEIGHTS.values()]
+entries = [*data_sets().values(), *weights().values()]
 rows = [
     {"name": entry.name, "kind": entry.kind, "digest": f"<code>{digest[7:23]}</code>"}
     for entry in entries

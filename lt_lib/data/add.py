@@ -15,7 +15,7 @@ from lt_lib.data.arrays import Arrays
 from lt_lib.data.check import check, in_both
 from lt_lib.data.folder import file_sha256, locked, refusals, write
 from lt_lib.data.registry import DataEntry, WeightsEntry
-from lt_lib.data.sets import cifar, droughtwatch
+from lt_lib.data.sets import droughtwatch
 from lt_lib.data.store import ImageSet, Root, load, make_embedded, put, store_root, user_names
 from lt_lib.errors import DataError
 
@@ -49,7 +49,7 @@ def add(
         DataError: the source is missing, damaged, unsafe or not what `name` says, or the store refuses.
     """
     base = store_root(root)
-    entry = registry.REGISTRY.get(name) or registry.WEIGHTS.get(name)
+    entry = registry.find(name)
     if isinstance(entry, DataEntry) and entry.kind == "embedded":
         if source is not None:
             raise DataError(f"{name} is made by the code and takes no file: run `lt data add {name}`.")
@@ -68,7 +68,7 @@ def add(
         return _add_weights(base, entry, source)
     if entry is None:
         return _add_own(base, name, source, progress, size)
-    if name == droughtwatch.NAME:
+    if entry.collect is not None:
         return _add_tiles(base, name, source, progress, entry)
     arrays = _read(source, entry, progress)
     digest, checked = check(entry, arrays, str(source))
@@ -80,13 +80,11 @@ def _read(source: Path, entry: DataEntry, progress: bool) -> Arrays:
     """Arrays of a registered set, whichever way `source` holds them."""
     if source.is_file():
         _refuse_other_files(source, entry.name)
-        return cifar.read_archive(source, entry)
     for folder in (source, source / entry.name):
         if _holds_npy(folder):
             return trees.read_npy(folder, entry.classes)
-    for folder in (source, source / "cifar-100-python", source / "cifar-10-batches-py"):
-        if entry.archive and any((folder / member).is_file() for member in entry.archive.members):
-            return cifar.read_folder(folder, entry)
+    if entry.read is not None and (arrays := entry.read(source, entry)) is not None:
+        return arrays
     if _holds_images(source):
         return _renamed(trees.read_images(source, entry.shape[0], progress), entry, source)
     raise DataError(_unknown(source, entry.name))
@@ -119,7 +117,7 @@ def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> 
     else:
         raise DataError(_unknown(source, name))
     digest = arrays.digest()
-    for known in registry.REGISTRY.values():
+    for known in registry.data_sets().values():
         if digest in known.digests:
             raise DataError(f"{source} is {known.name}: run `lt data add {known.name} --from {source}`.")
     entry = _own(name, arrays, source)
@@ -130,11 +128,12 @@ def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> 
 def _add_tiles(
     base: Path, name: str, source: Path, progress: bool, entry: DataEntry | None = None
 ) -> ImageSet:
-    """Drought Watch, or without an entry a set of the user's own in its format. What is left half done is
-    kept."""
+    """A set too large for memory, or without an entry one of the user's own as TFRecord parts. What is left
+    half done is kept."""
     unfinished = base / f".{name}.import"
     with locked(base, name), refusals(base, name):
-        arrays = droughtwatch.collect(source, unfinished, progress, entry)
+        collect = entry.collect if entry else droughtwatch.collect
+        arrays = collect(source, unfinished, progress, entry)
         checked = "official counts" if entry else "your own"
         entry = entry or _own(name, arrays, source)
         images = put(base, entry, arrays, arrays.digest(), checked, str(source.resolve()), written=unfinished)
@@ -196,7 +195,7 @@ def _check_name(base: Path, name: str) -> None:
             f"{name!r} cannot name a data set: use letters, digits, - and _ (at most 64, beginning with a "
             "letter or digit)."
         )
-    for taken in [*registry.REGISTRY, *registry.WEIGHTS, *user_names(base)]:
+    for taken in [*registry.data_sets(), *registry.weights(), *user_names(base)]:
         if name != taken and _bare(name) == _bare(taken):
             raise DataError(
                 f"{name!r} is too close to {taken!r}: use that name if you mean it, or another one."
@@ -232,7 +231,7 @@ def _holds_images(folder: Path) -> bool:
 
 
 def _unknown_name(name: str) -> str:
-    return f"{name!r} is no registered name (there are {', '.join(registry.REGISTRY)})"
+    return f"{name!r} is no registered name (there are {', '.join(registry.data_sets())})"
 
 
 def _unknown(source: Path, name: str) -> str:
@@ -241,10 +240,10 @@ def _unknown(source: Path, name: str) -> str:
         found = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "") or "nothing"
     else:
         found = "a file of another kind"
-    archive = getattr(registry.REGISTRY.get(name), "archive", None)
+    archive = getattr(registry.find(name), "archive", None)
     wanted = f"{archive.filename} or its unpacked folder, " if archive else ""
     return (
         f"{source} holds no data set that is known here (found {found}). `lt data add {name}` takes "
-        f"{wanted}a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy, one with train/CLASS/ and "
-        "test/CLASS/ images, or one with TFRecord parts of Drought Watch."
+        f"{wanted}a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy, one with train/CLASS/ "
+        "and test/CLASS/ images, or one with TFRecord parts of Drought Watch."
     )

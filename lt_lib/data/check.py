@@ -1,7 +1,7 @@
 """Is this the data set it is said to be? First its form, then its content against the pinned digests.
 
-Reading a format (:mod:`lt_lib.data.sets.cifar`, :mod:`lt_lib.data.image_folder`) knows nothing of pins, and
-this module nothing of formats."""
+A reader (in :mod:`lt_lib.data.sets`, or :mod:`lt_lib.data.image_folder`) compares nothing with pins, and this
+module knows no format."""
 
 import numpy as np
 

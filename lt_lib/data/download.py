@@ -1,9 +1,6 @@
 """Downloading an official archive, so that a broken transfer goes on where it stopped."""
 
 import contextlib
-import http.client
-import urllib.error
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -16,7 +13,6 @@ from lt_lib.errors import DataError
 SECONDS = 30  # without a byte before a transfer counts as broken
 ATTEMPTS = 3  # of one call, each going on where the last one stopped
 _BLOCK = 1 << 18
-_BROKEN = (http.client.HTTPException, OSError)
 
 
 def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
@@ -57,6 +53,9 @@ def download(name: str, root: Root = None, progress: bool = True) -> ImageSet:
 
 
 def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
+    import http.client
+    import urllib.error
+
     archive = entry.archive
     done, part = folder / archive.filename, folder / (archive.filename + ".part")
     with refusals(folder.parent, entry.name):
@@ -71,7 +70,7 @@ def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
             raise DataError(
                 f"{archive.url} answered {error.code} {error.reason}. {_otherwise(entry)}"
             ) from None
-        except _BROKEN as error:
+        except (http.client.HTTPException, OSError) as error:
             have = part.stat().st_size if part.exists() else 0
             reason = getattr(error, "reason", None) or error
             if attempt == ATTEMPTS:
@@ -83,7 +82,8 @@ def _fetch(folder: Path, entry: DataEntry, progress: bool) -> Path:
     if fault := _fault(part, archive):
         part.unlink()
         raise DataError(
-            f"what {archive.url} sent is not the official archive: {fault}. It was deleted. {_otherwise(entry)}"
+            f"what {archive.url} sent is not the official archive: {fault}. It was deleted. "
+            f"{_otherwise(entry)}"
         )
     with refusals(folder.parent, entry.name):
         part.replace(done)
@@ -108,6 +108,9 @@ def _transfer(part: Path, entry: DataEntry, progress: bool) -> None:
         DataError: the server offers a file of another size, or the disk refuses.
         OSError, http.client.HTTPException: the transfer broke off.
     """
+    import urllib.error
+    import urllib.request
+
     from tqdm import tqdm
 
     archive = entry.archive

@@ -113,7 +113,8 @@ class Scene:
     ):
         if bands is None and sensor not in SENSORS:
             raise DataError(
-                f"no sensor {sensor!r}; there are {', '.join(SENSORS)}, or name the bands of the file with bands="
+                f"no sensor {sensor!r}; there are {', '.join(SENSORS)}, or name the bands of the file with "
+                "bands="
             )
         self.path, self.bands = Path(path), tuple(bands or SENSORS[sensor])
         self.scale, self.offset, self.valid = scale, offset, valid
@@ -130,19 +131,19 @@ class Scene:
         file = self._file
         if file.count != len(self.bands):
             raise DataError(
-                f"{self.path} has {file.count} bands, expected {len(self.bands)}: {', '.join(self.bands)}. Name another "
-                "sensor, or the bands in file order with bands=."
+                f"{self.path} has {file.count} bands, expected {len(self.bands)}: {', '.join(self.bands)}. "
+                "Name another sensor, or the bands in file order with bands=."
             )
         for band, dtype in zip(self.bands, file.dtypes):
             if dtype not in _DTYPES:
                 raise DataError(
-                    f"{self.path}, band {band}: type {dtype} holds no reflectance; expected {', '.join(_DTYPES)}. "
-                    "Convert it, e.g. with gdal_translate -ot Int16."
+                    f"{self.path}, band {band}: type {dtype} holds no reflectance; expected "
+                    f"{', '.join(_DTYPES)}. Convert it, e.g. with gdal_translate -ot Int16."
                 )
             if dtype.startswith("float") and self.nodata is None:
                 raise DataError(
-                    f"{self.path}, band {band}: {dtype} without a nodata value, so what is missing cannot be told. Declare "
-                    "it (gdal_edit.py -a_nodata nan) or pass nodata=."
+                    f"{self.path}, band {band}: {dtype} without a nodata value, so what is missing cannot be "
+                    "told. Declare it (gdal_edit.py -a_nodata nan) or pass nodata=."
                 )
         _check_grid(file, self.path)
 
@@ -173,12 +174,6 @@ class Scene:
     def transform(self):
         """Affine map from (column, row) to coordinates: of the upper left corner of that pixel."""
         return self._file.transform
-
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top in coordinates, as matplotlib's imshow takes them."""
-        a, _, left, _, e, top = tuple(self.transform)[:6]
-        return left, left + a * self.width, top + e * self.height, top
 
     def band(self, name: str) -> int:
         """Number of a band in the file, counted from 1 as GDAL does.
@@ -234,8 +229,8 @@ class Scene:
             )
         except RasterioError as error:
             raise DataError(
-                f"{self.path}: rows {top} to {bottom - 1}, columns {left} to {right - 1} cannot be read: the file is truncated "
-                f"or damaged. Get it again. ({error.__cause__ or error})"
+                f"{self.path}: rows {top} to {bottom - 1}, columns {left} to {right - 1} cannot be read: the "
+                f"file is truncated or damaged. Get it again. ({error.__cause__ or error})"
             ) from None
         inside = np.ones(stored.shape[1:], bool)
         for name, plane in zip(bands, stored):
@@ -429,8 +424,8 @@ def sweep(
         halo = (patch - stride) // 2
     if min(patch, stride, tile) < 1 or patch < stride or (patch - stride) % 2 or tile % stride:
         raise DataError(
-            f"patch {patch}, stride {stride}, tile {tile}: patch and stride must be both odd or both even, patch not smaller, "
-            "and tile a multiple of stride"
+            f"patch {patch}, stride {stride}, tile {tile}: patch and stride must be both odd or both even, "
+            "patch not smaller, and tile a multiple of stride"
         )
     batch = batch or _BATCH.get(kind, 1)
     with contextlib.ExitStack() as stack:
@@ -524,8 +519,8 @@ def _probabilities(scores, shape: tuple[int, ...], axis: int) -> np.ndarray:
     off = np.abs(scores.sum(axis) - 1).max()
     if not off < 1e-2 or scores.min() < -1e-6:
         raise DataError(
-            f"predict must return probabilities: along axis {axis} they are off 1 by up to {off:.3g}, the smallest is "
-            f"{scores.min():.3g}. Apply softmax to logits."
+            f"predict must return probabilities: along axis {axis} they are off 1 by up to {off:.3g}, the "
+            f"smallest is {scores.min():.3g}. Apply softmax to logits."
         )
     return scores
 
@@ -539,7 +534,8 @@ def _decide(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _palette(classes: tuple[str, ...], colours: Sequence | None) -> list[tuple[int, int, int]]:
     if not 0 < len(classes) < MISSING or len(set(classes)) < len(classes):
         raise DataError(
-            f"classes must be 1 to {MISSING - 1} different names, got {len(classes)}, {len(set(classes))} different"
+            f"classes must be 1 to {MISSING - 1} different names, got {len(classes)}, {len(set(classes))} "
+            "different"
         )
     if colours is None:
         more = (
@@ -659,29 +655,30 @@ def _open(path: Path):
             return rasterio.open(path)
     except RasterioError as error:
         raise DataError(
-            f"{path} cannot be opened: it is no raster that GDAL reads, or its beginning is damaged. ({error})"
+            f"{path} cannot be opened: it is no raster that GDAL reads, or its beginning is damaged. "
+            f"({error})"
         ) from None
 
 
 def _check_grid(file, path: Path) -> None:
     if file.crs is None:
         raise DataError(
-            f"{path} has no coordinate system, so its map would lie nowhere. If you know it, write it into the file, e.g. "
-            "gdal_edit.py -a_srs EPSG:32615."
+            f"{path} has no coordinate system, so its map would lie nowhere. If you know it, write it into "
+            "the file, e.g. gdal_edit.py -a_srs EPSG:32615."
         )
     if file.transform.is_identity:
         raise DataError(
-            f"{path} has a coordinate system but no transform, so its pixels have no place. Write it into the file, "
-            "e.g. gdal_edit.py -a_ullr."
+            f"{path} has a coordinate system but no transform, so its pixels have no place. Write it into "
+            "the file, e.g. gdal_edit.py -a_ullr."
         )
     if file.transform.b or file.transform.d:
         raise DataError(
-            f"{path} has a rotated or sheared grid (transform {tuple(file.transform)[:6]}). Bring it to a north-up grid "
-            "first, e.g. with gdalwarp."
+            f"{path} has a rotated or sheared grid (transform {tuple(file.transform)[:6]}). Bring it to a "
+            "north-up grid first, e.g. with gdalwarp."
         )
 
 
-# labels ---------------------------------------------------------------------------------------------------------------------------
+# labels ---------------------------------------------------------------------------------------------
 
 
 def read_labels(path: str | os.PathLike, scene: Scene) -> np.ndarray:
@@ -734,7 +731,8 @@ def polygons(labels: np.ndarray, reach: int = 1) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or reach < 0:
         raise DataError(
-            f"labels must be (H, W) whole numbers and reach not negative, got {labels.shape}, {labels.dtype} and {reach}"
+            f"labels must be (H, W) whole numbers and reach not negative, got {labels.shape}, {labels.dtype} "
+            f"and {reach}"
         )
     numbers, found, touching = np.zeros(labels.shape, np.int32), 0, np.ones((3, 3), bool)
     for value in np.unique(labels[labels > 0]):
@@ -781,7 +779,7 @@ def polygon_split(
     return train, (numbers > 0) & ~train
 
 
-# the example ----------------------------------------------------------------------------------------------------------------------
+# the example ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

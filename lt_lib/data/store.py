@@ -122,7 +122,7 @@ def store_root(root: Root = None) -> Path:
 
 def names(root: Root = None) -> list[str]:
     """Names of all data sets: the registry's, then the user's own in the store; no weights."""
-    return [*registry.REGISTRY, *user_names(store_root(root))]
+    return [*registry.data_sets(), *user_names(store_root(root))]
 
 
 def describe(name: str, root: Root = None) -> DataEntry | WeightsEntry:
@@ -132,7 +132,7 @@ def describe(name: str, root: Root = None) -> DataEntry | WeightsEntry:
         DataError: no such name; the message lists those there are.
     """
     base = store_root(root)
-    entry = registry.REGISTRY.get(name) or registry.WEIGHTS.get(name)
+    entry = registry.find(name)
     if entry is not None:
         return entry
     own = user_names(base)
@@ -140,8 +140,8 @@ def describe(name: str, root: Root = None) -> DataEntry | WeightsEntry:
         return _user_entry(read_meta(base / name))
     raise DataError(
         f"no data set is named {name!r} in the store {base}; there are "
-        f"{', '.join([*registry.REGISTRY, *own])}, and the weights {', '.join(registry.WEIGHTS)}. `lt data "
-        f"list` shows them; `lt data add {name} --from FOLDER` adds your own images."
+        f"{', '.join([*registry.data_sets(), *own])}, and the weights {', '.join(registry.weights())}. `lt "
+        f"data list` shows them; `lt data add {name} --from FOLDER` adds your own images."
     )
 
 
@@ -181,11 +181,11 @@ def weights_path(name: str, root: Root = None) -> Path:
         DataError: no such weights, not in the store, or damaged.
     """
     base = store_root(root)
-    if name not in registry.WEIGHTS:
+    entry = registry.weights().get(name)
+    if entry is None:
         raise DataError(
-            f"no weights are named {name!r}; there are {', '.join(registry.WEIGHTS)}. See `lt data list`."
+            f"no weights are named {name!r}; there are {', '.join(registry.weights())}. See `lt data list`."
         )
-    entry = registry.WEIGHTS[name]
     _require(base, entry)
     check_files(base / name, read_meta(base / name))
     return base / name / entry.filename
@@ -216,7 +216,7 @@ def verify(name: str, root: Root = None) -> Row:
         raise DataError(
             f"{base / name} holds {found}, its meta.json says {meta['digest']}. {how_to_mend(name)}"
         )
-    if found not in entry.digests and not _vouched(entry, meta, splits):
+    if found not in entry.digests and (entry.kind == "weights" or not _vouched(entry, meta, splits)):
         raise DataError(
             f"{base / name} holds {found}, expected {' or '.join(entry.digests) or 'the official archive'}. "
             f"{how_to_mend(name)}"
@@ -227,13 +227,13 @@ def verify(name: str, root: Root = None) -> Row:
 def listing(root: Root = None) -> list[Row]:
     """What there is and in what state, for ``lt data list``; by size and time, nothing is read in full."""
     base = store_root(root)
-    rows = [_row(base, entry) for entry in registry.REGISTRY.values()]
+    rows = [_row(base, entry) for entry in registry.data_sets().values()]
     for name in user_names(base):
         try:
             rows.append(_row(base, _user_entry(read_meta(base / name))))
         except DataError as error:
             rows.append(Row(name, "user", "damaged", 0, "", how_to_mend(name), str(error)))
-    return rows + [_row(base, entry) for entry in registry.WEIGHTS.values()]
+    return rows + [_row(base, entry) for entry in registry.weights().values()]
 
 
 def make_embedded(name: str, base: Path, again: bool = False) -> None:
@@ -242,30 +242,21 @@ def make_embedded(name: str, base: Path, again: bool = False) -> None:
     Raises:
         DataError: the store cannot be written, or other bytes come out than those pinned.
     """
-    entry = registry.REGISTRY[name]
+    entry = registry.data_sets()[name]
     with locked(base, name):
         if not again and _is_current(base / name, entry):
             return
-        from lt_lib.data.sets import digits as embedded
-        from lt_lib.data.sets import droughtsim
-
-        if name in droughtsim.SIZES:
-            with _scratch(base, name) as folder:
-                _put_made(base, entry, droughtsim.write(name, folder), "droughtsim", written=folder)
-        else:
-            _put_made(base, entry, embedded.make(name), "embedded")
-
-
-def _put_made(base: Path, entry: DataEntry, arrays: Arrays, module: str, written: Path | None = None) -> None:
-    """Put an embedded set into the store if it is the one whose digest is pinned."""
-    digest = arrays.digest()
-    if digest not in entry.digests:
-        raise DataError(
-            f"{entry.name} came out as {digest}, expected {' or '.join(entry.digests)}: "
-            f"lt_lib/data/{module}.py was changed. Undo that, or run `python -m lt_lib.data.{module}` "
-            "and pin what it prints in lt_lib/data/registry.py."
-        )
-    put(base, entry, arrays, digest, checked="pinned digest", source=entry.source, written=written)
+        with _scratch(base, name) as folder:
+            arrays = entry.make(name, folder)
+            digest = arrays.digest()
+            if digest not in entry.digests:
+                module = entry.make.__module__
+                raise DataError(
+                    f"{name} came out as {digest}, expected {' or '.join(entry.digests)}: "
+                    f"{module.replace('.', '/')}.py was changed. Undo that, or pin there, in DIGESTS, what "
+                    f"`python -m {module}` prints."
+                )
+            put(base, entry, arrays, digest, "pinned digest", entry.source, written=folder)
 
 
 @contextlib.contextmanager
@@ -293,7 +284,7 @@ def put(
     """Write a checked data set to the store, in place of an older one. The caller holds the lock.
 
     Args:
-        written: a folder on the same disk where the arrays already lie as .npy files, to be taken as they
+        written: a folder on the same disk; arrays that already lie there as .npy files are taken as they
             are.
 
     Raises:
@@ -302,15 +293,15 @@ def put(
     order = split_order(arrays.splits)
 
     def save(folder: Path) -> list[str]:
-        files = [f"{letter}_{split}.npy" for split in order for letter in "xy"]
-        if written is not None:
-            for file in files:
-                _link(written / file, folder / file)
-            return files
+        files = []
         for split in order:
             images, labels = arrays.splits[split]
-            save_array(folder / f"x_{split}.npy", images)
-            save_array(folder / f"y_{split}.npy", labels.astype("<i8", copy=False))
+            for file, array in ((f"x_{split}.npy", images), (f"y_{split}.npy", labels)):
+                if written is not None and (written / file).exists():
+                    _link(written / file, folder / file)
+                else:
+                    save_array(folder / file, array.astype("<i8", copy=False) if file[0] == "y" else array)
+                files.append(file)
         return files
 
     meta = {
@@ -355,7 +346,7 @@ def user_names(base: Path) -> list[str]:
     if not base.is_dir():
         return []
     found = (path.parent.name for path in base.glob(f"[!.]*/{META}"))
-    return sorted(name for name in found if name not in registry.REGISTRY and name not in registry.WEIGHTS)
+    return sorted(name for name in found if registry.find(name) is None)
 
 
 def _user_entry(meta: dict) -> DataEntry:

@@ -72,9 +72,9 @@ def server(monkeypatch, tmp_path):
 
 def point_to(monkeypatch, url):
     for name in ("cifar100", "cifar100_even50"):
-        entry = registry.REGISTRY[name]
+        entry = registry.data_sets()[name]
         entry = dataclasses.replace(entry, archive=dataclasses.replace(entry.archive, url=url))
-        monkeypatch.setitem(registry.REGISTRY, name, entry)
+        monkeypatch.setitem(registry.data_sets(), name, entry)
 
 
 def get(server, name="cifar100"):

@@ -26,8 +26,10 @@ def tiny(monkeypatch, tmp_path):
     recipe = dataclasses.replace(embedded.RECIPES["digits10"], train=4, test=2)
     monkeypatch.setitem(embedded.RECIPES, "digits10", recipe)
     pin = registry.Pin(embedded.make("digits10").digest())
-    entry = dataclasses.replace(registry.REGISTRY["digits10"], splits={"train": 40, "test": 20}, pins=(pin,))
-    monkeypatch.setitem(registry.REGISTRY, "digits10", entry)
+    entry = dataclasses.replace(
+        registry.data_sets()["digits10"], splits={"train": 40, "test": 20}, pins=(pin,)
+    )
+    monkeypatch.setitem(registry.data_sets(), "digits10", entry)
     return tmp_path / "store"
 
 
@@ -112,7 +114,7 @@ def test_two_processes_make_it_once(tmp_path):
         for _ in range(2)
     ]
     answers = {run.communicate(timeout=60)[0] for run in runs}
-    assert len(answers) == 1 and registry.EMBEDDED_DIGESTS["digits10"] in answers.pop()
+    assert len(answers) == 1 and embedded.DIGESTS["digits10"] in answers.pop()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".digits10.lock", "digits10"]
 
 
@@ -126,7 +128,7 @@ def test_set_of_other_code_version_is_made_anew(tiny):
 
 def test_changed_recipe_is_an_error(tiny, monkeypatch):
     monkeypatch.setattr(embedded, "GRADIENT", 3)
-    with pytest.raises(DataError, match="embedded.py was changed"):
+    with pytest.raises(DataError, match=r"lt_lib/data/sets/digits\.py was changed"):
         data.load("digits10", tiny)
 
 
@@ -234,7 +236,7 @@ def test_describe_tells_what_a_loader_needs():
     assert {"digits50", "digits10", "digits50_source", "cifar10", "cifar100", "cifar100_even50"} <= set(
         data.names()
     )
-    for entry in [*registry.REGISTRY.values(), *registry.WEIGHTS.values()]:
+    for entry in [*registry.data_sets().values(), *registry.weights().values()]:
         assert entry.licence and entry.source and entry.note and entry.cite
         assert all(digest.startswith("sha256:") and len(digest) == 71 for digest in entry.digests)
 
@@ -243,8 +245,8 @@ def test_weights(tmp_path, monkeypatch):
     content = b"weights"
     sha = hashlib.sha256(content).hexdigest()
     name = "mobilenetv2_100_imagenet"
-    entry = dataclasses.replace(registry.WEIGHTS[name], sha256=sha, bytes=len(content))
-    monkeypatch.setitem(registry.WEIGHTS, name, entry)
+    entry = dataclasses.replace(registry.weights()[name], sha256=sha, bytes=len(content))
+    monkeypatch.setitem(registry.weights(), name, entry)
     file = tmp_path / "w.safetensors"
     file.write_bytes(b"something else")
     with pytest.raises(DataError, match="is not mobilenetv2_100_imagenet.safetensors: 14 bytes"):
@@ -253,6 +255,9 @@ def test_weights(tmp_path, monkeypatch):
     path = data.add(name, file, tmp_path / "store")
     assert path == data.weights_path(name, tmp_path / "store") and path.read_bytes() == content
     assert data.verify(name, tmp_path / "store").state == "ready"
+    monkeypatch.setitem(registry.weights(), name, dataclasses.replace(entry, sha256="0" * 64))
+    with pytest.raises(DataError, match=f"holds sha256:{sha}, expected sha256:000"):
+        data.verify(name, tmp_path / "store")
     damage_byte(path)
     with pytest.raises(DataError, match="lt data add mobilenetv2"):
         data.weights_path(name, tmp_path / "store")

@@ -1,1 +1,2 @@
-"""One file a data set: its entry, pins, and its reader or maker."""
+"""One file a data set (or a family of them): its ENTRIES with their pins, and its reader or maker. A file put
+here is found (:func:`lt_lib.data.registry.data_sets`); no list names it."""

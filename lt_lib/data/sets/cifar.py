@@ -3,6 +3,8 @@
 A pickle is a program. These are read by an unpickler that knows NumPy's array reconstruction and the built-in
 containers and nothing else; archive members are read in memory, never unpacked to disk.
 
+The checksums of the archives are those in the loaders of torchvision (MD5) and Keras (SHA-256).
+
 Source: A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, and the description of
 the Python version at https://www.cs.toronto.edu/~kriz/cifar.html.
 """
@@ -13,13 +15,14 @@ import pickle
 import struct
 import tarfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lt_lib.data.arrays import Arrays
 from lt_lib.data.folder import file_sha256
-from lt_lib.data.registry import Archive, DataEntry
+from lt_lib.data.registry import DataEntry, Download, Pin
 from lt_lib.errors import DataError
 
 MEMBER_LIMIT = 400_000_000  # bytes; the largest official member has 155 million
@@ -36,6 +39,108 @@ _BROKEN_PICKLE = (
     struct.error,
     TypeError,
     ValueError,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive(Download):
+    """An official archive of pickled batches, of known size and checksum.
+
+    Attributes:
+        md5: its other checksum.
+        members: file name -> MD5 of the members that hold data.
+        train, test: the members of each split, in order.
+        meta, names_key: the member that holds the class names, and its key for them.
+        labels_key: the key of the labels in a batch.
+        classes: all class names, in the order of the labels.
+    """
+
+    md5: str
+    members: dict[str, str]
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    meta: str
+    names_key: str
+    labels_key: str
+    classes: tuple[str, ...]
+
+
+_CIFAR10_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
+_CIFAR100_NAMES = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
+dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower
+leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid
+otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray
+road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
+sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle
+wardrobe whale willow_tree wolf woman worm
+"""
+CIFAR10_CLASSES = tuple(_CIFAR10_NAMES.split())
+CIFAR100_CLASSES = tuple(_CIFAR100_NAMES.split())
+
+CIFAR100_ARCHIVE = Archive(
+    url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+    bytes=169_001_437,
+    sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+    md5="eb9058c3a382ffc7106e4002c42a8d85",
+    members={
+        "train": "16019d7e3df5f24257cddd939b257f8d",
+        "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+        "meta": "7973b15100ade9c7d40fb424638fde48",
+    },
+    train=("train",),
+    test=("test",),
+    meta="meta",
+    names_key="fine_label_names",
+    labels_key="fine_labels",
+    classes=CIFAR100_CLASSES,
+)
+CIFAR10_ARCHIVE = Archive(
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    bytes=170_498_071,
+    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    md5="c58f30108f718f92721af3b95e74349a",
+    members={
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    },
+    train=("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"),
+    test=("test_batch",),
+    meta="batches.meta",
+    names_key="label_names",
+    labels_key="labels",
+    classes=CIFAR10_CLASSES,
+)
+
+EVEN50 = Pin(
+    digest="sha256:ce50c3bac0f2aeba4cb598ce3ef29671af0ce6602df87d69223ffca91b7e17d2",
+    bags={
+        "train": "sha256:030494eb3b4e30a47166f7bba78f590a9dcb6205e933c07be902b4ecc6904de4",
+        "test": "sha256:69bf1d8e0ea1b3a0a399f2511333fffbf10a82ee608bb5dc92f42339c96047ad",
+    },
+    pixels={
+        "train": "sha256:62d27cb2f87c5a3b22a5c3d951dbfd81915f4af051b1d13a5b116680bdcc554d",
+        "test": "sha256:0fd72a55f50f68b466393d13d69a3aa1879308285859e8d195e7afb2dbe87219",
+    },
+)
+# The copy unpacked by prepare.py. The official archive has no digest here and goes by its checksums.
+CIFAR10_JPEG98 = Pin(
+    digest="sha256:ce07e84109649517a973bd4fac01c566f9f93651486771cb77df95b1935ca337",
+    variant="98 images known only as JPEG",
+    bags={
+        "train": "sha256:7ff6fa72cd680369b831e535ae74f36bf105debb585e47a6accef58d7e874e38",
+        "test": "sha256:b76c403b70cdb20c80c0ef7b0303e8a26b4cfdb25623130577fe8aab7d16b30e",
+    },
+    pixels={
+        "train": "sha256:4dfda7d429c51db86fdbf42a6db1ce6e5f95428d92b9b80dd70e7399757819a2",
+        "test": "sha256:e29306b02c70717420e826f7c12b7310f0c8a2e74a070c3de1dd0f21734ddede",
+    },
 )
 
 
@@ -222,3 +327,55 @@ def _lacks(path: Path, entry: DataEntry, missing: list[str], there: list[str]) -
         f"{path} is not {entry.archive.filename} or its content: {', '.join(missing)} missing, found {seen}. "
         f"`lt data download {entry.name}` fetches a good one."
     )
+
+
+def read(source: Path, entry: DataEntry) -> Arrays | None:
+    """Read the official archive, the folder that it unpacks to, or one that holds that; else None.
+
+    Raises:
+        DataError: as :func:`read_archive`.
+    """
+    if source.is_file():
+        return read_archive(source, entry)
+    for folder in (source, source / "cifar-100-python", source / "cifar-10-batches-py"):
+        if any((folder / member).is_file() for member in entry.archive.members):
+            return read_folder(folder, entry)
+    return None
+
+
+def _entry(
+    name: str, archive: Archive, note: str, pins: tuple[Pin, ...] = (), keep_every: int = 1
+) -> DataEntry:
+    return DataEntry(
+        name=name,
+        kind="real",
+        shape=(32, 32, 3),
+        classes=archive.classes[::keep_every],
+        splits={"train": 50_000 // keep_every, "test": 10_000 // keep_every},
+        licence="none stated by its authors; for research, cite Krizhevsky (2009)",
+        source=archive.url,
+        note=note,
+        pins=pins,
+        archive=archive,
+        keep_every=keep_every,
+        cite="A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, University of "
+        "Toronto",
+        read=read,
+    )
+
+
+ENTRIES = (
+    _entry(
+        "cifar100_even50",
+        CIFAR100_ARCHIVE,
+        "CIFAR-100's even fine labels 0, 2, ..., 98, renamed 0 to 49; order of test images reconstructed",
+        pins=(EVEN50,),
+        keep_every=2,
+    ),
+    _entry(
+        "cifar100",
+        CIFAR100_ARCHIVE,
+        "CIFAR-100, all 100 fine labels; known by the official archive's checksums",
+    ),
+    _entry("cifar10", CIFAR10_ARCHIVE, "CIFAR-10", pins=(CIFAR10_JPEG98,)),
+)

@@ -17,33 +17,30 @@ output of PCG64, which NumPy keeps stable across versions (NEP 19: bit generator
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lt_lib.data.arrays import Arrays
+from lt_lib.data.registry import DataEntry, Pin
 from lt_lib.errors import DataError
 
 # --- difficulty. Ranges include both ends; "1/16 px" means in sixteenths of a pixel.
-SIZE = (
-    14 * 16,
-    18 * 16,
-)  # 1/16 px: side of the 8x8 source square on the image; ink fills about 5/8 of its width
+# 1/16 px: side of the 8x8 source square on the image; ink fills about 5/8 of its width
+SIZE = (14 * 16, 18 * 16)
 STRETCH = 16  # width and height change by up to +-STRETCH/128, in opposite directions
 SHEAR = 24  # each of two shears lies within +-SHEAR/128; equal and opposite ones are a rotation
 JITTER = 16  # 1/16 px: each digit moves up to this far, both ways
 DRIFT = (16, 96)  # 1/16 px: so does the whole number; the first for two digits, the second for a single one
 SPREAD = (88, 104)  # 1/16 px: half the distance between the centres of two digits
-CONTRAST = (
-    70,
-    190,
-)  # grey levels between ink and background in the channel where they differ most; below 256
+# grey levels between ink and background in the channel where they differ most; below 256
+CONTRAST = (70, 190)
 GRADIENT = 40  # grey levels: the background changes by up to this much from one border to the other
 NOISE = (2, 16)  # grey levels: amplitude, drawn for each image, of uniform noise on every pixel and channel
 STROKES = 2  # how many straight strokes may cross an image
 STROKE_CHANCE = 32  # of 256, for each stroke
 PARTIAL_CHANCE = 64  # of 256: a third digit, cut by the border
-# --- a change above changes the digests: `python -m lt_lib.data.sets.digits` prints the new ones for
-# registry.py
+# --- a change above changes DIGESTS: `python -m lt_lib.data.sets.digits` prints the new ones
 
 SIDE = 32  # of an image, pixels
 SEED = 20200
@@ -68,25 +65,44 @@ class Recipe:
     seed: int
     test_pool: str = "test"  # the source digits that test images are written with
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes."""
+        return tuple(f"{self.first + k:0{self.digits}d}" for k in range(self.classes))
 
+
+ALPAYDIN = (
+    "E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, "
+    "https://doi.org/10.24432/C50P49"
+)
 RECIPES = {
     "digits50": Recipe(first=0, classes=50, digits=2, train=500, test=100, seed=SEED),
     "digits10": Recipe(first=0, classes=10, digits=1, train=500, test=100, seed=SEED + 1),
     "digits50_source": Recipe(50, classes=50, digits=2, train=400, test=40, seed=SEED + 2, test_pool="train"),
 }
 DIGITS8 = "digits8"
+# Content digests, as `python -m lt_lib.data.sets.digits` prints them.
+DIGESTS = {
+    "digits8": "sha256:2bbbee8c924c957897709e520a9a640d6a99c2596bd27d37b80894d8829e1a91",
+    "digits50": "sha256:5ca590638480a96dbd97bea314dcce444b3412030ad2c8cb23d2378589d8026a",
+    "digits10": "sha256:7554de808b6fc3ebafc2ee7b3bba8091ab39aab93e0c0a73cd9d19b251f7a216",
+    "digits50_source": "sha256:0c32a50619512888c10fdcbd16e6ef5d38cc578c6208ddcdef9a362ef9a36f3c",
+}
 
 
-def make(name: str) -> Arrays:
+def make(name: str, folder: Path | None = None) -> Arrays:
     """Make an embedded data set: about two seconds on one core, the same bytes everywhere.
 
     Image i of a split has label i mod classes, so every prefix is balanced.
 
     Args:
-        name: one of ``RECIPES``, or ``"digits8"``: the 1797 source digits as they are, grey, split as :func:`source_pools` has it.
+        name: one of ``RECIPES``, or ``"digits8"``: the 1797 source digits as they are, grey, split as
+            :func:`source_pools` has it.
+        folder: not used; what is made fits into memory.
 
     Returns:
-        Arrays: for train and test, images (N, 32, 32, 3) uint8 and labels (N,) int64; of digits8 (N, 8, 8, 1), ink from 0 to 255.
+        Arrays: for train and test, images (N, 32, 32, 3) uint8 and labels (N,) int64; of digits8
+        (N, 8, 8, 1), ink from 0 to 255.
 
     Raises:
         DataError: the installed scikit-learn has other digits than those known here.
@@ -108,8 +124,7 @@ def make(name: str) -> Arrays:
     ):
         labels = np.arange(per_class * recipe.classes, dtype=np.int64) % recipe.classes
         splits[split] = _compose(_Draw([recipe.seed, number]), bank, pools[pool], recipe, labels), labels
-    classes = tuple(f"{recipe.first + k:0{recipe.digits}d}" for k in range(recipe.classes))
-    return Arrays(classes=classes, splits=splits)
+    return Arrays(classes=recipe.names, splits=splits)
 
 
 def source_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -305,6 +320,42 @@ def _tint(cover: np.ndarray, colour: np.ndarray) -> np.ndarray:
     return (cover >> 1).astype(np.int16) * colour.astype(np.int16)[:, None, None] >> 7
 
 
+def _entry(name: str, note: str) -> DataEntry:
+    recipe = RECIPES[name]
+    return DataEntry(
+        name=name,
+        kind="embedded",
+        shape=(SIDE, SIDE, 3),
+        classes=recipe.names,
+        splits={"train": recipe.classes * recipe.train, "test": recipe.classes * recipe.test},
+        licence="CC BY 4.0 (the source digits)",
+        source="made by lt_lib.data.sets.digits from scikit-learn's load_digits",
+        note=note,
+        pins=(Pin(DIGESTS[name]),),
+        cite=ALPAYDIN,
+        make=make,
+    )
+
+
+ENTRIES = (
+    _entry("digits50", "two-digit numbers 00 to 49; stands in for cifar100_even50"),
+    _entry("digits10", "single digits; stands in for cifar10"),
+    _entry("digits50_source", "numbers 50 to 99, to pre-train for digits50"),
+    DataEntry(
+        name=DIGITS8,
+        kind="embedded",
+        shape=(8, 8, 1),
+        classes=tuple("0123456789"),
+        splits={"train": 1074, "test": 723},
+        licence="CC BY 4.0",
+        source="scikit-learn's load_digits",
+        note="scikit-learn's handwritten digits as they are, most writers on one side of the split",
+        pins=(Pin(DIGESTS[DIGITS8]),),
+        cite=ALPAYDIN,
+        make=make,
+    ),
+)
+
 if __name__ == "__main__":
-    for each in (*RECIPES, DIGITS8):
-        print(each, make(each).digest())
+    for each in DIGESTS:
+        print(f'"{each}": "{make(each).digest()}",')

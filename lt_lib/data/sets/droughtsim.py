@@ -23,7 +23,8 @@ not measurements of one place: soil rises steadily with wavelength; green leaves
 near infrared, and their water darkens short-wave infrared; dry grass has lost pigment and water, so it is
 bright there; woody canopies shade themselves; water is dark beyond the visible; cloud is white, less so where
 ice absorbs. What remains (how much of what, where) was set by comparison with the 151 real tiles
-whose statistics are in book/published/droughtwatch-tiles.csv (``python -m lt_lib.data.sets.droughtsim --statistics FOLDER``).
+whose statistics are in book/published/droughtwatch-tiles.csv
+(``python -m lt_lib.data.sets.droughtsim --statistics FOLDER``).
 
 Tile i of a split depends on the split and on i alone, so every set is a prefix of the next larger one and can
 be made in parts. All platforms make the same bytes: randomness is the raw output of PCG64, arithmetic is on
@@ -43,17 +44,23 @@ import numpy as np
 
 from lt_lib.data.arrays import Arrays, content_digest
 from lt_lib.data.folder import save_array
+from lt_lib.data.registry import DataEntry, Pin
+from lt_lib.data.sets.droughtwatch import BANDS, CLASSES, HOBBS, SIDE
 from lt_lib.errors import DataError
 
-BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11")
-CLASSES = ("0", "1", "2", "3+")
 SHARES = (0.598, 0.159, 0.155, 0.088)  # of the classes, in the real training set
-SIDE = 65  # of a tile, pixels
 SIZES = {  # name -> images per split
     "droughtsim_500": {"train": 500, "test": 500},
     "droughtsim_2k": {"train": 2_000, "test": 1_000},
     "droughtsim_6k": {"train": 6_000, "test": 3_000},
     "droughtsim_86k": {"train": 86_317, "test": 10_778},
+}
+# Content digests, as `python -m lt_lib.data.sets.droughtsim` prints them.
+DIGESTS = {
+    "droughtsim_500": "sha256:e58e4e29608d42c2ac36dca25dfe6e70f0f2cbfadb05b0f919c5948eee582081",
+    "droughtsim_2k": "sha256:f1067a9dab374f02cb1cea0724fe0ecdd15f3edbe9d9af412077cfb69e56c92e",
+    "droughtsim_6k": "sha256:3d473e4c673363855235007a611de7f01049d9a3ace07167eefc56e6d4f7b4f7",
+    "droughtsim_86k": "sha256:a61283bce438b5dce5a85d86a11b395015c2d8479e5f7443cf64f4cbaacf8267",
 }
 COVERS = ("light soil", "dark soil", "green grass", "dry grass", "woody", "water")
 
@@ -90,8 +97,7 @@ RADIUS = 14  # pixels: ground further from the centre does not count
 JUDGEMENT = (18, 8)  # sd of the annotator's error: 18/1024 of forage, and an eighth of what there is
 SLIP = 8  # of 256 labels are given at random
 CUTS = (86, 170, 352)  # forage as judged at which the class changes
-# --- a change above changes the digests: `python -m lt_lib.data.sets.droughtsim` prints the new ones for
-# registry.py
+# --- a change above changes DIGESTS: `python -m lt_lib.data.sets.droughtsim` prints the new ones
 
 _WHOLE = 1024  # cover of a whole pixel
 _ONE = 255 * 16  # reflectance 1: sixteenths of a grey level
@@ -402,18 +408,6 @@ def digests() -> dict[str, str]:
         }
 
 
-def band_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over all pixels, with 255 as 1.
-
-    Args:
-        images: (N, H, W, C) uint8, such as ``ImageSet.images(split)``; read in parts.
-
-    Returns:
-        mean (C,), std (C,), float64.
-    """
-    return _mean_std(_histograms(images))
-
-
 def statistics(images: np.ndarray) -> dict[tuple[str, str], float]:
     """What real and simulated tiles are compared by. Tiles with nothing in B2 to B11 are left out.
 
@@ -479,9 +473,9 @@ def _mean_std(histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    """Print the digests for registry.py, or the statistics of a folder of tiles."""
+    """Print the lines of DIGESTS, or the statistics of a folder of tiles."""
     parser = argparse.ArgumentParser(
-        prog="python -m lt_lib.data.sets.droughtsim", description="Print digests for registry.py."
+        prog="python -m lt_lib.data.sets.droughtsim", description="Print the lines of DIGESTS."
     )
     parser.add_argument(
         "--statistics", type=Path, metavar="FOLDER", help="print statistics of FOLDER/x.npy as CSV instead"
@@ -504,6 +498,24 @@ def main() -> None:
     for (name, band), value in statistics(images).items():
         out.writerow((name, band, f"{value:.4f}", source))
 
+
+ENTRIES = tuple(
+    DataEntry(
+        name=name,
+        kind="embedded",
+        shape=(SIDE, SIDE, len(BANDS)),
+        classes=CLASSES,
+        splits=splits,
+        licence="as the code: nothing in it was taken from real tiles but a few statistics",
+        source="made by lt_lib.data.sets.droughtsim",
+        note=f"simulated Landsat-8 tiles, {splits['train']:,} and {splits['test']:,}; stands in for "
+        "droughtwatch",
+        pins=(Pin(DIGESTS[name]),),
+        cite=HOBBS,
+        make=write,
+    )
+    for name, splits in SIZES.items()
+)
 
 if __name__ == "__main__":
     main()

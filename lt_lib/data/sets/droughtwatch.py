@@ -35,10 +35,15 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from lt_lib.data.arrays import Arrays
-from lt_lib.data.registry import DataEntry
+from lt_lib.data.registry import DataEntry, Download
 from lt_lib.errors import DataError
 
-NAME = "droughtwatch"
+HOBBS = (
+    "A. Hobbs, S. Svetlichnaya (2020), Satellite-based Prediction of Forage Conditions for Livestock in "
+    "Northern Kenya, https://arxiv.org/abs/2004.04081"
+)
+# 2.15 GB; neither its exact size nor a checksum is published.
+ARCHIVE = Download(url="https://storage.googleapis.com/wandb_datasets/dw_train_86K_val_10K.zip")
 OFFICIAL_FOLDER = "droughtwatch_data"  # what the official archive unpacks to
 BANDS = tuple(f"B{k}" for k in range(1, 12))
 CLASSES = ("0", "1", "2", "3+")
@@ -192,8 +197,8 @@ def collect(source: Path, folder: Path, progress: bool, entry: DataEntry | None 
         origins = {part.origin for part in parts}
         if entry is not None and not {"train", "val"} <= origins:
             raise DataError(
-                f"{source} is not {entry.name}: it holds {len(parts)} parts, but not in folders train and val. "
-                f"{_expected(entry)}"
+                f"{source} is not {entry.name}: it holds {len(parts)} parts, but not in folders train and "
+                f"val. {_expected(entry)}"
             )
         if entry is not None:
             parts = [part for part in parts if part.origin in ("train", "val")]
@@ -426,7 +431,7 @@ def _file(path: Path, source: Path) -> _Part:
 
 
 def _is_part(name: str) -> bool:
-    """Named as Apache Beam and the official loader have it (part-...; gstmp is half a download), or *.tfrecord."""
+    """Named as Apache Beam and the official loader do (part-...; gstmp is half a download), or *.tfrecord."""
     name = name.rsplit("/", 1)[-1]
     named = name.startswith("part-") or _unpacked(name).endswith(_SUFFIXES)
     return named and not name.startswith(".") and not name.endswith("gstmp")
@@ -613,13 +618,34 @@ def _check_counts(entry: DataEntry, state: _State, source: Path, folder: Path) -
         shutil.rmtree(folder)
         found = " ".join(f"{origin}: {report}" for origin, report in state.reports.items())
         raise DataError(
-            f"{source} is not {entry.name}: {' and '.join(reasons)}. Found in {found} {_expected(entry)} Under "
-            f"another name, `lt data add my-tiles --from {source}` takes it as a set of your own."
+            f"{source} is not {entry.name}: {' and '.join(reasons)}. Found in {found} {_expected(entry)} "
+            f"Under another name, `lt data add my-tiles --from {source}` takes it as a set of your own."
         )
 
 
 def _expected(entry: DataEntry) -> str:
     return (
-        f"Expected the official {entry.archive.filename} or its unpacked folder, with {entry.splits['train']:,} tiles "
-        f"in train and {entry.splits['test']:,} in val; `lt data download {entry.name}` fetches it."
+        f"Expected the official {entry.archive.filename} or its unpacked folder, with "
+        f"{entry.splits['train']:,} tiles in train and {entry.splits['test']:,} in val; `lt data download "
+        f"{entry.name}` fetches it."
     )
+
+
+ENTRIES = (
+    DataEntry(
+        name="droughtwatch",
+        kind="real",
+        shape=(SIDE, SIDE, len(BANDS)),
+        classes=CLASSES,
+        splits={"train": 86_317, "test": 10_778},
+        licence="none stated by its authors; for research, cite Hobbs and Svetlichnaya (2020)",
+        source=ARCHIVE.url,
+        note="Landsat-8 tiles of northern Kenya, B1 to B11; test is the official val; known by its counts, "
+        "as no checksum is published",
+        archive=ARCHIVE,
+        cite=HOBBS,
+        # as recomputed from Table 2 of Rawal and Pradhan (2020)
+        class_counts={"test": (6443, 1710, 1673, 952)},
+        collect=collect,
+    ),
+)

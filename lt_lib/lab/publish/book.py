@@ -28,8 +28,10 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
-from lt_lib.errors import LabError
-from lt_lib.lab.publish import slides
+from lt_lib.errors import LabError, needs
+
+with needs("book", __name__):
+    from lt_lib.lab.publish import slides
 from lt_lib.lab.publish.notebooks import (
     PAINT,
     dump,

@@ -84,8 +84,8 @@ def test_official_archive_in_another_order_than_the_pinned_copy(fake, monkeypatc
     path, _, splits = fake
     half = even(splits)
     pinned = pin({split: (images[::-1], labels[::-1]) for split, (images, labels) in half.items()})
-    entry = dataclasses.replace(registry.REGISTRY["cifar100_even50"], pins=(pinned,))
-    monkeypatch.setitem(registry.REGISTRY, "cifar100_even50", entry)
+    entry = dataclasses.replace(registry.data_sets()["cifar100_even50"], pins=(pinned,))
+    monkeypatch.setitem(registry.data_sets(), "cifar100_even50", entry)
     assert data.add("cifar100_even50", path, tmp_path / "store").variant == OTHER_ORDER
 
 
@@ -94,8 +94,8 @@ def test_named_variant(fake, monkeypatch, tmp_path):
     path, _, splits = fake
     jpeg = {split: (images ^ 1, labels) for split, (images, labels) in splits.items()}
     pinned = dataclasses.replace(pin(jpeg), variant="98 images known only as JPEG")
-    entry = dataclasses.replace(registry.REGISTRY["cifar100"], pins=(pinned,))
-    monkeypatch.setitem(registry.REGISTRY, "cifar100", entry)
+    entry = dataclasses.replace(registry.data_sets()["cifar100"], pins=(pinned,))
+    monkeypatch.setitem(registry.data_sets(), "cifar100", entry)
     folder = save_npy(tmp_path / "jpeg", jpeg)
     np.save(folder / "test_from_jpeg.npy", np.array([3, 5], np.int32))
     images = data.add("cifar100", folder, tmp_path / "store")
@@ -308,12 +308,12 @@ def test_arrays_pickled_by_python_2():
 
 def test_ten_class_archive_joins_its_batches_in_order(tmp_path):
     rng = np.random.default_rng(0)
-    files = {"batches.meta": pickle.dumps({"label_names": list(registry.CIFAR10_CLASSES)}, 2)}
+    files = {"batches.meta": pickle.dumps({"label_names": list(cifar.CIFAR10_CLASSES)}, 2)}
     pixels = rng.integers(0, 256, (6, 2, 3072), dtype=np.uint8)
-    for k, name in enumerate([*registry.CIFAR10_ARCHIVE.train, "test_batch"]):
+    for k, name in enumerate([*cifar.CIFAR10_ARCHIVE.train, "test_batch"]):
         files[name] = pickle.dumps({"data": pixels[k], "labels": [k, 9 - k]}, 2)
     arrays = cifar.read_archive(
-        pack(tmp_path / "c.tar.gz", files, "cifar-10-batches-py/"), registry.REGISTRY["cifar10"]
+        pack(tmp_path / "c.tar.gz", files, "cifar-10-batches-py/"), registry.data_sets()["cifar10"]
     )
     assert list(arrays.splits["train"][1]) == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
     assert np.array_equal(arrays.splits["test"][0][1], pixels[5, 1].reshape(3, 32, 32).transpose(1, 2, 0))

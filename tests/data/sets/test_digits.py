@@ -16,12 +16,12 @@ def made():
 
 @pytest.mark.parametrize("name", embedded.RECIPES)
 def test_content_is_pinned(made, name):
-    assert made[name].digest() == registry.EMBEDDED_DIGESTS[name]
+    assert made[name].digest() == embedded.DIGESTS[name]
 
 
 @pytest.mark.parametrize("name", embedded.RECIPES)
 def test_shapes_types_and_balance_are_as_registered(made, name):
-    entry, arrays = registry.REGISTRY[name], made[name]
+    entry, arrays = registry.data_sets()[name], made[name]
     assert arrays.classes == entry.classes
     for split, count in entry.splits.items():
         images, labels = arrays.splits[split]
@@ -94,8 +94,8 @@ def test_other_source_digits_are_refused(monkeypatch):
 
 
 def test_digits8_are_the_source_digits_by_writer():
-    arrays, entry = embedded.make("digits8"), registry.REGISTRY["digits8"]
-    assert arrays.digest() == registry.EMBEDDED_DIGESTS["digits8"] and arrays.classes == entry.classes
+    arrays, entry = embedded.make("digits8"), registry.data_sets()["digits8"]
+    assert arrays.digest() == embedded.DIGESTS["digits8"] and arrays.classes == entry.classes
     images, digits = embedded.source_digits()
     pools = embedded.source_pools(digits)
     for split, count in entry.splits.items():

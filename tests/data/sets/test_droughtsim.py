@@ -35,7 +35,7 @@ def tiles():
 
 
 def test_content_is_pinned_and_stored(root, images):
-    assert images.digest == registry.DROUGHTSIM_DIGESTS["droughtsim_500"]
+    assert images.digest == droughtsim.DIGESTS["droughtsim_500"]
     assert data.verify("droughtsim_500", root).state == "ready"
     assert images.extra == {"bands": list(droughtsim.BANDS)} and images.classes == ("0", "1", "2", "3+")
     for split in ("train", "test"):
@@ -45,10 +45,10 @@ def test_content_is_pinned_and_stored(root, images):
 
 
 def test_registry_knows_the_same_sets():
-    mine = {name: e for name, e in registry.REGISTRY.items() if name.startswith("droughtsim")}
+    mine = {name: e for name, e in registry.data_sets().items() if name.startswith("droughtsim")}
     assert {name: entry.splits for name, entry in mine.items()} == droughtsim.SIZES
-    assert {name: e.pins[0].digest for name, e in mine.items()} == registry.DROUGHTSIM_DIGESTS
-    assert len(set(registry.DROUGHTSIM_DIGESTS.values())) == 4
+    assert {name: e.pins[0].digest for name, e in mine.items()} == droughtsim.DIGESTS
+    assert len(set(droughtsim.DIGESTS.values())) == 4
     for entry in mine.values():
         assert (
             entry.classes == droughtsim.CLASSES and entry.shape == (65, 65, 11) and entry.kind == "embedded"
@@ -78,7 +78,9 @@ def test_set_is_written_a_few_tiles_at_a_time(monkeypatch, tmp_path):
 
 def test_changed_simulator_is_an_error_and_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setitem(droughtsim.SIZES, "droughtsim_500", {"train": 20, "test": 10})
-    with pytest.raises(DataError, match=r"droughtsim\.py was changed.*python -m lt_lib\.data\.droughtsim"):
+    with pytest.raises(
+        DataError, match=r"sets/droughtsim\.py was changed.*python -m lt_lib\.data\.sets\.droughtsim"
+    ):
         data.load("droughtsim_500", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".droughtsim_500.lock"]
 
@@ -88,7 +90,8 @@ def test_full_disk_is_an_error_and_leaves_nothing(monkeypatch, tmp_path):
         (folder / "x_train.npy").write_bytes(b"part")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(droughtsim, "write", full)
+    entry = registry.data_sets()["droughtsim_500"]
+    monkeypatch.setitem(registry.data_sets(), "droughtsim_500", dataclasses.replace(entry, make=full))
     with pytest.raises(DataError, match="No space left"):
         data.load("droughtsim_500", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".droughtsim_500.lock"]
@@ -273,12 +276,9 @@ def test_statistics_leave_out_empty_tiles_and_match_numpy(tiles):
     images = tiles.images[:30].copy()
     images[:3, ..., 1:] = 0
     found, rest = droughtsim.statistics(images), images[3:] / 255
-    mean, std = droughtsim.band_statistics(images[3:])
-    assert np.allclose(mean, rest.mean((0, 1, 2)), atol=1e-12) and np.allclose(
-        std, rest.std((0, 1, 2)), atol=1e-9
-    )
     for k, band in enumerate(droughtsim.BANDS):
-        assert found["mean", band] == pytest.approx(mean[k]) and found["sd", band] == pytest.approx(std[k])
+        assert found["mean", band] == pytest.approx(rest[..., k].mean(), abs=1e-12)
+        assert found["sd", band] == pytest.approx(rest[..., k].std(), abs=1e-9)
         quantile = np.quantile(rest[..., k], 0.95, method="inverted_cdf")
         assert found["quantile 95", band] == pytest.approx(quantile, abs=1e-9)
     assert found["sd of tile means", "B5"] == pytest.approx(rest[..., 4].mean((1, 2)).std())

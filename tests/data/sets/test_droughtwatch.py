@@ -283,9 +283,11 @@ def official(monkeypatch, tmp_path):
     """A small set that takes the place of the official one: folder, store and splits."""
     splits = source_of(tmp_path / "official")
     entry = dataclasses.replace(
-        registry.REGISTRY["droughtwatch"], splits={"train": 6, "test": 4}, class_counts={"test": (1, 1, 1, 1)}
+        registry.data_sets()["droughtwatch"],
+        splits={"train": 6, "test": 4},
+        class_counts={"test": (1, 1, 1, 1)},
     )
-    monkeypatch.setitem(registry.REGISTRY, "droughtwatch", entry)
+    monkeypatch.setitem(registry.data_sets(), "droughtwatch", entry)
     return SimpleNamespace(folder=tmp_path / "official", store=tmp_path / "store", splits=splits)
 
 
@@ -363,7 +365,10 @@ def test_damaged_zip(official, tmp_path):
 def test_incomplete_set_is_refused(official, tmp_path):
     path = official.folder / "train/part-r-00001"
     path.write_bytes(path.read_bytes()[:-1])
-    expected = r"5 train tiles \(expected 6\).*train: 5 tiles kept, .*\. Left out, cut short: 1 \(train/part-r-00001 at byte 46,7"
+    expected = (
+        r"5 train tiles \(expected 6\).*train: 5 tiles kept, .*\. "
+        r"Left out, cut short: 1 \(train/part-r-00001 at byte 46,7"
+    )
     with pytest.raises(
         DataError, match=expected + r".*val: 4 tiles.*lt data download droughtwatch.*lt data add my-tiles"
     ):
@@ -624,9 +629,9 @@ def server(official, monkeypatch, tmp_path):
     httpd.state = SimpleNamespace(
         content=content, asked=[], breaks=[], store=official.store, splits=official.splits
     )
-    entry = registry.REGISTRY["droughtwatch"]
+    entry = registry.data_sets()["droughtwatch"]
     archive = dataclasses.replace(entry.archive, url=f"http://127.0.0.1:{httpd.server_port}/dw.zip")
-    monkeypatch.setitem(registry.REGISTRY, "droughtwatch", dataclasses.replace(entry, archive=archive))
+    monkeypatch.setitem(registry.data_sets(), "droughtwatch", dataclasses.replace(entry, archive=archive))
     monkeypatch.setattr(importlib.import_module("lt_lib.data.download"), "SECONDS", 5)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
