@@ -27,11 +27,8 @@ book: $(STAMP) ## execute every chapter (PROFILE=laptop, DATA=embedded), build t
 slides: $(STAMP) ## the book and a deck of slides for each chapter, say where they are
 	@$(VENV)/bin/lt slides --profile $(PROFILE) --data $(DATA) $(WORK:%=--work %)
 
-test: $(STAMP) ## lint, unit, property and browser tests, then nbval over every notebook
-	$(PY) -m ruff check --quiet .
-	$(PY) -m pytest -q tests
-	$(PY) -m lt_lib.lab.publish.notebooks nbval
-	$(PY) -m pytest -q --nbval-lax --nbval-current-env _build/nbval
+test: $(STAMP) ## lint, unit tests, the smoke book, its pages in a browser, outputs kept in notebooks
+	@.ci/test $(PY)
 
 notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
 	$(PY) -m lt_lib.lab.publish.notebooks sync
@@ -39,7 +36,8 @@ notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
 clean: ## remove built books; trained records in _build/records stay
 	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name records -exec rm -rf {} +; fi
 
-# uv installs the lock in half a minute; where it cannot be had, pip does the same more slowly
+# uv installs the lock in half a minute; where it cannot be had, pip does the same more slowly. Both compile, and
+# so is lt_lib: where PYTHONDONTWRITEBYTECODE is set, every start would compile 1,700 modules again
 $(STAMP): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
 		echo "Python 3.11, 3.12 or 3.13 is needed, $(or $(PYTHON),python3) is none; name one: make PYTHON=/path/to/python3.12" >&2; \
@@ -47,7 +45,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "setting up $(VENV) from requirements.lock"
 	@"$(PYTHON)" -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null \
-		&& $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock \
-		|| $(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+		&& $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.lock \
+		|| $(PY) -m pip install --compile --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PY) -m compileall -q lt_lib
 	@touch $(STAMP)

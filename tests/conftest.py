@@ -86,7 +86,7 @@ def find_browser() -> str | None:
 
 @pytest.fixture(scope="session")
 def html() -> Path:
-    """The smoke book, built unless it is up to date."""
+    """The smoke book, built unless it is up to date; in `make test` it is."""
     from lt_lib.lab.publish import book
 
     before = os.environ.get("LT_BOOK")

@@ -50,15 +50,18 @@ from lt_lib.lab.record.spec import nearest
 from lt_lib.progress import say
 
 __all__ = [
+    "Copies",
     "Entry",
     "build",
     "chapters_of",
+    "config_for",
     "decks",
     "entries",
     "execute_chapter",
     "find_chapter",
     "name_of",
     "outline",
+    "smoke_copies",
     "sync_notebooks",
 ]
 
@@ -150,7 +153,8 @@ def chapters_of(works: list[str]) -> list[str]:
     for work in works:
         if work not in known:
             raise LabError(
-                f"no chapters of {work!r}{nearest(work, known)}; the works with chapters are {', '.join(known)}"
+                f"no chapters of {work!r}{nearest(work, known)}; "
+                f"the works with chapters are {', '.join(known)}"
             )
     return [name for name in names if name.split("/")[1] in works]
 
@@ -220,10 +224,10 @@ def build(
         listed = [entry for entry in listed if not entry.is_chapter or entry.source in wanted]
     asked = {"seeds": seeds, "budget": budget, "store": store and str(store)}
     given = {"profile": profile, "data": data, **{k: v for k, v in asked.items() if v is not None}}
-    base = root / "_build" / f"{profile}-{data}"
+    base = _folder(root, given)
     base.mkdir(parents=True, exist_ok=True)
     with FileLock(base / ".lock", timeout=-1):
-        _execute_outdated(root, base, listed, given, force)
+        Copies(root, base, listed, given).update(force)
         _copy_sources(root, base, listed, given)
         index = _build_html(base, listed, given, strict=not chapters, force=force)
     say(f"book ready after {time.monotonic() - started:.0f} s")
@@ -237,49 +241,88 @@ def _need_book_extra() -> None:
         raise LabError(f"the book needs {', '.join(missing)}: pip install 'lt_lib[book]', or use `make book`")
 
 
-def _execute_outdated(root: Path, base: Path, listed: list[Entry], given: dict, force: bool) -> None:
-    """Bring src/**.ipynb up to date: chapters first, two at a time, then the pages that count what they
-    left."""
-    common, begun = _common_digest(root), time.monotonic()
-    chapters = [entry for entry in listed if entry.is_chapter]
-    pages = [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
-    workers = min(2, os.cpu_count() or 1)
+class Copies:
+    """Executed copies of chapters and pages in one folder, each with the digest that it was executed under.
 
-    def bring_up(entry: Entry, anew: bool) -> bool:
-        around = [] if entry.is_chapter else [chapter.name for chapter in chapters]
-        digest = _digest([common, entry.source.read_text(encoding="utf-8"), given, around])
-        executed = base / "src" / f"{entry.name}.ipynb"
-        state = base / "state" / f"{entry.name.replace('/', '--')}.json"
-        current = executed.is_file() and state.is_file() and json.loads(state.read_text())["digest"] == digest
-        if current and not anew:
+    A chapter's digest holds everything that can change what it shows; a page's also those of all chapters,
+    because it counts what they left.
+
+    Args:
+        root: the project.
+        base: where copies lie, `_build/<profile>-<data>`.
+        listed: entries of the book.
+        given: papermill parameters of every chapter.
+    """
+
+    def __init__(self, root: Path, base: Path, listed: list[Entry], given: dict):
+        self.base, self.given = base, given
+        self.chapters = [entry for entry in listed if entry.is_chapter]
+        self.pages = [entry for entry in listed if entry.is_notebook and not entry.is_chapter]
+        self._common = _common_digest(root)
+
+    def path(self, entry: Entry) -> Path:
+        """Where the copy of a notebook lies, or will lie."""
+        return self.base / "src" / f"{entry.name}.ipynb"
+
+    def _state(self, entry: Entry) -> Path:
+        return self.base / "state" / f"{entry.name.replace('/', '--')}.json"
+
+    def _digest(self, entry: Entry) -> str:
+        around = [] if entry.is_chapter else [self._digest(chapter) for chapter in self.chapters]
+        return _digest([self._common, entry.source.read_text(encoding="utf-8"), self.given, around])
+
+    def is_current(self, entry: Entry) -> bool:
+        """Whether the copy is there and nothing that could change it has changed since."""
+        state = self._state(entry)
+        if not (state.is_file() and self.path(entry).is_file()):
             return False
-        state.unlink(missing_ok=True)
-        notebook, start = read_notebook(entry.source), time.monotonic()
-        label, parameters = entry.name.removeprefix("notebooks/"), dict(given)
-        if "budget" in given:
-            parameters["budget"] = round(max(given["budget"] - (start - begun) / 60, 0.01), 2)
+        return json.loads(state.read_text())["digest"] == self._digest(entry)
+
+    def update(self, force: bool = False) -> None:
+        """Execute what is not current: chapters first, two at a time, then pages.
+
+        Raises:
+            LabError: the first failure, after all that could be executed was.
+        """
+        begun, workers = time.monotonic(), min(2, os.cpu_count() or 1)
+        # what a budget left unfinished is taken up again
+        anew = force or "budget" in self.given
+        with this_kernel(), _threads_shared(workers):
+            for some in (self.chapters, self.pages):
+                with ThreadPoolExecutor(workers) as pool:
+                    jobs = [
+                        pool.submit(self._execute, e, begun) for e in some if anew or not self.is_current(e)
+                    ]
+                for job in jobs:
+                    job.result()
+
+    def _execute(self, entry: Entry, begun: float) -> None:
+        self._state(entry).unlink(missing_ok=True)
+        digest, notebook, start = self._digest(entry), read_notebook(entry.source), time.monotonic()
+        label, parameters = entry.name.removeprefix("notebooks/"), dict(self.given)
+        if "budget" in parameters:
+            parameters["budget"] = round(max(parameters["budget"] - (start - begun) / 60, 0.01), 2)
         if not entry.is_chapter:
             known = notebook_parameters(notebook)
             parameters = {name: value for name, value in parameters.items() if name in known}
-        result = execute(
-            notebook, label, parameters, scratch_folder(entry.source, base), progress=True, own_kernel=False
-        )
-        result = slides.for_readers(tidy(result))
-        write_if_changed(executed, dump(slides.marked(result, label) if entry.is_chapter else result))
+        scratch = scratch_folder(entry.source, self.base)
+        result = tidy(execute(notebook, label, parameters, scratch, progress=True, own_kernel=False))
+        result = slides.for_readers(result)
+        write_if_changed(self.path(entry), dump(slides.marked(result, label) if entry.is_chapter else result))
         seconds = time.monotonic() - start
-        write_if_changed(state, json.dumps({"digest": digest, "seconds": round(seconds, 1)}).encode())
+        state = json.dumps({"digest": digest, "seconds": round(seconds, 1)})
+        write_if_changed(self._state(entry), state.encode())
         say(f"{label}  {seconds:.0f} s")
-        return True
 
-    def all_of(some: list[Entry], anew: bool) -> bool:
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(bring_up, entry, anew) for entry in some]
-        fresh = [job.result() for job in jobs]  # every one is finished; the first failure is raised
-        return any(fresh)
 
-    with this_kernel(), _threads_shared(workers):
-        new = all_of(chapters, force or "budget" in given)
-        all_of(pages, force or new)
+def smoke_copies() -> Copies:
+    """The copies that `lt book --profile smoke` executes, for whoever checks them."""
+    root, given = project_root(), {"profile": "smoke", "data": "embedded"}
+    return Copies(root, _folder(root, given), entries(root), given)
+
+
+def _folder(root: Path, given: dict) -> Path:
+    return root / "_build" / f"{given['profile']}-{given['data']}"
 
 
 @contextmanager
@@ -323,7 +366,7 @@ def _copy_sources(root: Path, base: Path, listed: list[Entry], given: dict) -> N
             target = src / path.relative_to(root)
             write_if_changed(target, path.read_bytes())
             kept.add(target)
-    generated = {"_config.yml": _config(root, given), "_toc.yml": _toc(root, listed)}
+    generated = {"_config.yml": config_for(root, given), "_toc.yml": _toc(root, listed)}
     for name, value in generated.items():
         write_if_changed(src / name, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
         kept.add(src / name)
@@ -341,8 +384,12 @@ def _toc(root: Path, listed: list[Entry]) -> dict:
     return toc
 
 
-def _config(root: Path, given: dict) -> dict:
-    """`_config.yml` with what is known only now: profile and data for the footer, an address for buttons."""
+def config_for(root: Path, given: dict) -> dict:
+    """`_config.yml` with what is known only now: profile and data for the footer, an address for buttons.
+
+    Raises:
+        LabError: LT_REPOSITORY_URL has not the form of a repository's address.
+    """
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     stamp = f"profile <code>{given['profile']}</code>, <code>{given['data']}</code> data"
     config["html"]["extra_footer"] = f"<p>The column <em>this run</em>: {stamp}.</p>"
@@ -394,10 +441,9 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     icon = src / "book" / "_static" / "favicon.svg"
     write_if_changed(html / "favicon.ico", icon.read_bytes())
     chapters = [entry.name.removeprefix("notebooks/") for entry in listed if entry.is_chapter]
-    stamp = f"Numbers of this deck: profile {given['profile']}, {given['data']} data, unless a badge says otherwise."
-    slides.build(
-        html, chapters, {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}, stamp
-    )
+    executed = {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}
+    which = f"profile {given['profile']}, {given['data']} data"
+    slides.build(html, chapters, executed, f"Numbers of this deck: {which}, unless a badge says otherwise.")
     write_if_changed(state, json.dumps(now).encode())
     return index
 

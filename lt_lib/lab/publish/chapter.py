@@ -40,7 +40,8 @@ def check_parameters(namespace: dict) -> dict:
     for name, known in (("profile", PROFILES), ("data", DATA)):
         if name in given and given[name] not in known:
             raise LabError(
-                f"{name} is {given[name]!r}{nearest(given[name], known)}; it must be one of {', '.join(known)}"
+                f"{name} is {given[name]!r}{nearest(given[name], known)}; "
+                f"it must be one of {', '.join(known)}"
             )
     seeds = given.get("seeds")
     if seeds is not None and not (isinstance(seeds, list) or isinstance(seeds, int) and seeds > 0):

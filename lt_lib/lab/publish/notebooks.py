@@ -4,7 +4,6 @@ A chapter is a percent script (`notebooks/<work>/NN-slug.py`), its source, and a
 but for cells tagged `keep_output`. So is a page that shows numbers (`book/pages/*.py`).
 
     python -m lt_lib.lab.publish.notebooks sync [FILE.py ...]     make every .ipynb (or these) from its .py
-    python -m lt_lib.lab.publish.notebooks nbval                  copies for nbval in _build/nbval
 """
 
 import ast
@@ -15,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -25,11 +23,6 @@ from lt_lib.lab.record.paths import project_root
 from lt_lib.lab.record.records import atomic_write
 from lt_lib.progress import Progress, say
 
-_NBVAL = """\
-def pytest_collectstart(collector):
-    if hasattr(collector, "skip_compare"):
-        collector.skip_compare += ("stderr",)  # progress and warnings are for the terminal
-"""
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 _TEXT = {"extension": ".py", "format_name": "percent"}
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -312,20 +305,21 @@ def sync_notebooks(paths: list[Path] | None = None, check: bool = False) -> list
     return problems
 
 
-def _keeps_output(cell) -> bool:
+def keeps_output(cell) -> bool:
+    """Whether the output of a cell is kept in the .ipynb (tag `keep_output`)."""
     return cell.cell_type == "code" and "keep_output" in cell.metadata.get("tags", [])
 
 
 def _with_kept_outputs(source: Path, notebook):
     """The notebook without outputs but those of its `keep_output` cells."""
     outputs = []
-    if any(_keeps_output(cell) for cell in notebook.cells):
+    if any(keeps_output(cell) for cell in notebook.cells):
         parameters = {"profile": "smoke"} if "profile" in notebook_parameters(notebook) else {}
         executed = tidy(execute(notebook, _label(source), parameters, scratch_folder(source), progress=True))
-        outputs = [cell.outputs for cell in executed.cells if _keeps_output(cell)]
+        outputs = [cell.outputs for cell in executed.cells if keeps_output(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = outputs.pop(0) if _keeps_output(cell) else []
+            cell.outputs = outputs.pop(0) if keeps_output(cell) else []
             cell.execution_count = None
             for output in cell.outputs:
                 if "execution_count" in output:
@@ -338,51 +332,27 @@ def _out_of_step(notebook, target: Path) -> str | None:
     if not target.is_file():
         return "no .ipynb; run `make notebooks`"
     there = read_notebook(target)
-    kept = [cell.outputs for cell in there.cells if _keeps_output(cell)]
+    kept = [cell.outputs for cell in there.cells if keeps_output(cell)]
     if not all(kept):
         return "a cell tagged keep_output has none; run `make notebooks`"
-    stripped = [cell for cell in there.cells if cell.cell_type == "code" and not _keeps_output(cell)]
+    stripped = [cell for cell in there.cells if cell.cell_type == "code" and not keeps_output(cell)]
     if any(cell.outputs or cell.execution_count for cell in stripped):
         return "holds outputs of cells not tagged keep_output; run `make notebooks`"
     expected = copy.deepcopy(notebook)
     for cell in expected.cells:
         if cell.cell_type == "code":
-            cell.outputs = kept.pop(0) if _keeps_output(cell) and kept else []
+            cell.outputs = kept.pop(0) if keeps_output(cell) and kept else []
     if dump(_with_stable_metadata(expected)) != target.read_bytes():
         return "differs from its .py; run `make notebooks`"
     return None
 
 
-def nbval_copies(out: Path | None = None) -> Path:
-    """Copies of all notebooks for nbval: profile smoke, each `keep_output` cell marked for comparison."""
-    from papermill.parameterize import parameterize_notebook
-
-    root = project_root()
-    out = out or root / "_build" / "nbval"
-    shutil.rmtree(out, ignore_errors=True)
-    for source in pairs(root):
-        notebook = read_notebook(source.with_suffix(".ipynb"))
-        known = notebook_parameters(notebook)
-        for cell in notebook.cells:
-            if _keeps_output(cell):
-                cell.metadata["tags"] = [*cell.metadata["tags"], "nbval-check-output"]
-                cell.execution_count = 1  # nbval refuses outputs of a cell that never ran
-        if "profile" in known:
-            smoke, named = {"profile": "smoke"}, {"kernel_name": "python3", "language": "python"}
-            notebook = parameterize_notebook(_for_papermill(notebook), smoke, **named)
-        write_if_changed(out / source.relative_to(root).with_suffix(".ipynb"), dump(notebook))
-    write_if_changed(out / "conftest.py", _NBVAL.encode())
-    return out
-
-
 def main() -> None:
-    """What `make notebooks` and `make test` call."""
+    """What `make notebooks` calls."""
     match sys.argv[1:]:
         case ["sync", *names]:
             for line in sync_notebooks([Path(name) for name in names] or None):
                 say(line)
-        case ["nbval"]:
-            say(f"notebooks for nbval: {nbval_copies()}")
         case _:
             raise SystemExit(__doc__)
 

@@ -125,8 +125,8 @@ def _with_link(source: str, name: str) -> str:
     card, fence, after = rest.partition("\n```")
     work, slug = name.split("/")
     deck = f"../../slides/{work}/{slug}"
-    links = f'- **Slides.** <a href="{deck}.html">the deck</a>, <a href="{deck}-live.ipynb" download>the live cells</a>'
-    return head + time + card + "\n" + links + fence + after
+    links = f'<a href="{deck}.html">the deck</a>, <a href="{deck}-live.ipynb" download>the live cells</a>'
+    return f"{head}{time}{card}\n- **Slides.** {links}{fence}{after}"
 
 
 def build(html_root: Path, names: list[str], notebooks: dict[str, object], stamp: str) -> list[Path]:
@@ -168,7 +168,8 @@ def build(html_root: Path, names: list[str], notebooks: dict[str, object], stamp
 def _index(names: list[str], notebooks: dict, stamp: str) -> str:
     lines = [(name, outline(notebooks[name])) for name in names if has_slides(notebooks[name])]
     rows = "".join(
-        f'<tr><th scope="row"><a href="{name}.html">{name}</a></th><td>{found["slides"]}</td><td>{found["minutes"]}</td>'
+        f'<tr><th scope="row"><a href="{name}.html">{name}</a></th>'
+        f"<td>{found['slides']}</td><td>{found['minutes']}</td>"
         f'<td><a href="{name}-live.ipynb" download>{found["live"]} cells</a></td></tr>\n'
         for name, found in lines
     )
@@ -244,7 +245,8 @@ def minute_plan(
     each = (minutes - taken) // len(decks)
     if each < 1:
         raise LabError(
-            f"{', '.join(title for title, _ in decks)}: {taken} minutes without exercises, the lesson has {minutes}"
+            f"{', '.join(title for title, _ in decks)}: {taken} minutes without exercises, "
+            f"the lesson has {minutes}"
         )
     lines, now = [], 0
     for at, (title, length) in enumerate(decks):
@@ -274,12 +276,13 @@ def render(page: str, notebook, name: str, stamp: str) -> str:
     starts = [cell for cell in notebook.cells if SLIDE in tags(cell)]
     if len(slides) != len(starts):
         raise LabError(
-            f"{name}: its page shows {len(slides)} slides, its notebook has {len(starts)}; build the book again with --force"
+            f"{name}: its page shows {len(slides)} slides, its notebook has {len(starts)}; "
+            "build the book again with --force"
         )
     for at, words in _spoken(notebook):
         slides[at].notes.append(words)
     slides[0].blocks.insert(0, (_byline(name), False))
-    slides = [part for slide in slides for part in _split(slide, address)] + [last]
+    slides = [part for slide in slides for part in split_tables(slide, address)] + [last]
     config = next(
         (script.string for script in soup.find_all("script") if "window.MathJax" in (script.string or "")), ""
     )
@@ -336,7 +339,7 @@ def cut(article, page: str) -> list[Slide]:
             fresh = False
         heading = None
         if kind == "block" and state != "off":
-            if shown := _shown(block, page):
+            if shown := shown_block(block, page):
                 slides[-1].add(shown, state == FRAGMENT, fresh)
                 fresh = False
             state = "off" if cell else state
@@ -364,7 +367,7 @@ def _blocks(element):
                 yield "block", child
 
 
-def _shown(block, page: str) -> str:
+def shown_block(block, page: str) -> str:
     """A block as a slide shows it: no folded code, none beside a figure or table, no permalinks, no ids,
     links into the page."""
     if "cell" in block.get("class", []):
@@ -398,7 +401,7 @@ def _last(article, name: str, page: str, stamp: str) -> Slide:
     slide = Slide("Read on")
     heading = next((h for h in article.find_all("h2") if h.get_text().startswith("Further reading")), None)
     blocks = [block for kind, block in _blocks(heading.parent) if kind == "block"] if heading else []
-    slide.blocks += [(shown, False) for block in blocks if (shown := _shown(block, page))]
+    slide.blocks += [(shown, False) for block in blocks if (shown := shown_block(block, page))]
     words = (
         f"<p>The chapter, with everything that is not on slides, its exercises and their solutions: "
         f'<a href="{page}">{html.escape(name)}</a>.</p><p class="lt-stamp">{html.escape(stamp)}</p>'
@@ -423,7 +426,7 @@ def _byline(name: str) -> str:
     return f'<p class="lt-byline">{html.escape(re.sub(r"[{}]", "", said))}</p>'
 
 
-def _split(slide: Slide, page: str) -> list[Slide]:
+def split_tables(slide: Slide, page: str) -> list[Slide]:
     """A slide whose tables are too long, as several; of a very long table the first rows, and where the
     others are.
 
@@ -437,7 +440,7 @@ def _split(slide: Slide, page: str) -> list[Slide]:
             parts.append(Slide(slide.title))
             full, later = False, False
         soup = BeautifulSoup(block, "html.parser") if "<table" in block else None
-        chunks = _chunks(soup.find("table")) if soup else []
+        chunks = row_chunks(soup.find("table")) if soup else []
         full = bool(chunks) and sum(_heights(soup.find("table"))) > TABLE_LINES / 2
         if len(chunks) < 2:
             parts[-1].blocks.append((block, later))
@@ -488,7 +491,7 @@ def _rows(table) -> list:
     return table.find("tbody").find_all("tr") if table.find("tbody") else []
 
 
-def _chunks(table) -> list[tuple[int, int]]:
+def row_chunks(table) -> list[tuple[int, int]]:
     """First row and the one after the last of each piece of a table, of about equal numbers of printed lines.
 
     Rows that name nothing of their own stay with the row they belong to.
@@ -511,7 +514,8 @@ def _section(slide: Slide) -> str:
         f'<div class="fragment">{block}</div>' if later else block for block, later in slide.blocks
     )
     notes = f'<aside class="notes">{"".join(slide.notes)}</aside>' if slide.notes else ""
-    return f'<section>\n<h2>{html.escape(slide.title)}</h2>\n<div class="lt-slide">\n{blocks}\n</div>\n{notes}</section>'
+    title = html.escape(slide.title)
+    return f'<section>\n<h2>{title}</h2>\n<div class="lt-slide">\n{blocks}\n</div>\n{notes}</section>'
 
 
 _LIST = """\
@@ -523,16 +527,19 @@ _LIST = """\
 <title>Slides</title>
 <link rel="icon" href="../_static/favicon.svg">
 <style>
-body {{ font: 18px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1c2430; max-width: 46em; margin: 2em auto; padding: 0 1em; }}
+body {{ font: 18px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1c2430; }}
+body {{ max-width: 46em; margin: 2em auto; padding: 0 1em; }}
 th, td {{ text-align: left; font-weight: 400; padding: .2em .8em .2em 0; vertical-align: top; }}
 a {{ color: #0b62a4; }}
 </style>
 </head>
 <body>
 <h1>Slides</h1>
-<p>Keys: arrows, <kbd>S</kbd> for the speaker's notes, <kbd>F</kbd> for full screen, <kbd>Esc</kbd> for an overview.
-Minutes are estimated from slides and notes. The live set runs in Jupyter. <a href="../index.html">The book.</a></p>
-<table><thead><tr><th scope="col">deck</th><th scope="col">slides</th><th scope="col">minutes</th><th scope="col">live</th></tr></thead>
+<p>Keys: arrows, <kbd>S</kbd> for the speaker's notes, <kbd>F</kbd> for full screen,
+<kbd>Esc</kbd> for an overview. Minutes are estimated from slides and notes. The live set runs in Jupyter.
+<a href="../index.html">The book.</a></p>
+<table><thead><tr><th scope="col">deck</th><th scope="col">slides</th>
+<th scope="col">minutes</th><th scope="col">live</th></tr></thead>
 <tbody>
 {rows}</tbody></table>
 <p>{stamp}</p>

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -237,16 +236,11 @@ class TestBuild:
         where = "\n# %%\nimport os, time; time.sleep(1); print(os.getcwd())\n"
         sources = [add_chapter(tree, f"ee443/0{i}-also", CHAPTER + where) for i in (2, 3)]
         before = os.getcwd()
-        base = tree / "_build/smoke-embedded"
-        book._execute_outdated(
-            tree, base, book.entries(), {"profile": "smoke", "data": "embedded"}, force=False
-        )
+        copies = book.smoke_copies()
+        copies.update()
         assert os.getcwd() == before
-        for source in sources:
-            assert (
-                f"scratch/ee443/{source.stem}"
-                in (base / f"src/notebooks/ee443/{source.stem}.ipynb").read_text()
-            )
+        for entry in [entry for entry in copies.chapters if entry.source in sources]:
+            assert f"scratch/ee443/{entry.source.stem}" in copies.path(entry).read_text()
 
     def test_what_was_executed_is_kept_when_a_later_chapter_fails(self, tree, capfd):
         add_chapter(tree, "ee443/02-broken", CHAPTER + "\n# %%\nraise RuntimeError('no')\n")
@@ -270,10 +264,8 @@ class TestBuild:
 
         def run(**given):
             executed.clear()
-            base = tree / "_build/laptop-embedded"
-            book._execute_outdated(
-                tree, base, book.entries(), {"profile": "laptop", "data": "embedded", **given}, force=False
-            )
+            given = {"profile": "laptop", "data": "embedded", **given}
+            book.Copies(tree, tree / "_build/laptop-embedded", book.entries(), given).update()
             return executed
 
         assert run() == ["ee443/01-first"] and run() == []
@@ -285,17 +277,24 @@ class TestBuild:
         assert run(budget=1) and run(budget=1), "what a budget left unfinished is taken up again"
         add_chapter(tree, "ee443/02-second")
         assert "ee443/02-second" in run()
+        (tree / "book/pages/counts.py").write_text(HEADER + "# %%\nprint(1)\n")
+        toc = json.loads((tree / "_toc.yml").read_text())
+        toc["parts"].append({"caption": "pages", "chapters": [{"file": "book/pages/counts"}]})
+        (tree / "_toc.yml").write_text(json.dumps(toc))
+        assert run() == ["book/pages/counts"] and run() == []
+        chapter(tree).write_text(CHAPTER + "\n# %%\nprint(2)\n")
+        assert run() == ["ee443/01-first", "book/pages/counts"], "a page counts what chapters left"
 
     def test_launch_buttons_need_an_address(self, tree, monkeypatch):
         given = {"profile": "laptop", "data": "embedded"}
-        assert "repository" not in book._config(tree, given)
+        assert "repository" not in book.config_for(tree, given)
         monkeypatch.setenv("LT_REPOSITORY_URL", "https://github.com/someone/fork.git")
-        config = book._config(tree, given)
+        config = book.config_for(tree, given)
         assert config["repository"]["url"] == "https://github.com/someone/fork"
         assert config["launch_buttons"]["binderhub_url"]
         monkeypatch.setenv("LT_REPOSITORY_URL", "somewhere")
         with pytest.raises(LabError, match="LT_REPOSITORY_URL is 'somewhere', not of the form"):
-            book._config(tree, given)
+            book.config_for(tree, given)
 
 
 class TestPairs:
@@ -330,20 +329,149 @@ class TestPairs:
         nbformat.write(notebook, path)
         assert [problem in line for line in book.sync_notebooks(check=True)] == [True]
 
-    def test_copies_for_nbval_run_at_smoke_and_compare_what_is_kept(self, tree):
-        loud = 'import sys\nprint("noise", file=sys.stderr)\nprint("one half'
-        chapter(tree).write_text(CHAPTER.replace('print("one half', loud))
-        book.sync_notebooks()
-        folder = notebooks.nbval_copies()
-        copy = nbformat.read(folder / "notebooks/ee443/01-first.ipynb", as_version=4)
-        assert any('profile = "smoke"' in cell.source for cell in copy.cells)
-        command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", str(folder)]
-        assert subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode == 0
-        checked = next(cell for cell in copy.cells if "nbval-check-output" in cell.metadata.get("tags", []))
-        checked.outputs[0].text = "one half is 0.6\n"
-        nbformat.write(copy, folder / "notebooks/ee443/01-first.ipynb")
-        failed = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-        assert failed.returncode == 1 and "Cell outputs differ" in failed.stdout
+
+def kept(notebook):
+    """The cell of CHAPTER that keeps its output."""
+    return notebook.cells[2]
+
+
+def said(text, name="stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def picture(of: str):
+    return nbformat.v4.new_output("display_data", data={"image/png": of})
+
+
+# what is wrong with a chapter: name, what is done to the .ipynb and to the executed copy, what nbval says
+FAULTS = {
+    "another": (lambda nb, _: kept(nb).outputs[0].update(text="one half is 0.6\n"), "Cell outputs differ"),
+    "not-kept": (lambda nb, _: kept(nb).update(outputs=[]), "Unexpected output fields"),
+    "missing": (lambda _, done: kept(done).update(outputs=[]), "Missing output fields"),
+    "one-more": (lambda _, done: kept(done).outputs.append(picture("a")), "Unexpected output fields"),
+    "twice": (
+        lambda nb, done: (
+            kept(nb).update(outputs=[picture("a")]),
+            kept(done).update(outputs=[picture("a")] * 2),
+        ),
+        "dissimilar number of outputs",
+    ),
+    "picture": (
+        lambda nb, done: (kept(nb).update(outputs=[picture("a")]), kept(done).update(outputs=[picture("b")])),
+        "mismatch 'image/png'",
+    ),
+    "raised": (
+        lambda _, done: done.cells[3].outputs.append(
+            nbformat.v4.new_output("error", ename="RuntimeError", evalue="no", traceback=["RuntimeError: no"])
+        ),
+        "Cell execution caused an exception",
+    ),
+    "untagged": (lambda nb, _: nb.cells[3].update(outputs=[said("x")]), "Unrun reference cell has outputs"),
+    "other-text": (lambda nb, _: nb.cells[3].update(source="1"), "is not what was executed"),
+    "fewer": (lambda _, done: done.cells.pop(3), "is not what was executed"),
+}
+
+
+class TestKeptOutputs:
+    """nbval over executed copies. `execute` is played here: papermill's cell and the outputs of CHAPTER."""
+
+    @pytest.fixture
+    def executed(self, tree, monkeypatch):
+        def play(notebook, label, *_args, **_named):
+            injected = nbformat.v4.new_code_cell(
+                'profile = "smoke"', metadata={"tags": ["injected-parameters"]}
+            )
+            kept(notebook).outputs = [said("one half "), said("noise", "stderr"), said("is 0.5\n")]
+            notebook.cells[3].outputs = [said("smoke, not kept\n")]
+            notebook.cells.insert(2, injected)
+            return notebook
+
+        def update():
+            monkeypatch.setattr(book, "execute", play)
+            book.smoke_copies().update()
+
+        return update
+
+    @pytest.fixture
+    def nbval(self, tree):
+        """Runs it over the notebooks; what it complains of, by chapter, its exit status and the passed."""
+
+        def run():
+            class Reports:
+                wrong, passed = {}, 0
+
+                def pytest_runtest_logreport(self, report):
+                    self.passed += report.when == "call" and report.passed
+                    self.note(report)
+
+                def pytest_collectreport(self, report):
+                    self.note(report)
+
+                def note(self, report):
+                    if report.failed:
+                        name = Path(report.nodeid.partition("::")[0]).stem.partition("-")[2]
+                        self.wrong[name] = self.wrong.get(name, "") + str(report.longrepr)
+
+            plugin = ["-p", "lt_lib.lab.publish.kept_outputs", "-p", "no:cacheprovider"]
+            where = [f"--rootdir={tree}", str(tree / "notebooks")]
+            reports = Reports()
+            status = pytest.main(
+                [*plugin, "-q", "--color=no", "--continue-on-collection-errors", *where], [reports]
+            )
+            return reports.wrong, int(status), reports.passed
+
+        return run
+
+    def test_equal_outputs_pass_and_every_difference_fails(self, tree, executed, nbval):
+        for i, name in enumerate(FAULTS, 2):
+            add_chapter(tree, f"ee443/{i:02}-{name}")
+        executed()
+        copies = book.smoke_copies()
+        for entry in copies.chapters:
+            notebook = notebooks.read_notebook(entry.source)
+            kept(notebook).outputs = [said("one half is 0.5\n")]
+            done = nbformat.read(copies.path(entry), as_version=4)
+            done.cells.pop(2)  # so that cells of both have the same places
+            fault, _ = FAULTS.get(entry.source.stem.partition("-")[2], (None, None))
+            if fault:
+                fault(notebook, done)
+            nbformat.write(notebook, entry.source.with_suffix(".ipynb"))
+            nbformat.write(done, copies.path(entry))
+        wrong, status, passed = nbval()
+        assert status == 1 and set(wrong) == set(FAULTS), wrong
+        for name, (_, problem) in FAULTS.items():
+            assert problem in wrong[name], wrong[name]
+        assert passed >= 3, "the sound chapter"
+
+    def test_a_copy_that_is_not_of_today_is_an_error(self, tree, executed, nbval):
+        for name in ("edited", "failed", "never"):
+            add_chapter(tree, f"ee443/02-{name}")
+        executed()
+        for entry in book.smoke_copies().chapters:
+            notebook = notebooks.read_notebook(entry.source)
+            kept(notebook).outputs = [said("one half is 0.5\n")]
+            nbformat.write(notebook, entry.source.with_suffix(".ipynb"))
+        assert nbval() == ({}, 0, 12), "papermill's cell and the comment for nbval do not matter"
+        edited = tree / "notebooks/ee443/02-edited.py"
+        edited.write_text(CHAPTER.replace("1 / 2", "2 / 4"))
+        (tree / "_build/smoke-embedded/state/notebooks--ee443--02-failed.json").unlink()
+        toc = json.loads((tree / "_toc.yml").read_text())
+        toc["parts"][0]["chapters"].remove({"file": "notebooks/ee443/02-never"})
+        (tree / "_toc.yml").write_text(json.dumps(toc))
+        wrong, status, passed = nbval()
+        assert status != 0 and passed == 3 and set(wrong) == {"edited", "failed", "never"}
+        for name in ("edited", "failed"):
+            assert "was not executed as it is now; run `lt book --profile smoke`" in wrong[name]
+        assert "_toc.yml does not list" in wrong["never"]
+
+    def test_a_cell_that_raises_leaves_no_current_copy(self, tree, nbval):
+        chapter(tree).write_text(CHAPTER + "\n# %%\nraise RuntimeError('no')\n")
+        notebook = notebooks.read_notebook(chapter(tree))
+        nbformat.write(notebook, chapter(tree).with_suffix(".ipynb"))
+        with pytest.raises(LabError, match="RuntimeError: no"):
+            book.smoke_copies().update()
+        wrong, status, passed = nbval()
+        assert status != 0 and passed == 0 and "was not executed" in wrong["first"]
 
 
 class TestTheRealNotebooks:
@@ -368,7 +496,7 @@ class TestTheRealNotebooks:
     def test_chapters_take_the_same_parameters_and_check_an_output(self, entry):
         notebook = notebooks.read_notebook(entry.source)
         assert {"profile", "data", "seeds", "budget", "store"} <= set(notebooks.notebook_parameters(notebook))
-        assert any(notebooks._keeps_output(cell) for cell in notebook.cells)
+        assert any(notebooks.keeps_output(cell) for cell in notebook.cells)
 
 
 def test_tidy_joins_the_pieces_of_a_stream():

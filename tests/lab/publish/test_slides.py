@@ -14,7 +14,16 @@ from lt_lib.lab.record.paths import project_root
 
 CHAPTERS = sorted(project_root().glob("notebooks/*/*.py"))
 NAMES = [f"{path.parent.name}/{path.stem}" for path in CHAPTERS]
-CARD = "# Title\n\n```{admonition} This chapter\n- **Question.** Why?\n- **Time.** Long;\n  very.\n```\n\nOnce upon a time."
+CARD = """\
+# Title
+
+```{admonition} This chapter
+- **Question.** Why?
+- **Time.** Long;
+  very.
+```
+
+Once upon a time."""
 
 
 def cell(kind, source, *tags):
@@ -87,18 +96,24 @@ def test_comments_for_nbval_are_not_for_readers(chapter):
 # --- what comes out of a page
 
 
-PAGE = """<html><head><script>window.MathJax = {}</script><script defer src="../../_static/mathjax/x.js"></script></head><body><article>
-<section id="title"><h1>Title<a class="headerlink" href="#title">#</a></h1><!--lt:slide--><div class="admonition" id="a"><p>Why?</p></div>
+PAGE = """<html><head><script>window.MathJax = {}</script>
+<script defer src="../../_static/mathjax/x.js"></script></head><body><article>
+<section id="title"><h1>Title<a class="headerlink" href="#title">#</a></h1><!--lt:slide-->
+<div class="admonition" id="a"><p>Why?</p></div>
 <p>See <a href="#eq">(1)</a>.</p>
 <section><h2>Not shown</h2><p>Words.</p></section></section>
-<div class="cell tag_slide tag_live"><div class="cell_input"><pre>print(1)</pre></div><div class="cell_output"><pre>1</pre></div></div>
+<div class="cell tag_slide tag_live">
+<div class="cell_input"><pre>print(1)</pre></div><div class="cell_output"><pre>1</pre></div></div>
 <!--lt:fragment-slide--><p>More</p><p>words.</p><section><h3>Off</h3><!--lt:off--><p>Left out.</p></section>
 <div class="cell tag_hide-input"><p>never</p></div>
 <section><h2>Second</h2><!--lt:slide--><p>Text.</p>
-<div class="cell tag_fragment-slide tag_hide-input"><details class="hide"><pre>code</pre></details><div class="cell_output"><p>7</p></div></div>
-<div class="cell tag_fragment-slide"><div class="cell_input"><pre>lab.figure()</pre></div><figure id="f"><img src="x.png"></figure></div>
+<div class="cell tag_fragment-slide tag_hide-input">
+<details class="hide"><pre>code</pre></details><div class="cell_output"><p>7</p></div></div>
+<div class="cell tag_fragment-slide">
+<div class="cell_input"><pre>lab.figure()</pre></div><figure id="f"><img src="x.png"></figure></div>
 <section><h2>Further reading</h2><ul><li>Cui: on tails</li></ul>
-<div class="cell tag_remove-input"><div class="cell_output"><p>made on CPU</p></div></div></section></section></article></body></html>"""
+<div class="cell tag_remove-input"><div class="cell_output"><p>made on CPU</p></div></div>
+</section></section></article></body></html>"""
 
 
 @pytest.fixture
@@ -134,7 +149,10 @@ def test_a_heading_in_the_middle_of_a_slide_is_shown_and_names_the_next():
 
 
 def test_no_slide_begins_with_a_bare_title():
-    page = '<article><section><h2>A</h2><!--lt:slide--></section><div class="cell tag_fragment-slide"><p>1</p></div></article>'
+    page = (
+        "<article><section><h2>A</h2><!--lt:slide--></section>"
+        '<div class="cell tag_fragment-slide"><p>1</p></div></article>'
+    )
     (slide,) = slides.cut(BeautifulSoup(page, "html.parser").article, "")
     assert [later for _, later in slide.blocks] == [False]
 
@@ -181,10 +199,11 @@ def test_a_deck_names_the_work_and_its_authors(chapter):
 
 def test_a_card_on_a_slide_does_not_link_to_its_own_deck():
     card = BeautifulSoup(
-        '<div><ul><li><strong>Time.</strong> 5</li><li><strong>Slides.</strong> <a href="x.html">deck</a></li></ul></div>',
+        "<div><ul><li><strong>Time.</strong> 5</li>"
+        '<li><strong>Slides.</strong> <a href="x.html">deck</a></li></ul></div>',
         "html.parser",
     ).div
-    assert "Time." in slides._shown(card, "../../notebooks/w/01-x.html") and "Slides." not in str(card)
+    assert "Time." in slides.shown_block(card, "../../notebooks/w/01-x.html") and "Slides." not in str(card)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +217,7 @@ def test_a_card_on_a_slide_does_not_link_to_its_own_deck():
 )
 def test_links_lead_where_they_led_on_the_page(href, leads_to):
     block = BeautifulSoup(f'<p><a href="{href}">there</a></p>', "html.parser").p
-    assert f'href="{leads_to}"' in slides._shown(block, "../../notebooks/w/01-x.html")
+    assert f'href="{leads_to}"' in slides.shown_block(block, "../../notebooks/w/01-x.html")
 
 
 # --- long tables
@@ -206,7 +225,8 @@ def test_links_lead_where_they_led_on_the_page(href, leads_to):
 
 def table_of(rows, words="w"):
     body = "".join(f"<tr><th>{i}</th><td>{words}</td></tr>" for i in range(rows))
-    return f'<div class="cell"><p>before</p><div class="lt-table"><table><thead><tr><th>h</th></tr></thead><tbody>{body}</tbody></table></div></div>'
+    table = f"<table><thead><tr><th>h</th></tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="cell"><p>before</p><div class="lt-table">{table}</div></div>'
 
 
 def numbers_on(slide):
@@ -220,7 +240,7 @@ def numbers_on(slide):
 @pytest.mark.parametrize("rows", [1, slides.TABLE_LINES, slides.TABLE_LINES + 1, 3 * slides.TABLE_LINES])
 def test_a_long_table_goes_on_on_the_next_slide(rows):
     pieces = -(-rows // slides.TABLE_LINES)
-    parts = slides._split(
+    parts = slides.split_tables(
         slides.Slide("T", [(table_of(rows), True), ("<p>after</p>", True)], ["note"]), "page.html"
     )
     assert [n for part in parts for n in numbers_on(part)] == list(range(rows)) and len(parts) == pieces + (
@@ -236,7 +256,7 @@ def test_a_long_table_goes_on_on_the_next_slide(rows):
 
 def test_of_a_very_long_table_the_rest_is_counted():
     rows = 5 * slides.TABLE_LINES
-    parts = slides._split(slides.Slide("T", [(table_of(rows), False)]), "page.html")
+    parts = slides.split_tables(slides.Slide("T", [(table_of(rows), False)]), "page.html")
     shown = [n for part in parts for n in numbers_on(part)]
     assert shown == list(range(len(shown))) and len(parts) == slides.TABLE_SLIDES
     assert f'{rows - len(shown)} more rows in <a href="page.html">' in parts[-1].blocks[-1][0]
@@ -245,12 +265,12 @@ def test_of_a_very_long_table_the_rest_is_counted():
 def test_rows_that_belong_together_stay_together():
     body = "".join(f"<tr><th>{i // 3 if i % 3 == 0 else ''}</th><td>w</td></tr>" for i in range(30))
     table = BeautifulSoup(f"<table><tbody>{body}</tbody></table>", "html.parser").table
-    chunks = slides._chunks(table)
+    chunks = slides.row_chunks(table)
     assert len(chunks) == 2 and all(first % 3 == 0 for first, _ in chunks) and chunks[-1][1] == 30
 
 
 def test_tall_rows_count_as_many_lines():
-    assert len(slides._split(slides.Slide("T", [(table_of(6, "word " * 60), False)]), "page.html")) > 1
+    assert len(slides.split_tables(slides.Slide("T", [(table_of(6, "word " * 60), False)]), "page.html")) > 1
 
 
 # --- minutes

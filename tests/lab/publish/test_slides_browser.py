@@ -9,16 +9,21 @@ SIZES = {"wide": (1280, 720), "4:3": (1024, 768)}
 OVERFULL = """[...document.querySelectorAll('.slides > section')].map((section, i) => {
     Reveal.slide(i, 0, 99);
     const sheet = document.querySelector('.reveal .slides').getBoundingClientRect();
-    const parts = [...section.querySelectorAll('h2, h3, p, li, pre, table, img, figcaption, .admonition, mjx-container svg')];
+    const parts = [...section.querySelectorAll(
+        'h2, h3, p, li, pre, table, img, figcaption, .admonition, mjx-container svg')];
     const beyond = parts.filter(part => part.checkVisibility()).filter(part => {
         const box = part.getBoundingClientRect();
-        return box.right > sheet.right + 2 || box.bottom > sheet.bottom + 2 || box.left < sheet.left - 2 || box.top < sheet.top - 2;
+        return box.right > sheet.right + 2 || box.bottom > sheet.bottom + 2 ||
+            box.left < sheet.left - 2 || box.top < sheet.top - 2;
     });
-    const cut = [...section.querySelectorAll('pre, .lt-table, figure')].filter(part => part.scrollWidth > part.clientWidth + 2);
-    return [section.querySelector('h2').innerText, [...beyond, ...cut].map(part => `${part.tagName} ${part.textContent.slice(0, 40)}`)];
+    const cut = [...section.querySelectorAll('pre, .lt-table, figure')]
+        .filter(part => part.scrollWidth > part.clientWidth + 2);
+    const named = [...beyond, ...cut].map(part => `${part.tagName} ${part.textContent.slice(0, 40)}`);
+    return [section.querySelector('h2').innerText, named];
 }).filter(([, parts]) => parts.length)"""
 SIZE_OF_TEXT = """[...document.querySelectorAll('.lt-slide')].map(slide => [
-    slide.parentElement.querySelector('h2').innerText, parseFloat(slide.style.getPropertyValue('--lt-fit'))])"""
+    slide.parentElement.querySelector('h2').innerText,
+    parseFloat(slide.style.getPropertyValue('--lt-fit'))])"""
 
 
 @pytest.fixture(scope="module")
