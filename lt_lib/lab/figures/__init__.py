@@ -10,8 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from lt_lib.errors import LabError
-from lt_lib.lab.record.spec import nearest
+from lt_lib.errors import LabError, nearest
 from lt_lib.lab.record.works import load_work, works
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Which records a figure shows: those it is given, and beside or instead of them the committed evidence."""
 
-from lt_lib.lab.read.report import STRENGTH, best_evidence, group
+from lt_lib.lab.read.evidence import STRENGTH, best_evidence, group
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.records import Record, Store
 from lt_lib.lab.record.spec import Experiment, load

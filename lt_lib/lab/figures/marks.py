@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 
 from lt_lib.lab.figures.evidence import comparable
 from lt_lib.lab.figures.style import ORANGE, once
-from lt_lib.lab.read.report import Estimate, estimate
+from lt_lib.lab.read.estimates import Estimate, estimate
 from lt_lib.lab.record.records import Record
 
 

@@ -7,7 +7,7 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.marks import estimate_mark
 from lt_lib.lab.figures.style import BLUE, GREEN, footnote, legend
-from lt_lib.lab.read.report import difference
+from lt_lib.lab.read.estimates import difference
 from lt_lib.lab.record.records import Record
 
 

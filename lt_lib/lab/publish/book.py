@@ -32,6 +32,7 @@ from lt_lib.errors import LabError, needs
 
 with needs("book", __name__):
     from lt_lib.lab.publish import slides
+from lt_lib.errors import nearest
 from lt_lib.lab.publish.notebooks import (
     PAINT,
     dump,
@@ -46,7 +47,6 @@ from lt_lib.lab.publish.notebooks import (
     write_if_changed,
 )
 from lt_lib.lab.record.paths import project_root
-from lt_lib.lab.record.spec import nearest
 from lt_lib.progress import say
 
 __all__ = [

@@ -4,8 +4,8 @@ import inspect
 import types
 from pathlib import Path
 
-from lt_lib.errors import LabError
-from lt_lib.lab.record.spec import DATA, PROFILES, nearest
+from lt_lib.errors import LabError, nearest
+from lt_lib.lab.record.spec import DATA, PROFILES
 
 PARAMETERS = ("profile", "data", "seeds", "budget", "store")
 _IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}

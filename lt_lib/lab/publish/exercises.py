@@ -103,7 +103,7 @@ def write_sheet(chapter: Path, folder: Path) -> Path:
     """Write the exercise sheet of a chapter (percent script), `<work>-<slug>-exercises.ipynb`, to a
     folder."""
     from lt_lib.lab.publish.notebooks import dump, read_notebook
-    from lt_lib.lab.record.records import atomic_write
+    from lt_lib.lab.record.files import atomic_write
 
     path = Path(folder) / f"{chapter.parent.name}-{chapter.stem}-exercises.ipynb"
     try:

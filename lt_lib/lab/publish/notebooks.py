@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 
 from lt_lib.errors import LabError
+from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import project_root
-from lt_lib.lab.record.records import atomic_write
 from lt_lib.progress import Progress, say
 
 PAINT = re.compile(r"\x1b\[[0-9;]*m")

@@ -13,9 +13,11 @@ from types import ModuleType
 import pandas as pd
 
 from lt_lib.errors import LabError, nearest
+from lt_lib.lab.read.badges import badge, badge_html
+from lt_lib.lab.read.evidence import STRENGTH
 from lt_lib.lab.read.findings import Finding, NoRecord, committed, given
 from lt_lib.lab.read.published import facts_of, published
-from lt_lib.lab.read.report import STRENGTH, Table, badge, badge_html
+from lt_lib.lab.read.report import Table
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.works import load_work, works
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lt_lib.errors import LabError
+from lt_lib.errors import LabError, nearest
 from lt_lib.lab.record.digests import code_digest
 from lt_lib.lab.record.records import record_id, spec_digest
-from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Spec, load, nearest, resolve, seeds_of
+from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Spec, load, resolve, seeds_of
 
 
 def code_of(spec: Spec) -> str:

@@ -11,8 +11,8 @@ from safetensors.torch import save
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import code_digest, digest
+from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import cache_root
-from lt_lib.lab.record.records import atomic_write
 from lt_lib.lab.record.spec import Backbone, Optimizer, Pretraining, Seeds
 from lt_lib.lab.train.device import device, on_device
 from lt_lib.lab.train.networks import train_network

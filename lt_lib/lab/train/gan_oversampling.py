@@ -16,8 +16,8 @@ from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.gan import Generator, memorisation, sample, start_dcgan, tile_distance
 from lt_lib.lab.record.digests import code_digest, digest
+from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import cache_root
-from lt_lib.lab.record.records import atomic_write
 from lt_lib.lab.record.spec import Spec
 from lt_lib.lab.train.backbones import made
 from lt_lib.lab.train.device import device

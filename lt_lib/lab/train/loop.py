@@ -24,7 +24,8 @@ from torch import Tensor
 
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import digest
-from lt_lib.lab.record.records import SELECTIONS, atomic_write
+from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.records import SELECTIONS
 from lt_lib.lab.record.spec import Backbone, Optimizer, Recipe, Seeds, Topic
 from lt_lib.progress import Progress, say
 

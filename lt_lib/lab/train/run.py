@@ -24,9 +24,10 @@ from safetensors.torch import save
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import digest
+from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import evidence_dir, project_root, work_store
 from lt_lib.lab.record.plan import Item, code_of, definition, plan
-from lt_lib.lab.record.records import Record, Store, atomic_write, short
+from lt_lib.lab.record.records import Record, Store, short
 from lt_lib.lab.record.spec import MODES
 from lt_lib.lab.train.device import device
 from lt_lib.lab.train.loop import Damaged, Outcome, Task

@@ -8,6 +8,9 @@ from itertools import combinations, islice
 
 import pandas as pd
 
+from lt_lib.lab.read.badges import badge_html
+from lt_lib.lab.read.estimates import Estimate
+from lt_lib.lab.read.evidence import STRENGTH
 from lt_lib.lab.read.findings import (
     Claim,
     Contrast,
@@ -30,7 +33,7 @@ from lt_lib.lab.read.findings import (
     together,
 )
 from lt_lib.lab.read.published import printed, published, value
-from lt_lib.lab.read.report import STRENGTH, Estimate, Table, badge_html
+from lt_lib.lab.read.report import Table
 from lt_lib.lab.read.rounding import agrees
 from lt_lib.lab.record.records import Record
 from lt_lib.works.ee443 import EXPERIMENTS

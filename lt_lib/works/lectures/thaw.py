@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import code_digest, digest
+from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import cache_root
-from lt_lib.lab.record.records import atomic_write
 from lt_lib.lab.record.spec import Backbone, Optimizer, Pretraining
 from lt_lib.lab.train.backbones import backbone_network, made
 from lt_lib.lab.train.device import device, keep_memory, normalisation

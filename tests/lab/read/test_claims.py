@@ -9,7 +9,7 @@ from lt_lib import cli
 from lt_lib.errors import LabError
 from lt_lib.lab.read import findings
 from lt_lib.lab.read.claims import claims_table, strongest
-from lt_lib.lab.read.report import estimate
+from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.works import works
 from lt_lib.works.ee443.claims import CLAIMS

@@ -10,8 +10,8 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.marks import estimate_mark, published_mark
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, RED, footnote, legend
-from lt_lib.lab.read.published import published
-from lt_lib.lab.read.report import estimate, published_value
+from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.published import published, published_value
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.sampling import balanced_bags, ee443_counts

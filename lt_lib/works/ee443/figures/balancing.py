@@ -9,7 +9,8 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import comparable, panels_by_source, sources
 from lt_lib.lab.figures.marks import stacked_axes
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, RED, SKY, footnote, legend, once
-from lt_lib.lab.read.report import estimate, group
+from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.evidence import group
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.lab.train.features import augmented

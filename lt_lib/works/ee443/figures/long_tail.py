@@ -9,7 +9,7 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, panels_by_source, sources, stronger_evidence
 from lt_lib.lab.figures.marks import accuracy_mark, published_mark, stacked_axes
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, PALETTE, footnote, legend
-from lt_lib.lab.read.report import published_value
+from lt_lib.lab.read.published import published_value
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.sampling import ee443_counts, longtail_indices

@@ -8,7 +8,9 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.marks import accuracy_mark, published_mark
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, footnote, legend, once
-from lt_lib.lab.read.report import estimate, group, published_value
+from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.evidence import group
+from lt_lib.lab.read.published import published_value
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.works.ee443.figures.long_tail import RATIOS

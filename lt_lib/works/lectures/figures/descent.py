@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, footnote, legend
-from lt_lib.lab.read.report import Estimate
+from lt_lib.lab.read.estimates import Estimate
 
 _RULES = {  # optimizer -> its look in all figures
     "GD": (BLUE, "-", "o"),

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, RED, SKY, legend, once
+from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.evidence import group
 from lt_lib.lab.read.findings import on_file
-from lt_lib.lab.read.report import estimate, group
 from lt_lib.lab.record.records import Record
 
 

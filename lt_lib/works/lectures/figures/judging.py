@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, legend, once
-from lt_lib.lab.read.report import Estimate
+from lt_lib.lab.read.estimates import Estimate
 
 
 @figure("roc-pr")

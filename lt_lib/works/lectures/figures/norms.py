@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import LINES, PALETTE, once
-from lt_lib.lab.read.report import group
+from lt_lib.lab.read.evidence import group
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 

@@ -9,7 +9,7 @@ from lt_lib.errors import LabError
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import sources
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, RED, SKY, footnote, legend, once
-from lt_lib.lab.read.report import estimate
+from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.record.records import Record
 
 _TARGETS = {  # training -> its look in all figures

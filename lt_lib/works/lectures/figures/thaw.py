@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, RED, footnote, legend, once
-from lt_lib.lab.read.report import estimate
+from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.record.records import Record
 
 

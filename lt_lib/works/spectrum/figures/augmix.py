@@ -11,7 +11,8 @@ from lt_lib.augmix import AugMix
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import comparable, evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, PALETTE, RED, footnote, legend, once
-from lt_lib.lab.read.report import Estimate, estimate, published_value
+from lt_lib.lab.read.estimates import Estimate, estimate
+from lt_lib.lab.read.published import published_value
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.works.spectrum.figures.margins import balanced_plane

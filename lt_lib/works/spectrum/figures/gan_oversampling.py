@@ -11,11 +11,11 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import panels_by_source, sources
 from lt_lib.lab.figures.marks import stacked_axes
 from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, footnote, legend, once
-from lt_lib.lab.read.report import group
+from lt_lib.lab.read.evidence import group
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.train.recipes import tasks
-from lt_lib.lab.train.splits import centre_crops
 from lt_lib.lab.train.run import artifact
+from lt_lib.lab.train.splits import centre_crops
 from lt_lib.works.spectrum.figures.tiles import CLASS_MARKS, COWS
 
 

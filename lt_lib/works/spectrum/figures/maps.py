@@ -12,7 +12,7 @@ from lt_lib.data import landsat
 from lt_lib.data.landsat import ClassMap, Scene
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import footnote
-from lt_lib.lab.read.report import Estimate
+from lt_lib.lab.read.estimates import Estimate
 
 _STYLE = {"axes.grid": False, "font.size": 9, "axes.titlesize": 9, "image.interpolation": "nearest"}
 _NAMES = {

@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import comparable, evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, footnote, legend, once
-from lt_lib.lab.read.report import estimate, published_value
+from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.published import published_value
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.losses import ldam_margins

@@ -10,7 +10,7 @@ import torch
 from helpers import texts
 
 from lt_lib import lab
-from lt_lib.lab.read.report import estimate
+from lt_lib.lab.read.estimates import estimate
 
 
 def test_the_guaranteed_parabola_peaks_at_c_and_ends_at_2c():

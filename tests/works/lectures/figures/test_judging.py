@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lt_lib import lab
-from lt_lib.lab.read.report import estimate
+from lt_lib.lab.read.estimates import estimate
 from lt_lib.metrics import binary_report
 from lt_lib.works.lectures.figures.judging import step_curves
 

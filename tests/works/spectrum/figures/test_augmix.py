@@ -8,7 +8,7 @@ import pytest
 from helpers import texts
 
 from lt_lib import lab
-from lt_lib.lab.read.report import Estimate
+from lt_lib.lab.read.estimates import Estimate
 
 
 def test_costs_stand_at_their_operator_in_the_order_given():
