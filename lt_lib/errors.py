@@ -64,7 +64,7 @@ def lacking_packages(extra: str) -> list[str]:
     for line in lines:
         if not re.search(rf"extra == ['\"]{extra}['\"]", line):
             continue
-        if within := re.match(r"lt_lib\[(\w+)\]", line):  # an extra that holds another one
+        if within := re.match(r"lt[-_]lib\[(\w+)\]", line):  # an extra that holds another one
             found += lacking_packages(within[1])
             continue
         name = re.match(r"[\w.-]+", line)[0]

@@ -8,7 +8,8 @@ Undefined numbers are None, so that a report can be written as JSON. A class wit
 and no F1 and is left out of every mean; a class that is never predicted has no precision, but F1 = 0.
 
 scikit-learn gives the same accuracy, recall, precision, F1 and MCC (the tests compare), but takes labels,
-where a record has a matrix, and a second to import; its topk puts equal scores in the opposite order. """
+where a record has a matrix, and a second to import; its topk puts equal scores in the opposite order.
+"""
 
 import math
 
