@@ -8,15 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lt_lib.lab import figures
-from lt_lib.lab.record import spec
-
 ROOT = Path(__file__).resolve().parents[2]
-# Until topics and figures register themselves. TODO on merging: remove both marks.
-with_topic = pytest.mark.skipif(not hasattr(spec, "Topic"), reason="topics do not register themselves yet")
-with_figure = pytest.mark.skipif(
-    not hasattr(figures, "figure"), reason="figures do not register themselves yet"
-)
 
 PACKAGE = {
     "__init__.py": '''
@@ -183,10 +175,8 @@ class Checkout:
         self.package.mkdir(parents=True)
         for name, source in PACKAGE.items():
             (self.package / name).write_text(source)
-        if hasattr(spec, "Topic"):
-            write_topic(self.package)
-        if hasattr(figures, "figure"):
-            write_figure(self.package)
+        write_topic(self.package)
+        write_figure(self.package)
 
     def python(self, *words: str, **env: str):
         """Run the interpreter in the checkout; records of runs are its committed ones."""
@@ -252,7 +242,6 @@ except LabError as error:
     assert third == "the work 'toy' has no module 'maps'; those of spectrum have"
 
 
-@with_topic
 def test_a_topic_plugs_in_and_its_records_decide_the_claim(trained):
     toy, said = trained
     assert said.count("accuracy 0.") == 2 and "n = 3" in said
@@ -261,8 +250,6 @@ def test_a_topic_plugs_in_and_its_records_decide_the_claim(trained):
     assert "records: holds. of 1 parts 1 hold, 0 fail: accuracy +0." in said and "stale" not in said
 
 
-@with_topic
-@with_figure
 def test_a_figure_plugs_in(trained):
     toy, _ = trained
     script = (
@@ -275,7 +262,6 @@ def test_a_figure_plugs_in(trained):
     assert done.stdout.splitlines()[-1] == "[True, True]"
 
 
-@with_topic
 def test_its_records_are_stale_when_its_code_changes(trained):
     """Last, for it changes the trainer."""
     toy, _ = trained
