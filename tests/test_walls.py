@@ -135,6 +135,8 @@ def room(module: str) -> str:
     _, *parts = module.split(".")
     if parts[:1] == ["lab"]:
         return ".".join(parts[:2])
+    if parts == ["__main__"]:
+        return "cli"
     if parts[:1] in (["data"], ["works"], ["errors"], ["progress"], ["cli"]):
         return parts[0]
     return "methods" if parts else "lt_lib"

@@ -6,6 +6,11 @@ once."""
 
 from importlib import import_module
 
+from lt_lib.errors import needs
+
+with needs("lab", __name__):  # what it declares is looked up here, before the first name is asked for
+    pass
+
 _NAMES = {
     "lt_lib.errors": ("LabError",),
     "lt_lib.lab.figures": ("figure",),

@@ -272,7 +272,7 @@ class Topic(Options):
             raise LabError(f"topic {name!r} is registered twice, by {other.__module__} and {cls.__module__}")
         if len(cls.code) != 1:
             raise LabError(
-                f"topic {name!r} must name one function in `code`, like ('lt_lib.works.X.{name}:train',)"
+                f"topic {name!r} must name one function in `code`, like ('package.module:function',)"
             )
 
 

@@ -11,11 +11,11 @@ from lt_lib.lab.train.backbones import backbone_network
 from lt_lib.lab.train.device import on_device
 from lt_lib.lab.train.learners import learners
 from lt_lib.lab.train.loop import Outcome, Task, seed_all
-from lt_lib.lab.train.modes import Mode
+from lt_lib.lab.train.modes import Voted
 from lt_lib.lab.train.networks import train_network
 
 
-class Finetune(Mode):
+class Finetune(Voted):
     """Whole networks, one a learner."""
 
     def tasks(self, spec: Spec, dataset: ImageSet) -> tuple[list[Task], list[int]]:

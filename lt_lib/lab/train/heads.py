@@ -15,10 +15,10 @@ from lt_lib.lab.train.device import device
 from lt_lib.lab.train.features import SPLITS, FeatureBank
 from lt_lib.lab.train.learners import learners
 from lt_lib.lab.train.loop import Loop, Outcome, Task, accuracy, generator
-from lt_lib.lab.train.modes import Mode
+from lt_lib.lab.train.modes import Voted
 
 
-class Heads(Mode):
+class Heads(Voted):
     """Linear heads, one a learner; those on one backbone are trained together."""
 
     def tasks(self, spec: Spec, dataset: ImageSet) -> tuple[list[Task], list[int]]:

@@ -45,6 +45,16 @@ class Mode:
     def summarise(
         self, outcomes: list[Outcome], truth: np.ndarray, counts: list[int]
     ) -> tuple[dict, dict[str, Tensor]]:
+        """The parts of a record that hold numbers (metrics, per_class, confusion), and tensors to keep beside it."""
+        raise NotImplementedError
+
+
+class Voted(Mode):
+    """A mode whose tasks are classifiers that vote."""
+
+    def summarise(
+        self, outcomes: list[Outcome], truth: np.ndarray, counts: list[int]
+    ) -> tuple[dict, dict[str, Tensor]]:
         """Soft-vote the outcomes and measure: metrics by selection, with each member's own accuracy.
 
         Returns:

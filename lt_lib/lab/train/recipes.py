@@ -20,7 +20,7 @@ from lt_lib.lab.record.plan import definition
 from lt_lib.lab.record.spec import Optimizer, Recipe, Spec
 from lt_lib.lab.train.device import device, keep_memory
 from lt_lib.lab.train.loop import Loop, Outcome, Task, generator, hold_out, pairs, seed_all
-from lt_lib.lab.train.modes import Mode
+from lt_lib.lab.train.modes import Voted
 from lt_lib.lab.train.splits import Split, band_statistics, centre_crops, evaluate
 from lt_lib.models import create
 from lt_lib.sampling import balanced_sample
@@ -28,7 +28,7 @@ from lt_lib.sampling import balanced_sample
 Mix = Callable[[Tensor, torch.Generator], Tensor]
 
 
-class Recipes(Mode):
+class Recipes(Voted):
     """One network a spec."""
 
     def tasks(self, spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]]:

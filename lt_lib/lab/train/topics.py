@@ -14,10 +14,10 @@ from lt_lib.errors import LabError
 from lt_lib.lab.record.plan import definition
 from lt_lib.lab.record.spec import Spec
 from lt_lib.lab.train.loop import Outcome, Task, generator, hold_out, pairs
-from lt_lib.lab.train.modes import Mode
+from lt_lib.lab.train.modes import Voted
 
 
-class Topics(Mode):
+class Topics(Voted):
     """One network a spec, trained by the function of its topic."""
 
     def tasks(self, spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]]:

@@ -149,12 +149,17 @@ def test_moves_and_renames_leave_every_digest(copy):
 @pytest.mark.parametrize(
     ("module", "old", "new", "concerned"),
     [
-        ("lt_lib.losses", "counts) ** 0.25", "counts) ** 0.5", lambda r: r.spec.mode == "recipe"),
+        (
+            "lt_lib.losses",
+            "counts) ** 0.25",
+            "counts) ** 0.5",
+            lambda r: bool(r.spec.recipe and r.spec.recipe.ldam),
+        ),
         (
             "lt_lib.losses",
             "max_margin: float = 0.5",
             "max_margin: float = 0.4",
-            lambda r: r.spec.mode == "recipe",
+            lambda r: bool(r.spec.recipe and r.spec.recipe.ldam),
         ),
         (
             "lt_lib.augmix",
