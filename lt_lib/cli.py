@@ -65,7 +65,8 @@ StoreOption = Annotated[
 ]
 
 
-def _complete_experiment(incomplete: str) -> list[str]:
+def complete_experiment(incomplete: str) -> list[str]:
+    """Experiments, or rows behind "experiment/", that begin so; for the shell."""
     from lt_lib.lab.record.spec import experiments, load
 
     try:
@@ -79,7 +80,8 @@ def _complete_experiment(incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
-def _complete_data(incomplete: str) -> list[str]:
+def complete_data(incomplete: str) -> list[str]:
+    """Data sets and weights that begin so; for the shell."""
     from lt_lib import data
 
     return [row.name for row in data.listing() if row.name.startswith(incomplete)]
@@ -104,12 +106,12 @@ ExperimentArgument = Annotated[
     str,
     typer.Argument(
         metavar="EXPERIMENT[/ROW]",
-        autocompletion=_complete_experiment,
+        autocompletion=complete_experiment,
         help="An experiment file's name, and a row key or published row id of it.",
     ),
 ]
 NameArgument = Annotated[
-    str, typer.Argument(autocompletion=_complete_data, help="Name of a data set or of weights.")
+    str, typer.Argument(autocompletion=complete_data, help="Name of a data set or of weights.")
 ]
 
 

@@ -98,9 +98,9 @@ def test_status_loads_nothing_heavy(lab_env):
 
 
 def test_completion_knows_experiments_rows_and_data(lab_env):
-    assert cli._complete_experiment("ee443-fig2") == ["ee443-fig2"]
-    assert "ee443-fig2/ratio-0.1" in cli._complete_experiment("ee443-fig2/")
-    assert "digits50" in cli._complete_data("dig") and "mobilenetv2_100_imagenet" in cli._complete_data(
+    assert cli.complete_experiment("ee443-fig2") == ["ee443-fig2"]
+    assert "ee443-fig2/ratio-0.1" in cli.complete_experiment("ee443-fig2/")
+    assert "digits50" in cli.complete_data("dig") and "mobilenetv2_100_imagenet" in cli.complete_data(
         "mobile"
     )
 

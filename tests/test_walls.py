@@ -38,10 +38,11 @@ class Library:
     """The modules of a folder that holds a package `lt_lib`, and what they import of it."""
 
     def __init__(self, folder: Path):
-        self.trees = {}
+        self.trees, self.packages = {}, set()
         for path in sorted((folder / "lt_lib").rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            name = ".".join(parts).removesuffix(".__init__")
+            self.packages |= {name} if parts[-1] == "__init__" else set()
             self.trees[name] = ast.parse(path.read_text(encoding="utf-8"))
         self.uses = [use for name in self.trees for use in self._uses(name)]
 
@@ -52,15 +53,18 @@ class Library:
             if isinstance(node, ast.Import):
                 found = [(alias.name, None) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                assert not node.level, f"{by}, line {node.lineno}: imports are absolute here"
-                found = [self._place(node.module, alias.name) for alias in node.names]
+                found = [self._place(by, node, alias.name) for alias in node.names]
             elif loads and isinstance(node, ast.Constant) and node.value in self.trees:
                 found = [(node.value, None)]  # it imports by name, and this is one
             else:
                 continue
             yield from (Use(by, *of, node.lineno) for of in found if of[0].split(".")[0] == "lt_lib")
 
-    def _place(self, module: str, name: str):
+    def _place(self, by: str, node: ast.ImportFrom, name: str):
+        """What `from module import name` is: a module of the library, or a name in one."""
+        package = by.split(".") if by in self.packages else by.split(".")[:-1]
+        above = package[: len(package) + 1 - node.level] if node.level else []
+        module = ".".join([*above, *filter(None, [node.module])])
         whole = f"{module}.{name}"
         return (whole, None) if whole in self.trees else (module, name)
 
@@ -81,7 +85,7 @@ class Library:
             for node in ast.walk(tree):
                 if isinstance(node, ast.ImportFrom):
                     for alias in node.names:
-                        module, name = self._place(node.module, alias.name)
+                        module, name = self._place(by, node, alias.name)
                         if module.startswith("lt_lib") and name and is_private(name):
                             yield Use(by, module, name, node.lineno)
                         if name is None:
@@ -281,6 +285,7 @@ PLANTED = [
     (works_do_not_know_each_other, "works/toy/topic", 'ROOT = "lt_lib.works.other:train"'),
     (no_private_name_crosses_files, "metrics", "from lt_lib.losses import _checked"),
     (no_private_name_crosses_files, "metrics", "from lt_lib import losses as l\nl._checked(0)"),
+    (no_private_name_crosses_files, "lab/record/spec", "from ...losses import _checked"),
     (there_are_no_circles, "losses", "from lt_lib.metrics import report"),
     (there_are_no_circles, "lab/record/spec", "def f():\n    from lt_lib.lab.train import run"),
     (there_are_no_circles, "lab/train/run", "from lt_lib.lab import run"),

@@ -36,9 +36,10 @@ def status(own: Store, profile: str, data: str) -> list[Status]:
         LabError: an experiment file that cannot be used.
     """
     committed = Store(evidence_dir())
-    lines = Counter((name.experiment, f"{name.profile}-{name.data}") for name in committed.names())
-    stores = {store.root.resolve(): store for store in (committed, own)}.values()
-    known = _Known([(store, name) for store in stores for name in store.names()])
+    stores = {store.root.resolve(): store for store in (own, committed)}
+    names = {root: [(store, name) for name in store.names()] for root, store in stores.items()}
+    known = _Known([pair for pairs in names.values() for pair in pairs])
+    lines = Counter((n.experiment, f"{n.profile}-{n.data}") for _, n in names[committed.root.resolve()])
     found = []
     for experiment in experiments():
         loaded, counts = load(experiment, check=False), None

@@ -279,7 +279,7 @@ def test_a_digest_is_kept_while_no_source_changes(package, monkeypatch, tmp_path
     monkeypatch.setenv("LT_CACHE", str(tmp_path / "cache"))
     first = package.write(OLD + HELPERS)
     with monkeypatch.context() as patched:
-        patched.setattr(digests, "_walk", lambda *_: pytest.fail("walked again"))
+        patched.setattr(digests, "Reader", lambda *_: pytest.fail("read again"))
         assert package.write(OLD + HELPERS) == first
     assert package.write(OLD + HELPERS.replace("return x", "return -x")) != first
 
