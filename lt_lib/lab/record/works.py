@@ -50,7 +50,7 @@ def load_work(name: str, part: str | None = None) -> ModuleType:
     if part is None:
         return importlib.import_module(f"lt_lib.works.{name}")
     if not _has(name, part):
-        raise LabError(f"the work {name!r} has no module {part!r}; those of {', '.join(works(part))} have")
+        raise LabError(f"the work {name!r} has no module {part!r}")
     return importlib.import_module(f"lt_lib.works.{name}.{part}")
 
 
