@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import pandas as pd
 
-from lt_lib.lab.read.badges import badge, badge_html  # noqa: F401  until importers know the new homes
-from lt_lib.lab.read.estimates import Estimate, difference, estimate  # noqa: F401  likewise
-from lt_lib.lab.read.evidence import STRENGTH, best_evidence, evidence, group, is_fresh  # noqa: F401
+from lt_lib.lab.read.badges import badge_html
+from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.evidence import best_evidence, evidence, group, is_fresh
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.verdicts import verdict
 from lt_lib.lab.record.paths import evidence_dir

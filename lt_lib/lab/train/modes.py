@@ -45,7 +45,8 @@ class Mode:
     def summarise(
         self, outcomes: list[Outcome], truth: np.ndarray, counts: list[int]
     ) -> tuple[dict, dict[str, Tensor]]:
-        """The parts of a record that hold numbers (metrics, per_class, confusion), and tensors to keep beside it."""
+        """The parts of a record that hold numbers (metrics, per_class, confusion), and tensors to keep beside
+        it."""
         raise NotImplementedError
 
 
