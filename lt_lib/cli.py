@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lt_lib.errors import LtError
+from lt_lib.lab.record.spec import DATA, PROFILES
 
 app = typer.Typer(
     name="lt",
@@ -23,21 +24,8 @@ data_app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 
-class Profile(str, Enum):
-    """How much of the published setting is run."""
-
-    smoke = "smoke"
-    laptop = "laptop"
-    overnight = "overnight"
-    paper = "paper"
-
-
-class Data(str, Enum):
-    """Embedded stand-ins or the real data sets."""
-
-    embedded = "embedded"
-    real = "real"
-
+Profile = Enum("Profile", {name: name for name in PROFILES}, type=str)
+Data = Enum("Data", {name: name for name in DATA}, type=str)
 
 ProfileOption = Annotated[
     Profile,

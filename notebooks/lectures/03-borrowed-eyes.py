@@ -87,10 +87,10 @@ options = lab.check_parameters(globals())
 # top.
 
 # %% tags=["fragment-slide", "live"]
-from lt_lib.works.lectures.thaw import lend, pooled, standardise
+from lt_lib.works.lectures.thaw import pooled, source_network, standardise
 
 spec = lab.plan("lectures-thaw", "frozen", profile, data)[0].spec
-lender = lend(spec.backbones[0])
+lender = source_network(spec.backbones[0])
 weights = [
     sum(p.numel() for p in block.parameters()) for block in lender.blocks
 ]

@@ -189,7 +189,7 @@ def play(kind, seed, steps=500):
     x, y, keep = moons(seed)
     torch.manual_seed(seed)
     net, gen = lesson.Classifier(2, 2, 64, 0.05), torch.Generator()
-    forger, gen = lesson.forger(4, 2, 64), gen.manual_seed(seed)
+    forger, gen = lesson.image_generator(4, 2, 64), gen.manual_seed(seed)
     method = "supervised" if kind == "none" else "ssgan"
     own, his = (
         torch.optim.Adam(p.parameters(), lr, (0.5, 0.999))
@@ -204,7 +204,7 @@ def play(kind, seed, steps=500):
         )
         own.zero_grad(), loss.backward(), own.step()
         if kind == "trained":
-            loss = lesson.forger_loss(net, made, part, method)
+            loss = lesson.generator_loss(net, made, part, method)
             his.zero_grad(), loss.backward(), his.step()
     return net.eval(), made
 

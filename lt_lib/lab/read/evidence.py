@@ -6,11 +6,10 @@ from lt_lib import data as datasets
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.plan import code_of
 from lt_lib.lab.record.records import Record, Store, spec_digest
-from lt_lib.lab.record.spec import Experiment, Row, resolve
+from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Row, resolve
 
-STRENGTH = tuple(
-    (profile, data) for data in ("real", "embedded") for profile in ("paper", "overnight", "laptop")
-)
+# From the strongest down; smoke runs are no evidence.
+STRENGTH = tuple((profile, data) for data in reversed(DATA) for profile in reversed(PROFILES[1:]))
 MOST_SEEDS = 50
 
 

@@ -28,13 +28,14 @@ from lt_lib.errors import LabError, nearest
 from lt_lib.lab.record.paths import experiments_dir
 from lt_lib.lab.record.works import load_work, works
 
+# How much of the published setting is run, from the least to all of it: the one place that lists them.
 PROFILES = ("smoke", "laptop", "overnight", "paper")
 DATA = ("embedded", "real")
 VARIANTS = ("as-released", "as-printed", "ours")
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, six times as fast, where there is one
-Profile = Literal["smoke", "laptop", "overnight", "paper"]
-Data = Literal["embedded", "real"]
-Variant = Literal["as-released", "as-printed", "ours"]
+Profile = Literal[*PROFILES]
+Data = Literal[*DATA]
+Variant = Literal[*VARIANTS]
 
 
 # How a spec can be carried out: mode -> the class that does it, a `lt_lib.lab.train.modes.Mode`.

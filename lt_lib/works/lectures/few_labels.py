@@ -1,4 +1,4 @@
-"""Learning from the unlabelled: a few images with labels, many without, and a forger who makes the classifier
+"""Learning from the unlabelled: a few images with labels, many without, and a generator who makes the classifier
 look closely.
 
 The classifier has K outputs; the log-sum-exp of them is the logit of *real* (Salimans et al., 2016;
@@ -46,7 +46,7 @@ class Classifier(nn.Module):
         return self.head(self._disturbed(self.features(x)))
 
 
-def forger(latent: int, outputs: int, width: int) -> nn.Sequential:
+def image_generator(latent: int, outputs: int, width: int) -> nn.Sequential:
     """Latent vectors (N, latent) to flat images (N, D) in [-1, 1]."""
     return nn.Sequential(
         nn.Linear(latent, width),
@@ -69,7 +69,7 @@ def classifier_loss(
         net: the classifier.
         x, y: labelled images (B, D) and their classes (B,).
         unlabelled: (M, D).
-        made: the forger's images (M, D), detached; None for methods without one.
+        made: the generator's images (M, D), detached; None for methods without one.
         method: of :class:`lt_lib.works.lectures.options.FewLabels`.
     """
     loss = F.cross_entropy(net(x), y)
@@ -82,9 +82,9 @@ def classifier_loss(
     return loss
 
 
-def forger_loss(net: Classifier, made: Tensor, unlabelled: Tensor, method: str) -> Tensor:
-    """What the forger minimises. "ssgan": the classifier's loss on forgeries, negated, as the slides' game
-    has it; "matching": the squared distance of the mean features of forgeries and real images."""
+def generator_loss(net: Classifier, made: Tensor, unlabelled: Tensor, method: str) -> Tensor:
+    """What the generator minimises. "ssgan": the classifier's loss on generated images, negated, as the slides' game
+    has it; "matching": the squared distance of the mean features of generated images and real images."""
     if method == "matching":
         return (net.features(made).mean(0) - net.features(unlabelled).mean(0).detach()).square().sum()
     logits = net(made)
@@ -111,7 +111,7 @@ def few(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 def train_few_labels(
     task: Task, dataset: datasets.ImageSet, checkpoint: Path | None = None, deadline: float | None = None
 ) -> Outcome:
-    """Train the classifier of a task, and its forger if its method has one.
+    """Train the classifier of a task, and its generator if its method has one.
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
@@ -148,7 +148,7 @@ def train_few_labels(
     descent = torch.optim.Adam(net.parameters(), lr=opt.lr, betas=(0.5, 0.999))
     parts, maker = {"net": net, "descent": descent}, None
     if lesson.method in ("ssgan", "matching"):
-        maker = forger(lesson.latent, x.shape[1], lesson.width).to(where)
+        maker = image_generator(lesson.latent, x.shape[1], lesson.width).to(where)
         making = torch.optim.Adam(maker.parameters(), lr=opt.lr, betas=(0.5, 0.999))
         parts |= {"maker": maker, "making": making}
     seed_all("drop", task.seeds.order)
@@ -169,7 +169,7 @@ def train_few_labels(
             descent.step()
             if maker:
                 making.zero_grad(set_to_none=True)
-                forger_loss(net, made, pool[batch], lesson.method).backward()
+                generator_loss(net, made, pool[batch], lesson.method).backward()
                 making.step()
             total += float(loss.detach())
         loop.finite(total)

@@ -1,7 +1,7 @@
 """A borrowed network: blocks from below that somebody else trained, new ones on top, and how much of it all
 learns on.
 
-The lender is either registered weights, or a small network trained here on other data than the target and
+The source is either registered weights, or a small network trained here on other data than the target and
 kept in the cache. Blocks that stay as they are run once over all images; only what is above them is trained.
 Measures of a record, beside the usual ones:
 
@@ -10,8 +10,8 @@ Measures of a record, beside the usual ones:
                           accuracy averaged over the classes there
     probe_best            the block that validation would choose
     lower_gain            probe after half of the blocks, less the probe after all of them
-    old, old_again        accuracy on the lender's own test images, after the network has learned: with the
-                          lender's own head, and with one fitted anew on `old` images a class (what the blocks
+    old, old_again        accuracy on the source's own test images, after the network has learned: with the
+                          source's own head, and with one fitted anew on `old` images a class (what the blocks
                           still tell); a frozen network gives both as they were
     moved                 mean over borrowed blocks of the length of their change, relative to their length
 
@@ -104,10 +104,10 @@ def standardise(
 
 
 # ------------------------------------------------------------------------------------------------------------
-# the lender
+# the source
 
 
-def lend(backbone: Backbone, deadline: float | None = None) -> Blocks:
+def source_network(backbone: Backbone, deadline: float | None = None) -> Blocks:
     """The network to borrow from, in eval mode, on the device.
 
     One that is trained here, once, by its recipe, has the head it was trained with; registered weights have a
@@ -117,9 +117,9 @@ def lend(backbone: Backbone, deadline: float | None = None) -> Blocks:
         LabError: nothing is said about pre-training, the weights are not at hand, or the network has no
     blocks that we know of."""
     if isinstance(backbone.pretrained, Pretraining):
-        source = datasets.load(backbone.pretrained.data)
-        net = _fresh(backbone, len(source.classes))
-        path = _lent(backbone, source, deadline)
+        source_data = datasets.load(backbone.pretrained.data)
+        net = _fresh(backbone, len(source_data.classes))
+        path = _source_weights(backbone, source_data, deadline)
         net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     elif isinstance(backbone.pretrained, str):
         net = _fresh(backbone, 2, backbone_network(backbone))
@@ -149,41 +149,41 @@ def _fresh(backbone: Backbone, num_classes: int, net: nn.Module | None = None) -
     )
 
 
-def _lent(backbone: Backbone, source: datasets.ImageSet, deadline: float | None) -> Path:
-    """File with the weights of a lender trained here; trained once, then kept in the cache."""
+def _source_weights(backbone: Backbone, source_data: datasets.ImageSet, deadline: float | None) -> Path:
+    """File with the weights of a source trained here; trained once, then kept in the cache."""
     recipe = backbone.pretrained
     key = digest(
         [
             backbone.name,
             backbone.options,
             recipe.model_dump(),
-            source.digest,
-            code_digest("lt_lib.works.lectures.thaw:_teach"),
+            source_data.digest,
+            code_digest("lt_lib.works.lectures.thaw:_pretrain"),
         ]
     )
     path = made(cache_root() / "weights") / f"{backbone.name}-{key[7:19]}.pt"
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():
             say(f"pre-training {backbone.name} on {recipe.data} (kept for later)")
-            _teach(backbone, source, path, deadline)
+            _pretrain(backbone, source_data, path, deadline)
     return path
 
 
-def _teach(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: float | None) -> None:
-    """Train a lender: Adam, one cycle, images standardised each by itself."""
+def _pretrain(backbone: Backbone, source_data: datasets.ImageSet, path: Path, deadline: float | None) -> None:
+    """Train a source: Adam, one cycle, images standardised each by itself."""
     recipe, where = backbone.pretrained, device()
     rows = np.sort(
         np.concatenate(
             [
-                np.flatnonzero(np.asarray(source.labels("train")) == k)[: recipe.n_per_class]
-                for k in range(len(source.classes))
+                np.flatnonzero(np.asarray(source_data.labels("train")) == k)[: recipe.n_per_class]
+                for k in range(len(source_data.classes))
             ]
         )
     )
-    pixels = centre_crops(source.images("train"), rows, (), recipe.resolution).to(where)
-    labels = torch.from_numpy(np.asarray(source.labels("train"))[rows]).long().to(where)
+    pixels = centre_crops(source_data.images("train"), rows, (), recipe.resolution).to(where)
+    labels = torch.from_numpy(np.asarray(source_data.labels("train"))[rows]).long().to(where)
     seed_all("lend", recipe.seed)
-    net = _fresh(backbone, len(source.classes)).to(where, memory_format=torch.channels_last)
+    net = _fresh(backbone, len(source_data.classes)).to(where, memory_format=torch.channels_last)
     descent, steps = torch.optim.Adam(net.parameters(), lr=recipe.lr), -(-len(rows) // recipe.batch_size)
     cycle = Optimizer(lr=recipe.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, schedule="one-cycle")
     rates, part = schedule(descent, cycle, steps), path.with_suffix(".part")
@@ -205,7 +205,7 @@ def _teach(backbone: Backbone, source: datasets.ImageSet, path: Path, deadline: 
 
 
 # -----------------------------------------------------------------------------------------------------------
-# the borrower
+# the target
 
 
 @dataclass
@@ -222,26 +222,26 @@ def train_thaw(
     """Borrow, freeze, train what is left, and measure.
 
     Args:
-        task: with a lesson of the topic "thaw" and a backbone with a lender.
+        task: with a lesson of the topic "thaw" and a backbone with a source.
         dataset: where its images are.
         checkpoint: file rewritten at every look with every random state; a run resumes from it.
         deadline: time.monotonic() after which the state is saved and BudgetEnded raised.
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
-        LabError: no backbone or lender; other bands than the lender saw; a loss that is no longer finite; or
-            the lender's own data asked for where they are not at hand.
+        LabError: no backbone or source; other bands than the source saw; a loss that is no longer finite; or
+            the source's own data asked for where they are not at hand.
     """
     keep_memory()
     lesson = task.lesson
     if task.backbone is None:
         raise LabError("the topic thaw needs a backbone")
-    lender = lend(task.backbone, deadline)
+    source = source_network(task.backbone, deadline)
     if lesson.old and not isinstance(task.backbone.pretrained, Pretraining):
         raise LabError(
             f"the data that {task.backbone.pretrained} were trained on are not at hand; leave out lesson.old"
         )
-    net, frozen = _borrow(task, lender, len(dataset.classes))
+    net, frozen = _transfer(task, source, len(dataset.classes))
     images = _images(task, dataset)
     measures = _probed(net, images) if lesson.probes else {}
     with torch.no_grad():
@@ -251,21 +251,21 @@ def train_thaw(
         }
     outcome = _fit(task, net, frozen, sets, checkpoint, deadline)
     if lesson.old:
-        measures |= _remembered(net, lender, task)
+        measures |= _remembered(net, source, task)
     count = round(lesson.borrowed * len(net.blocks))
     if count:
-        measures["moved"] = _moved(net, lender, count)
+        measures["moved"] = _moved(net, source, count)
     outcome.measures = measures
     return outcome
 
 
-def _borrow(task: Task, lender: Blocks, num_classes: int) -> tuple[Blocks, int]:
-    """The network, its lowest blocks the lender's, and how many blocks stay as they are."""
+def _transfer(task: Task, source: Blocks, num_classes: int) -> tuple[Blocks, int]:
+    """The network, its lowest blocks the source's, and how many blocks stay as they are."""
     lesson = task.lesson
     seed_all("init", task.seeds.init)
     net = _fresh(task.backbone, num_classes).to(device(), memory_format=torch.channels_last)
     count, frozen = (round(share * len(net.blocks)) for share in (lesson.borrowed, lesson.frozen))
-    for mine, theirs in zip(net.blocks[:count], lender.blocks):
+    for mine, theirs in zip(net.blocks[:count], source.blocks):
         mine.load_state_dict(theirs.state_dict())
     net.eval()
     net.blocks[:frozen].requires_grad_(False)
@@ -286,7 +286,7 @@ def _images(task: Task, dataset: datasets.ImageSet) -> dict[str, Split]:
         pixels = centre_crops(dataset.images(split), index, lesson.bands, side)
         if pixels.shape[1] != 3:
             raise LabError(
-                f"the lender saw three bands, {dataset.name} has {pixels.shape[1]}; choose three with "
+                f"the source saw three bands, {dataset.name} has {pixels.shape[1]}; choose three with "
                 "lesson.bands"
             )
         if isinstance(backbone.pretrained, str):
@@ -308,7 +308,7 @@ def _images(task: Task, dataset: datasets.ImageSet) -> dict[str, Split]:
 
 
 def _mode(net: Blocks, task: Task, frozen: int) -> None:
-    """Training mode for what learns; norms on the lender's statistics where the block stays, or came with
+    """Training mode for what learns; norms on the source's statistics where the block stays, or came with
     registered weights."""
     net.train()
     kept = max(
@@ -434,25 +434,25 @@ def _probed(net: Blocks, images: dict[str, Split]) -> dict[str, float]:
     return measures
 
 
-def _remembered(net: Blocks, lender: Blocks, task: Task) -> dict[str, float]:
-    """Accuracy on some of the lender's test images, `old` a class: with the lender's head, and with one
+def _remembered(net: Blocks, source: Blocks, task: Task) -> dict[str, float]:
+    """Accuracy on some of the source's test images, `old` a class: with the source's head, and with one
     fitted anew by ridge regression."""
     from sklearn.linear_model import RidgeClassifier
 
-    source, each = datasets.load(task.backbone.pretrained.data), task.lesson.old
-    labels = {s: np.asarray(source.labels(s)) for s in ("train", "test")}
+    source_data, each = datasets.load(task.backbone.pretrained.data), task.lesson.old
+    labels = {s: np.asarray(source_data.labels(s)) for s in ("train", "test")}
     rows = {
-        s: np.concatenate([np.flatnonzero(labels[s] == k)[:each] for k in range(len(source.classes))])
+        s: np.concatenate([np.flatnonzero(labels[s] == k)[:each] for k in range(len(source_data.classes))])
         for s in labels
     }
     features = {}
     with torch.no_grad():
         for s, index in rows.items():
-            pixels = centre_crops(source.images(s), index, (), task.backbone.resolution)
+            pixels = centre_crops(source_data.images(s), index, (), task.backbone.resolution)
             features[s] = torch.cat(
                 [pooled(net.run(standardise(part).to(device()))) for part in pixels.split(500)]
             )
-        logits = lender.head(features["test"])
+        logits = source.head(features["test"])
     again = RidgeClassifier(alpha=10.0).fit(features["train"].cpu().numpy(), labels["train"][rows["train"]])
     truth = labels["test"][rows["test"]]
     return {
@@ -461,11 +461,11 @@ def _remembered(net: Blocks, lender: Blocks, task: Task) -> dict[str, float]:
     }
 
 
-def _moved(net: Blocks, lender: Blocks, count: int) -> float:
+def _moved(net: Blocks, source: Blocks, count: int) -> float:
     """Relative length of the change of the borrowed weights, mean over blocks."""
 
     def flat(block: nn.Module) -> Tensor:
         return torch.cat([p.detach().flatten() for p in block.parameters()])
 
-    pairs = [(flat(mine), flat(theirs)) for mine, theirs in zip(net.blocks[:count], lender.blocks)]
+    pairs = [(flat(mine), flat(theirs)) for mine, theirs in zip(net.blocks[:count], source.blocks)]
     return float(np.mean([float((a - b).norm() / b.norm()) for a, b in pairs]))

@@ -15,7 +15,7 @@ from lt_lib.errors import LabError
 from lt_lib.lab.read.report import Table
 from lt_lib.lab.record.paths import work_store
 
-MOST_SEEDS = {"smoke": 2, "laptop": 10, "paper": 30}
+MOST_SEEDS = {"smoke": 2, "laptop": 10, "overnight": 10, "paper": 30}
 
 
 def workplace(options: dict) -> Path:

@@ -16,8 +16,8 @@ from lt_lib.works.lectures.few_labels import (
     _diluted,
     classifier_loss,
     few,
-    forger,
-    forger_loss,
+    generator_loss,
+    image_generator,
     train_few_labels,
 )
 from lt_lib.works.lectures.options import FewLabels
@@ -44,7 +44,7 @@ def run(task, **options):
 
 def players():
     torch.manual_seed(0)
-    return Classifier(4, 3, 16, 0.0).eval(), forger(2, 4, 8), torch.randn(20, 4)
+    return Classifier(4, 3, 16, 0.0).eval(), image_generator(2, 4, 8), torch.randn(20, 4)
 
 
 def test_as_many_of_each_class_and_the_same_for_all_methods():
@@ -84,10 +84,10 @@ def test_the_forger_opposes_or_imitates():
     net, maker, pool = players()
     made = maker(torch.randn(20, 2))
     assert torch.allclose(
-        forger_loss(net, made, pool, "ssgan"), (1 / (net(made).exp().sum(1) + 1)).log().mean(), atol=1e-6
+        generator_loss(net, made, pool, "ssgan"), (1 / (net(made).exp().sum(1) + 1)).log().mean(), atol=1e-6
     )
-    assert forger_loss(net, pool, pool, "matching") == 0 < forger_loss(net, made, pool, "matching")
-    down = torch.autograd.grad(forger_loss(net, made, pool, "ssgan"), maker.parameters())
+    assert generator_loss(net, pool, pool, "matching") == 0 < generator_loss(net, made, pool, "matching")
+    down = torch.autograd.grad(generator_loss(net, made, pool, "ssgan"), maker.parameters())
     assert any(g.abs().max() > 0 for g in down)
 
 

@@ -16,13 +16,13 @@ from lt_lib.lab.train import topics as lessons
 from lt_lib.works.lectures import thaw as lesson_thaw
 from lt_lib.works.lectures.thaw import (
     Blocks,
-    _borrow,
     _images,
     _remembered,
-    lend,
+    _transfer,
     plain_blocks,
     pooled,
     probe,
+    source_network,
     standardise,
     train_thaw,
 )
@@ -67,9 +67,9 @@ def test_the_lender_is_trained_once_and_has_learned(task, monkeypatch):
     backbone = task(backbone={"options": {"widths": [8, 12]}}).backbone
     recipe = backbone.pretrained.model_copy(update={"n_per_class": 4, "epochs": 2})
     backbone = backbone.model_copy(update={"pretrained": recipe})
-    first = lend(backbone)
-    monkeypatch.setattr(lesson_thaw, "_teach", None)  # a second training would be an error
-    again = lend(backbone)
+    first = source_network(backbone)
+    monkeypatch.setattr(lesson_thaw, "_pretrain", None)  # a second training would be an error
+    again = source_network(backbone)
     assert all(
         torch.equal(a, b)
         for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
@@ -82,15 +82,15 @@ def test_the_lender_is_trained_once_and_has_learned(task, monkeypatch):
 )
 def test_what_is_borrowed_and_what_stays(task, borrowed, frozen):
     made = task(borrowed=borrowed, frozen=frozen, old=0, probes=False)
-    lender = lend(made.backbone)
-    before, stays = _borrow(made, lender, 10)
+    source = source_network(made.backbone)
+    before, stays = _transfer(made, source, 10)
     assert stays == round(4 * frozen)
     same = [
         all(
             torch.equal(a, b)
             for a, b in zip(mine.state_dict().values(), theirs.state_dict().values(), strict=True)
         )
-        for mine, theirs in zip(before.blocks, lender.blocks, strict=True)
+        for mine, theirs in zip(before.blocks, source.blocks, strict=True)
     ]
     assert same == [k < 4 * borrowed for k in range(4)]
     after = run(made).weights
@@ -109,15 +109,15 @@ def test_a_slower_rate_moves_borrowed_blocks_less(task):
 
 def test_a_frozen_network_remembers_all_and_a_thawed_one_is_judged_by_the_old_head(task):
     made = task("frozen", probes=False, old=4)
-    lender = lend(made.backbone)
+    source = source_network(made.backbone)
     frozen = run(made).measures
     assert {name: frozen[name] for name in ("old", "old_again")} == _remembered(
-        lender, lender, made
+        source, source, made
     ) and frozen["moved"] == 0
     lost = Blocks(plain_blocks((4, 8, 8, 8)), 8, 50).eval()
     for parameter in lost.parameters():
         parameter.data.zero_()
-    assert _remembered(lost, lender, made)["old"] == pytest.approx(
+    assert _remembered(lost, source, made)["old"] == pytest.approx(
         0.02
     )  # one answer for all: one class in fifty
 
@@ -141,7 +141,7 @@ def test_classes_count_alike(task):
     made = task("far-untrained", {"epochs": 3, "lr": 0.05}, probes=False)
     images = _images(made, datasets.load(FAR))
     blind = {name: lesson_thaw.Split(torch.zeros(len(s.y), 8, 2, 2), s.y) for name, s in images.items()}
-    net, _ = _borrow(made, lend(made.backbone), 4)
+    net, _ = _transfer(made, source_network(made.backbone), 4)
     logits = lesson_thaw._fit(made, net, 4, blind, None, None).logits["last"].float()
     assert logits[0].softmax(0).tolist() == pytest.approx([0.25] * 4, abs=0.12)
 
