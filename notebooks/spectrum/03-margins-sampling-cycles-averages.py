@@ -740,11 +740,7 @@ variants = lab.run("spectrum-variants", **options)
 ours(claims_table("spectrum", "overnight", "embedded"))
 
 # %% tags=["fragment-slide"]
-ours(
-    claims_table(
-        "spectrum", profile, data, results + second + variants
-    )
-)
+ours(claims_table("spectrum", profile, data, results + second + variants))
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Let everyone pick one claim and read its verdict on print and on records. Where they differ, ask what would
