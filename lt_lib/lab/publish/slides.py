@@ -24,6 +24,7 @@ from pathlib import Path
 from lt_lib.errors import LabError
 from lt_lib.lab.publish.exercises import bound_names
 from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.record.works import load_work, works
 
 SLIDE, FRAGMENT, NOTES, LIVE = "slide", "fragment-slide", "notes", "live"
 REVEAL = (
@@ -34,12 +35,6 @@ REVEAL = (
     "plugin/notes/speaker-view.html",
     "LICENSE",
 )
-WORKS = {
-    "ee443": "wong_ee443",
-    "spectrum": "rawal2020spectrum",
-    "sign": "taghanaki_sign",
-    "lectures": "yen2020lectures",
-}
 TABLE_LINES = 18  # lines of a table on one slide
 TABLE_SLIDES = 3  # what does not fit on so many is left to the page
 MINUTES_A_SLIDE = 1.5  # without the stops that notes ask for
@@ -414,7 +409,8 @@ def _byline(name: str) -> str:
     """Title, authors and year of the work that a chapter is about."""
     from pybtex.database import parse_file
 
-    key = WORKS.get(name.split("/")[0])
+    work = name.split("/")[0]
+    key = getattr(load_work(work), "CITE", None) if work in works() else None
     if key is None:
         return ""
     entry = parse_file(str(project_root() / "book" / "references.bib")).entries[key]

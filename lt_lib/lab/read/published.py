@@ -8,10 +8,8 @@ import pandas as pd
 from lt_lib.errors import LabError
 from lt_lib.lab.record.paths import published_dir
 from lt_lib.lab.record.spec import Experiment, Row
+from lt_lib.lab.record.works import load_work
 
-# Cells that stand in each other's column in print (audit A01: the printed pair cannot be):
-# (work, table, row) -> metric -> its cell.
-SWAPPED = {("spectrum", "Table 1", "T1.3"): {"balanced_acc": "icv", "icv": "balanced_acc"}}
 PRINTED_AS = {  # our metrics in published.csv
     "balanced_accuracy": "balanced_acc",
     "icv_used": "icv",
@@ -133,7 +131,8 @@ def published_value(
     kind, _, label = metric.partition(".")
     name = (ref and ref.metric) or experiment.metric if metric == "accuracy" else PRINTED_AS.get(kind, kind)
     if as_meant:
-        name = SWAPPED.get((experiment.work, experiment.table, row.row), {}).get(name, name)
+        swapped = getattr(load_work(experiment.work), "SWAPPED", {})
+        name = swapped.get((experiment.table, row.row), {}).get(name, name)
     found = published(
         work=experiment.work,
         table=experiment.table,

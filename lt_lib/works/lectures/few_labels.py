@@ -1,5 +1,5 @@
-"""Learning from the unlabelled: a few images with labels, many without, and a generator who makes the classifier
-look closely.
+"""Learning from the unlabelled: a few images with labels, many without, and a generator that makes the
+classifier look closely.
 
 The classifier has K outputs; the log-sum-exp of them is the logit of *real* (Salimans et al., 2016;
 `lectures`, Lecture 2). All methods train the same classifier for the same number of steps with the same
@@ -83,8 +83,8 @@ def classifier_loss(
 
 
 def generator_loss(net: Classifier, made: Tensor, unlabelled: Tensor, method: str) -> Tensor:
-    """What the generator minimises. "ssgan": the classifier's loss on generated images, negated, as the slides' game
-    has it; "matching": the squared distance of the mean features of generated images and real images."""
+    """What the generator minimises. "ssgan": the classifier's loss on generated images, negated, as the
+    slides' game has it; "matching": the squared distance of the mean features of generated and real images."""
     if method == "matching":
         return (net.features(made).mean(0) - net.features(unlabelled).mean(0).detach()).square().sum()
     logits = net(made)
