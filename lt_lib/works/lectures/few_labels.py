@@ -84,7 +84,8 @@ def classifier_loss(
 
 def generator_loss(net: Classifier, made: Tensor, unlabelled: Tensor, method: str) -> Tensor:
     """What the generator minimises. "ssgan": the classifier's loss on generated images, negated, as the
-    slides' game has it; "matching": the squared distance of the mean features of generated and real images."""
+    slides' game has it; "matching": the squared distance of the mean features of generated images and of
+    real ones."""
     if method == "matching":
         return (net.features(made).mean(0) - net.features(unlabelled).mean(0).detach()).square().sum()
     logits = net(made)
