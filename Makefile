@@ -31,7 +31,7 @@ test: $(STAMP) ## lint, unit tests, the smoke book, its pages in a browser, outp
 	@.ci/test $(PY)
 
 notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
-	$(PY) -m lt_lib.lab.publish.notebooks sync
+	$(PY) -m lt_lib.lab.publish.book sync
 
 clean: ## remove built books; trained records in _build/records stay
 	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name records -exec rm -rf {} +; fi

@@ -452,3 +452,27 @@ def _heading(entry: Entry) -> str:
     """First heading of a page, which stands in every page's sidebar."""
     lines = entry.source.read_text(encoding="utf-8").splitlines()
     return next((line for line in lines if re.match(r"(# )?# \w", line)), "")
+
+
+def main() -> None:
+    """What `make notebooks` calls; copies that the smoke book executed are not executed again."""
+    import nbformat
+
+    copies, known = smoke_copies(), {entry.source: entry for entry in entries()}
+
+    def executed(source: Path):
+        entry = known.get(source)
+        if entry is None or not copies.is_current(entry):
+            return None
+        return nbformat.read(copies.path(entry), as_version=4)
+
+    match sys.argv[1:]:
+        case ["sync", *names]:
+            for line in sync_notebooks([Path(name) for name in names] or None, executed=executed):
+                say(line)
+        case _:
+            raise SystemExit("python -m lt_lib.lab.publish.book sync [FILE.py ...]")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,7 @@
 """Notebooks: executed with papermill, and each kept in step with the percent script it is written in.
 
 A chapter is a percent script (`notebooks/<work>/NN-slug.py`), its source, and a notebook beside it, stripped
-but for cells tagged `keep_output`. So is a page that shows numbers (`book/pages/*.py`).
-
-    python -m lt_lib.lab.publish.notebooks sync [FILE.py ...]     make every .ipynb (or these) from its .py
-"""
+but for cells tagged `keep_output`. So is a page that shows numbers (`book/pages/*.py`)."""
 
 import ast
 import contextlib
@@ -16,7 +13,9 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.files import atomic_write
@@ -282,12 +281,15 @@ def pairs(root: Path | None = None) -> list[Path]:
     return sorted((root / "notebooks").rglob("[!.]*.py")) + sorted((root / "book" / "pages").glob("*.py"))
 
 
-def sync_notebooks(paths: list[Path] | None = None, check: bool = False) -> list[str]:
+def sync_notebooks(
+    paths: list[Path] | None = None, check: bool = False, executed: Callable[[Path], Any] = lambda _: None
+) -> list[str]:
     """Make each .ipynb from its .py: no outputs but of cells tagged `keep_output`, run at profile smoke.
 
     Args:
         paths: scripts to treat; all pairs if not given.
         check: change and execute nothing.
+        executed: gives the copy of a script that was executed at profile smoke, or None to execute it now.
 
     Returns:
         One line for each pair that was out of step (and, unless `check`, no longer is).
@@ -298,7 +300,7 @@ def sync_notebooks(paths: list[Path] | None = None, check: bool = False) -> list
         if check:
             problem = _out_of_step(notebook, target)
         else:
-            new = write_if_changed(target, dump(_with_kept_outputs(source, notebook)))
+            new = write_if_changed(target, dump(_with_kept_outputs(source, notebook, executed(source))))
             problem = "rewritten" if new else None
         if problem:
             problems.append(f"{_label(target)}: {problem}")
@@ -310,12 +312,14 @@ def keeps_output(cell) -> bool:
     return cell.cell_type == "code" and "keep_output" in cell.metadata.get("tags", [])
 
 
-def _with_kept_outputs(source: Path, notebook):
+def _with_kept_outputs(source: Path, notebook, executed):
     """The notebook without outputs but those of its `keep_output` cells."""
     outputs = []
     if any(keeps_output(cell) for cell in notebook.cells):
-        parameters = {"profile": "smoke"} if "profile" in notebook_parameters(notebook) else {}
-        executed = tidy(execute(notebook, _label(source), parameters, scratch_folder(source), progress=True))
+        if executed is None:
+            parameters = {"profile": "smoke"} if "profile" in notebook_parameters(notebook) else {}
+            scratch = scratch_folder(source)
+            executed = tidy(execute(notebook, _label(source), parameters, scratch, progress=True))
         outputs = [cell.outputs for cell in executed.cells if keeps_output(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -345,17 +349,3 @@ def _out_of_step(notebook, target: Path) -> str | None:
     if dump(_with_stable_metadata(expected)) != target.read_bytes():
         return "differs from its .py; run `make notebooks`"
     return None
-
-
-def main() -> None:
-    """What `make notebooks` calls."""
-    match sys.argv[1:]:
-        case ["sync", *names]:
-            for line in sync_notebooks([Path(name) for name in names] or None):
-                say(line)
-        case _:
-            raise SystemExit(__doc__)
-
-
-if __name__ == "__main__":
-    main()
