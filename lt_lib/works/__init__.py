@@ -4,7 +4,7 @@ How to add a work, say `toy`: make the package `lt_lib/works/toy`, or `toy` in t
 variable LT_WORKS names. Then
 
 1. `__init__.py`: TITLE; CITE, its key in references.bib; EXPERIMENTS, those that its claims rest on; SWAPPED,
-   cells printed in each other's column, if any; the options models of its topics. It is
+   cells printed in each other's column, if any; its options models, or an import of them. It is
    imported by all who ask for the work, so it imports neither torch nor pandas nor matplotlib.
 2. `claims.py`: CLAIMS, a mapping from an id of claims.csv to a `lt_lib.lab.read.findings.Claim`; and
    MEASURED, what its differences are differences of, in words.

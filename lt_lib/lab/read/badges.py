@@ -2,7 +2,7 @@
 
 import html
 
-from lt_lib.lab.read.evidence import is_fresh
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.records import Record
 
 

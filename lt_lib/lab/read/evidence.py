@@ -1,10 +1,9 @@
-"""The committed records: which there are, which still hold, and which speak strongest for a row."""
+"""The committed records: which there are, and which speak strongest for a row."""
 
 from collections import defaultdict
 
-from lt_lib import data as datasets
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.plan import code_of
 from lt_lib.lab.record.records import Record, Store, spec_digest
 from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Row, resolve
 
@@ -24,14 +23,6 @@ def group(records: list[Record]) -> dict[tuple[str, str, str], list[Record]]:
     for record in records:
         grouped[record.experiment, record.key, record.variant].append(record)
     return dict(grouped)
-
-
-def is_fresh(record: Record) -> bool:
-    """Whether the record was made by the code as it is now, on data the registry knows."""
-    accepted = datasets.describe(record.spec.data).digests
-    return record.digests["code"] == code_of(record.spec) and (
-        not accepted or record.digests["data"] in accepted
-    )
 
 
 def best_evidence(

@@ -13,7 +13,8 @@ import pandas as pd
 
 from lt_lib.errors import LabError
 from lt_lib.lab.read.estimates import Estimate, estimate
-from lt_lib.lab.read.evidence import best_evidence, is_fresh
+from lt_lib.lab.read.evidence import best_evidence
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.records import Record, Store, spec_digest
 from lt_lib.lab.record.spec import load, resolve

@@ -13,9 +13,10 @@ import pandas as pd
 
 from lt_lib.lab.read.badges import badge_html
 from lt_lib.lab.read.estimates import estimate
-from lt_lib.lab.read.evidence import best_evidence, evidence, group, is_fresh
+from lt_lib.lab.read.evidence import best_evidence, evidence, group
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.verdicts import verdict
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.records import Record, Store
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lt_lib import data as datasets
 from lt_lib.errors import DataError, LabError
-from lt_lib.lab.read.evidence import is_fresh
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.plan import Item, plan
 from lt_lib.lab.record.records import Name, Store, short

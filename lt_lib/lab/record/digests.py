@@ -52,7 +52,7 @@ def _as_json(value) -> str:
 
 def code_digest(*roots: str) -> str:
     """Digest of everything reachable from definitions named "module:name", e.g.
-    "lt_lib.lab.train.training:train_heads".
+    "lt_lib.lab.train.heads:train_heads".
 
     It is kept in the cache folder for as long as no source changes, so that not every process walks anew.
 

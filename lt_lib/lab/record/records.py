@@ -22,7 +22,7 @@ SELECTIONS = ("last", "best_on_val", "best_on_test")
 
 
 class Record(BaseModel):
-    """What one run left behind; see house.md, "A record"."""
+    """What one run left behind."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -214,8 +214,8 @@ class Mixing(Options):
     consistency: Annotated[float, Field(ge=0)] = 12.0
 
 
-class Counterfeits(Options):
-    """One DC-GAN a minority class (`lt_lib.gan.fit_dcgan`), on 64 x 64 centre crops of the training
+class GanOversampling(Options):
+    """One DC-GAN a minority class (`lt_lib.gan.start_dcgan`), on 64 x 64 centre crops of the training
     images."""
 
     code = ("lt_lib.lab.train.gan_oversampling:fill",)
@@ -245,7 +245,7 @@ class Recipe(Options):
     clr: Cycle | None = None
     swa: Averaging | None = None
     augmix: Mixing | None = None
-    gan: Counterfeits | None = None
+    gan: GanOversampling | None = None
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     learn: bool = True
 

@@ -1,8 +1,9 @@
 """Mode `lesson`: the small experiments of a work, one topic each, all trained into records like any other
 row.
 
-A topic is a subclass of :class:`lt_lib.lab.record.spec.Topic`; its `code` names the function that trains one
-network of a task."""
+Experiment files and records call a topic `lesson`; their spelling stays, as it is hashed. A topic is a
+subclass of :class:`lt_lib.lab.record.spec.Topic`; its `code` names the function that trains one network of a
+task."""
 
 from pathlib import Path
 

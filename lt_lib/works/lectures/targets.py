@@ -302,7 +302,7 @@ def _fit(
     checkpoint: Path | None,
     deadline: float | None,
 ) -> tuple[Outcome, nn.Module]:
-    """Train one network by a lesson; the loop of `recipes.train`, with targets for labels."""
+    """Train one network by a lesson; targets in place of labels."""
     opt, n, where = task.optimizer, len(sets.given), device()
     if lesson.rule == "sgd":
         descent = torch.optim.SGD(net.parameters(), lr=opt.lr, momentum=0.9, weight_decay=opt.weight_decay)

@@ -11,8 +11,9 @@ import pytest
 
 from lt_lib import works
 from lt_lib.lab import LabError, Store
-from lt_lib.lab.read.evidence import evidence, is_fresh
+from lt_lib.lab.read.evidence import evidence
 from lt_lib.lab.record import digests, syntax
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.plan import code_of
 
