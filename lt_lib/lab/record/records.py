@@ -1,7 +1,7 @@
 """Records: one small JSON a trained row and seed. Its presence means done; its id says from what.
 
 The id is the digest of three digests: spec, data, code. A record whose spec is still asked for but whose data
-or code has changed is *stale*: shown as such, never reused, never deleted."""
+or code has changed is *stale* (`lt_lib.lab.record.freshness`): shown as such, never reused, never deleted."""
 
 import json
 import re
