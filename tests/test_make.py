@@ -18,6 +18,7 @@ PLAYED = """#!/bin/sh
 case "$*" in
   *ruff*) part=lint ;;
   *ignore-glob*) part=unit ;;
+  *slides_browser*) part=decks ;;
   *browser*) part=pages ;;
   *kept*) part=kept ;;
   *book*) part=book ;;
@@ -54,17 +55,17 @@ def make_test(project: Path, fail: str = "") -> tuple[int, str, set[str]]:
 
 def test_every_part_is_named_with_its_seconds(project):
     status, said, ran = make_test(project)
-    assert status == 0 and ran == {"lint", "unit", "book", "pages", "kept"}
+    assert status == 0 and ran == {"lint", "unit", "book", "pages", "decks", "kept"}
     for number, part in enumerate(PARTS, 1):
         assert f"\n== {number}/5 {part} ==" in f"\n{said}"
         assert re.search(rf"^== {number}/5 {part} == passed in \d+ s$", said, flags=re.MULTILINE)
     assert said.index("book runs") < said.index("kept runs") < said.index("unit runs"), "logs do not mix"
 
 
-@pytest.mark.parametrize("part", ["lint", "unit", "pages", "kept"])
+@pytest.mark.parametrize("part", ["lint", "unit", "pages", "decks", "kept"])
 def test_a_part_that_fails_stops_no_other(project, part):
     status, said, ran = make_test(project, fail=part)
-    assert status != 0 and ran == {"lint", "unit", "book", "pages", "kept"}
+    assert status != 0 and ran == {"lint", "unit", "book", "pages", "decks", "kept"}
     assert said.count("== passed in") == 4 and said.count("== FAILED in") == 1
     assert said.count(f"FAILED something of {part}") == 2, "once in its log, once at the end"
 

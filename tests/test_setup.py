@@ -114,7 +114,7 @@ def wing(path: Path) -> str:
     """The extra that a file of lt_lib comes with; empty for a method."""
     folder, *rest = path.relative_to(ROOT / "lt_lib").parts
     if folder == "lab" and rest[0] == "publish":
-        return "" if rest[1] == "__init__.py" else "book"
+        return {"__init__.py": "", "kept_outputs.py": "test"}.get(rest[1], "book")
     beyond = {"data": "data", "lab": "lab", "works": "lab", "cli.py": "lab", "progress.py": "lab"}
     return beyond.get(folder, "")
 

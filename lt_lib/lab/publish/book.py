@@ -456,15 +456,13 @@ def _heading(entry: Entry) -> str:
 
 def main() -> None:
     """What `make notebooks` calls; copies that the smoke book executed are not executed again."""
-    import nbformat
-
     copies, known = smoke_copies(), {entry.source: entry for entry in entries()}
 
     def executed(source: Path):
         entry = known.get(source)
         if entry is None or not copies.is_current(entry):
             return None
-        return nbformat.read(copies.path(entry), as_version=4)
+        return read_notebook(copies.path(entry))
 
     match sys.argv[1:]:
         case ["sync", *names]:

@@ -11,13 +11,12 @@ notebook whose copy is missing or out of date is an error.
 
 from pathlib import Path
 
-import nbformat
 import pytest
 from nbval.plugin import IPyNbFile
 
 from lt_lib.errors import LabError
 from lt_lib.lab.publish import book, slides
-from lt_lib.lab.publish.notebooks import keeps_output
+from lt_lib.lab.publish.notebooks import keeps_output, read_notebook
 
 INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds
 _COPIES = pytest.StashKey[book.Copies]()
@@ -117,5 +116,5 @@ def executed_copy(notebook: Path, copies: book.Copies):
         if entry.source == notebook.with_suffix(".py"):
             if not copies.is_current(entry):
                 raise LabError(f"{entry.name} was not executed as it is now; run `lt book --profile smoke`")
-            return nbformat.read(copies.path(entry), as_version=4)
+            return read_notebook(copies.path(entry))
     raise LabError(f"_toc.yml does not list {notebook}, so it was not executed")

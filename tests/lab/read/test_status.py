@@ -53,11 +53,11 @@ def test_a_profile_or_data_that_is_lacking_is_no_error(shapes, lab_env):
 
 def test_data_without_a_pinned_digest_is_looked_up_in_the_record(shapes, lab_env, monkeypatch):
     run(shapes, profile="smoke", seeds=1)
-    for module in ("status", "evidence"):
-        monkeypatch.setattr(f"lt_lib.lab.read.{module}.datasets.describe", lambda _: Unpinned)
+    for module in ("read.status", "record.freshness"):
+        monkeypatch.setattr(f"lt_lib.lab.{module}.datasets.describe", lambda _: Unpinned)
     assert counts(lab_env)["done"] == 1
     monkeypatch.setattr("lt_lib.lab.record.plan.code_digest", lambda *roots: "ast:" + "0" * 64)
-    monkeypatch.setattr("lt_lib.lab.read.evidence.code_of", lambda spec: "ast:" + "0" * 64)
+    monkeypatch.setattr("lt_lib.lab.record.freshness.code_of", lambda spec: "ast:" + "0" * 64)
     assert counts(lab_env) == {"done": 0, "missing": 2, "stale": 1}
 
 

@@ -16,7 +16,9 @@ from lt_lib.works.spectrum.figures.maps import busiest
 
 
 def test_maps_have_kilometres_of_the_scene_on_their_axes(scene, drawn):
-    left, right, bottom, top = (v / 1e3 for v in scene.extent)
+    a, _, west, _, e, north = tuple(scene.transform)[:6]
+    sides = (west, west + a * scene.width, north + e * scene.height, north)
+    left, right, bottom, top = (v / 1e3 for v in sides)
     for fig, panels in (
         (lab.figure("map-composites", scene, foot="badge"), 3),
         (lab.figure("map-classes", drawn, foot="badge"), 2),
