@@ -189,13 +189,27 @@ def test_a_change_stales_exactly_what_goes_through_it(copy, module, old, new, co
     assert copy.stale() == {r.id for records in copy.kinds.values() for r in records if concerned(r)} != set()
 
 
+TOPIC = """class Wink(Topic):
+    code = ("lt_lib.works.lectures.targets:train_targets",)
+    topic: Literal["wink"] = "wink"
+
+
+"""
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
         ("lt_lib.losses", "The margins were meant for", "The margins had been meant for"),
         ("lt_lib.models", "def fold_batchnorm(", "def unfold():\n    pass\n\n\ndef fold_batchnorm("),
+        ("lt_lib.works.lectures.options", "class Targets(Topic):", f"{TOPIC}class Targets(Topic):"),
+        (
+            "lt_lib.lab.record.spec",
+            "MODES = {\n",
+            'MODES = {\n    "probe2": "lt_lib.lab.train.heads:Heads",\n',
+        ),
     ],
-    ids=["a docstring", "something else beside it"],
+    ids=["a docstring", "something else beside it", "another topic", "another mode"],
 )
 def test_what_decides_no_number_stales_nothing(copy, module, old, new):
     copy.edit(module, old, new)
