@@ -58,4 +58,7 @@ def check_writable(path: Path, remedy: str = STORE) -> None:
 
 def cannot_write(path: Path, error: OSError, remedy: str = STORE) -> LabError:
     """The error of a file or folder that cannot be written, with its remedy."""
-    return LabError(f"cannot write {path}: {error.strerror or error}; free some space or {remedy}")
+    said = error.strerror or error
+    if isinstance(error, FileExistsError):
+        said = "where a folder of its path should be is something else"
+    return LabError(f"cannot write {path}: {said}; free some space or {remedy}")

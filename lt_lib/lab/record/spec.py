@@ -612,7 +612,8 @@ def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str, inside
     dotted = ".".join(str(part) for part in path)
     if len(path) > 1 and path[0] == "rows" and isinstance(path[1], int):
         row = raw["rows"][path[1]]
-        where += f", row {row.get('key', path[1]) if isinstance(row, dict) else path[1]}"
+        called = row.get("key", path[1]) if isinstance(row, dict) else path[1]
+        where += f", row {' '.join(str(called).split())}"
         dotted = ".".join(str(part) for part in path[2:]) or "rows"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key {inside + dotted!r}{nearest(path[-1], _fields_at(model, path[:-1]))}"

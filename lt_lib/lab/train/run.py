@@ -278,8 +278,8 @@ def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, wri
         if all(scores.isfinite().all() for outcome in outcomes for scores in outcome.logits.values()):
             raise
         raise LabError(
-            f"{item.experiment}/{item.key}, variant {item.variant}, seed {item.seed}: the scores of the trained "
-            "network are no numbers, or too large for float16 (65504); lower optimizer.lr"
+            f"{item.experiment}/{item.key}, variant {item.variant}, seed {item.seed}: the scores of the "
+            "trained network are no numbers, or too large for float16 (65504); lower optimizer.lr"
         ) from None
     for i, outcome in enumerate(outcomes):
         tensors |= {

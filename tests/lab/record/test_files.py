@@ -37,7 +37,7 @@ IMPOSSIBLE = {
 @pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_what_cannot_be_written_is_found_out_before(tmp_path, make):
     path = make(tmp_path)
-    with pytest.raises(LabError, match="cannot write .*; do something else"):
+    with pytest.raises(LabError, match="cannot write .*; free some space or do something else"):
         check_writable(path, "do something else")
     with pytest.raises(LabError, match="do something else"):
         atomic_write(path, b"x", "do something else")

@@ -7,11 +7,13 @@ from helpers import record
 
 from lt_lib.lab import LabError, Store
 
+RECORD = record("baseline-full", 0, 0.5).model_copy(update={"id": f"sha256:{'0' * 64}"})
+
 
 @pytest.fixture
 def store(tmp_path):
     store = Store(tmp_path / "store")
-    store.write(record("baseline-full", 0, 0.5))
+    store.write(RECORD)
     return store
 
 
@@ -20,7 +22,7 @@ def test_a_dangling_link_counts_as_missing_and_is_named(store):
     path.rename(store.root / "elsewhere")
     path.symlink_to(store.root / "nowhere")
     assert store.all() == [] and str(path) in store.damaged[0]
-    store.write(record("baseline-full", 0, 0.5))
+    store.write(RECORD)
     assert len(store.all()) == 1 and store.damaged == []
 
 
