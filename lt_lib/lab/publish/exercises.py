@@ -108,14 +108,14 @@ def write_sheets(chapters: list[Path], folder: str | Path) -> list[Path]:
     Raises:
         LabError: a sheet is there already and is not blank, or cannot be written.
     """
-    from lt_lib.lab.publish.notebooks import dump, read_notebook, write_if_changed
+    from lt_lib.lab.publish.notebooks import dump, read_notebook, tidy, write_if_changed
     from lt_lib.lab.record.files import check_writable
 
     folder, remedy = absolute(folder), "choose another folder with --out"
-    made = {
-        folder / f"{chapter.parent.name}-{chapter.stem}-exercises.ipynb": dump(sheet(read_notebook(chapter)))
-        for chapter in chapters
-    }
+    made = {}
+    for chapter in chapters:
+        path = folder / f"{chapter.parent.name}-{chapter.stem}-exercises.ipynb"
+        made[path] = dump(tidy(sheet(read_notebook(chapter))))
     for path, content in made.items():
         check_writable(path, remedy)
         if os.path.lexists(path) and not _holds(path, content):
