@@ -84,6 +84,7 @@ def _file_name(name: str) -> str:
 
 
 FileName = Annotated[str, AfterValidator(_file_name)]
+Rate = Annotated[float, Field(gt=0, le=1e6)]  # a learning rate; beyond, single precision overflows
 
 
 class Subset(Options):
@@ -111,7 +112,7 @@ class Pretraining(Options):
 
     data: str
     epochs: Annotated[int, Field(gt=0)] = 3
-    lr: Annotated[float, Field(gt=0)] = 6e-3
+    lr: Rate = 6e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     n_per_class: Annotated[int, Field(gt=0)] | None = None
     resolution: Annotated[int, Field(ge=8)] = 32
@@ -158,7 +159,7 @@ class Optimizer(Options):
     its peak."""
 
     name: Literal["adam"] = "adam"
-    lr: Annotated[float, Field(gt=0)] = 2e-3
+    lr: Rate = 2e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     epochs: Annotated[int, Field(gt=0)] = 50
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -192,8 +193,8 @@ class Cycle(Options):
 
     code = ("lt_lib.schedules:triangular_lr",)
 
-    min_lr: Annotated[float, Field(gt=0)] = 1e-5
-    max_lr: Annotated[float, Field(gt=0)] = 1e-4
+    min_lr: Rate = 1e-5
+    max_lr: Rate = 1e-4
     step_size: Annotated[float, Field(gt=0)] = 2
     stepped: bool = True
 
@@ -238,7 +239,7 @@ class GanOversampling(Options):
     latent: Annotated[int, Field(gt=0)] = 100
     epochs: Annotated[int, Field(gt=0)] = 25
     batch_size: Annotated[int, Field(gt=1)] = 64
-    lr: Annotated[float, Field(gt=0)] = 2e-4
+    lr: Rate = 2e-4
 
 
 class Recipe(Options):

@@ -66,6 +66,8 @@ def test_layers_merge_in_order(tmp_path):
         (("profiles", "smoke", "seed"), 3, ["'profiles.smoke.seed'", "did you mean 'seeds'"]),
         (("rows", 1, "set", "balance"), -3, ["row balanced", "balance", "greater than 0"]),
         (("rows", 1, "key"), "plain", ["'plain'", "unique"]),
+        (("defaults", "optimizer", "lr"), 1e300, ["optimizer.lr", "less than or equal to 1000000"]),
+        (("profiles", "smoke", "seeds"), 10**30, ["profiles.smoke.seeds", "less than or equal to 1000"]),
         (("experiment",), "other", ["must be the file's name"]),
     ],
 )

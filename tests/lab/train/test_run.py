@@ -257,8 +257,7 @@ def test_without_git_a_record_has_no_commit(lab_env, experiment_file, tmp_path, 
     assert len(files(lab_env)) == 1
 
 
-@pytest.mark.parametrize("rate", [1e3, 1e30, 1e300])
-@pytest.mark.parametrize("row", ["plain", "tuned"])
+@pytest.mark.parametrize(("row", "rate"), [("plain", 1e6), ("tuned", 1e3), ("tuned", 1e6)])
 def test_a_training_that_diverges_is_one_clear_error(lab_env, tmp_path, row, rate):
     content = copy.deepcopy(EXPERIMENT)
     content["profiles"]["smoke"]["set"] = {"optimizer": {"lr": rate}}
