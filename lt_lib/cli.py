@@ -213,14 +213,15 @@ def exercises(
     out: Annotated[Path | None, typer.Option(help="Folder of the sheets; default: in _build.")] = None,
 ) -> None:
     """Write exercise sheets: chapters whose solutions are blank, with the assertions that tell when an answer
-    is right."""
+    is right. A sheet that somebody has filled in is never written over."""
     from lt_lib.lab.publish import book
-    from lt_lib.lab.publish.exercises import write_sheet
+    from lt_lib.lab.publish.exercises import write_sheets
     from lt_lib.lab.record.paths import project_root
 
     every = [entry.source for entry in book.entries() if entry.is_chapter]
-    for source in [book.find_chapter(name)] if name else every:
-        typer.echo(write_sheet(source, out or project_root() / "_build" / "exercises"))
+    sources = [book.find_chapter(name)] if name else every
+    for path in write_sheets(sources, out or project_root() / "_build" / "exercises"):
+        typer.echo(path)
 
 
 @app.command("book")

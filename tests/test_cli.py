@@ -48,6 +48,14 @@ def test_every_command_explains_itself(words):
         (["run", "ee443-fig2", "--data", "real"], "lt data"),
         (["chapter", "ee443/0"], "ee443/0"),
         (["exercises", "ee443/0"], "ee443/0"),
+        (["run", "x" * 300], "no experiment"),
+        (["plan", "x" * 300], "no experiment"),
+        (["chapter", "x" * 300], "no chapter"),
+        (["run", "ee443-fig2", "--profile", "smoke", "--store", "~nosuchuser"], "no user ~nosuchuser"),
+        (["status", "--store", "~nosuchuser"], "no user ~nosuchuser"),
+        (["status", "--store", "x" * 300], "--store"),
+        (["chapter", "ee443/01", "--out", "/dev/null/x"], "--out"),
+        (["exercises", "ee443/01", "--out", "/dev/null/x"], "--out"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_1(lab_env, monkeypatch, capsys, words, expected):

@@ -19,4 +19,4 @@ All but `__init__.py` may be missing; modules are imported when they are asked f
 import os
 
 if os.environ.get("LT_WORKS"):
-    __path__.append(os.path.abspath(os.environ["LT_WORKS"]))
+    __path__.append(os.path.abspath(os.path.expanduser(os.environ["LT_WORKS"])))

@@ -10,6 +10,7 @@
         _build/html/   the book
 """
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -20,7 +21,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,7 @@ with needs("book", __name__):
     from lt_lib.lab.publish import slides
 from lt_lib.errors import nearest
 from lt_lib.lab.publish.notebooks import (
+    CHECKOUT,
     PAINT,
     dump,
     execute,
@@ -46,7 +47,8 @@ from lt_lib.lab.publish.notebooks import (
     tidy,
     write_if_changed,
 )
-from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.record.files import check_writable
+from lt_lib.lab.record.paths import absolute, project_root
 from lt_lib.progress import say
 
 __all__ = [
@@ -115,11 +117,11 @@ def find_chapter(name: str | Path) -> Path:
         entry.name.removeprefix("notebooks/"): entry.source for entry in entries(root) if entry.is_chapter
     }
     wanted = str(name).removesuffix(".py").removesuffix(".ipynb").rstrip("/")
-    given = Path(name).expanduser().with_suffix(".py").resolve()
-    if given in sources.values():
-        return given
-    if given.is_file():
-        return given
+    given = absolute(name)
+    with contextlib.suppress(ValueError, OSError):  # a path without a name, or one that is too long
+        given = given.with_suffix(".py").resolve()
+        if given in sources.values() or given.is_file():
+            return given
     work, _, slug = wanted.removeprefix("notebooks/").rpartition("/")
     hits = [key for key in sources if _is_called(key, work, slug)]
     if len(hits) == 1:
@@ -222,10 +224,11 @@ def build(
     if chapters:
         wanted = [find_chapter(name) for name in chapters]
         listed = [entry for entry in listed if not entry.is_chapter or entry.source in wanted]
-    asked = {"seeds": seeds, "budget": budget, "store": store and str(store)}
+    asked = {"seeds": seeds, "budget": budget, "store": store and str(absolute(store))}
     given = {"profile": profile, "data": data, **{k: v for k, v in asked.items() if v is not None}}
     base = _folder(root, given)
-    base.mkdir(parents=True, exist_ok=True)
+    for name in (".lock", "src/_toc.yml", "state/html.json"):
+        check_writable(base / name, CHECKOUT)
     with FileLock(base / ".lock", timeout=-1):
         Copies(root, base, listed, given).update(force)
         _copy_sources(root, base, listed, given)
@@ -325,7 +328,7 @@ def _folder(root: Path, given: dict) -> Path:
     return root / "_build" / f"{given['profile']}-{given['data']}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _threads_shared(workers: int):
     """Kernels that run at once share the cores instead of fighting for them; a user's own setting wins."""
     mine = "OMP_NUM_THREADS" not in os.environ and workers > 1

@@ -5,6 +5,7 @@ import types
 from pathlib import Path
 
 from lt_lib.errors import LabError, nearest
+from lt_lib.lab.record.paths import absolute
 from lt_lib.lab.record.spec import DATA, PROFILES
 
 PARAMETERS = ("profile", "data", "seeds", "budget", "store")
@@ -50,5 +51,7 @@ def check_parameters(namespace: dict) -> dict:
     if budget is not None and not (isinstance(budget, (int, float)) and budget > 0):
         raise LabError(f"budget is {budget!r}; give minutes, or None for no limit")
     if given.get("store"):
-        given["store"] = Path(given["store"])
+        if not isinstance(given["store"], (str, Path)):
+            raise LabError(f"store is {given['store']!r}; give a folder, or None")
+        given["store"] = absolute(given["store"])
     return given

@@ -6,12 +6,14 @@ assert are left: whoever fills in the rest knows that it is right when the cell 
 
 import ast
 import copy
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lt_lib.errors import LabError
+from lt_lib.lab.record.paths import absolute
 
 YOURS = "...  # your code"
 _START, _END = re.compile(r"\{solution-start\}\s*(\S+)"), "{solution-end}"
@@ -99,19 +101,38 @@ def sheet(notebook):
     return out
 
 
-def write_sheet(chapter: Path, folder: Path) -> Path:
-    """Write the exercise sheet of a chapter (percent script), `<work>-<slug>-exercises.ipynb`, to a
-    folder."""
-    from lt_lib.lab.publish.notebooks import dump, read_notebook
-    from lt_lib.lab.record.files import atomic_write
+def write_sheets(chapters: list[Path], folder: str | Path) -> list[Path]:
+    """Write the exercise sheets of chapters (percent scripts), `<work>-<slug>-exercises.ipynb`, to a folder:
+    all of them or none.
 
-    path = Path(folder) / f"{chapter.parent.name}-{chapter.stem}-exercises.ipynb"
+    Raises:
+        LabError: a sheet is there already and is not blank, or cannot be written.
+    """
+    from lt_lib.lab.publish.notebooks import dump, read_notebook, tidy, write_if_changed
+    from lt_lib.lab.record.files import check_writable
+
+    folder, remedy = absolute(folder), "choose another folder with --out"
+    made = {}
+    for chapter in chapters:
+        path = folder / f"{chapter.parent.name}-{chapter.stem}-exercises.ipynb"
+        made[path] = dump(tidy(sheet(read_notebook(chapter))))
+    for path, content in made.items():
+        check_writable(path, remedy)
+        if os.path.lexists(path) and not _holds(path, content):
+            raise LabError(
+                f"{path} is there already and may hold answers, so nothing is written; move it away, or "
+                f"{remedy}"
+            )
+    for path, content in made.items():
+        write_if_changed(path, content)
+    return list(made)
+
+
+def _holds(path: Path, content: bytes) -> bool:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, dump(sheet(read_notebook(chapter))))
-    except OSError as error:
-        raise LabError(f"cannot write {path}: {error.strerror}; choose another folder with --out") from None
-    return path
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _stays(statement: ast.stmt) -> bool:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from lt_lib.errors import LabError
-from lt_lib.lab.record.files import atomic_write
-from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.record.files import atomic_write, check_writable
+from lt_lib.lab.record.paths import VARIABLES, absolute, project_root
 from lt_lib.progress import Progress, say
 
+CHECKOUT = "work in a checkout that you can write (LT_BOOK names one)"
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 _TEXT = {"extension": ".py", "format_name": "percent"}
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -33,21 +34,25 @@ def execute_chapter(source: Path, out: Path, parameters: dict | None = None, pro
     Args:
         source: percent script or notebook.
         out: where the executed copy goes; written only after the last cell succeeded.
-        parameters: values for the cell tagged `parameters`; each must be defined there.
+        parameters: values for the cell tagged `parameters`; each must be defined there. A `store` is a folder
+            from where the user stands, not from where the kernel works.
         progress: show cells and the lines that the runs print while they work.
 
     Returns:
         `out`.
 
     Raises:
-        LabError: an unknown parameter; a cell that raises (the message names it); a kernel that died.
+        LabError: an unknown parameter; a cell that raises (the message names it); a kernel that died; `out`
+            cannot be written, which is found out first.
     """
-    source, out = Path(source), Path(out).resolve()
+    source, out, parameters = absolute(source), absolute(out), dict(parameters or {})
     if not source.is_file():
         raise LabError(f"no notebook {source}")
+    if parameters.get("store"):
+        parameters["store"] = str(absolute(parameters["store"]))
+    check_writable(out, "choose another file with --out")
     scratch = scratch_folder(source)
-    notebook = execute(read_notebook(source), _label(source), parameters or {}, scratch, progress)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    notebook = execute(read_notebook(source), _label(source), parameters, scratch, progress)
     write_if_changed(out, dump(tidy(notebook)))
     return out
 
@@ -71,7 +76,7 @@ def _label(source: Path) -> str:
 def scratch_folder(source: Path, root: Path | None = None) -> Path:
     """Where the kernel of a notebook works: no chapter depends on the folder it was started in."""
     folder = (root or project_root() / "_build" / "chapters") / "scratch" / _label(source)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder / "half-executed.ipynb", CHECKOUT)
     return folder
 
 
@@ -190,6 +195,8 @@ def this_kernel():
         quiet = [os.environ.get("PYTHONWARNINGS"), "ignore:IProgress not found"]
         names = {
             "JUPYTER_PATH": os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")])),
+            # a kernel works in a folder of its own; what the user named is meant from where they stand
+            **{name: str(absolute(os.environ[name])) for name in VARIABLES if os.environ.get(name)},
             "LT_BOOK": str(project_root()),
             "LT_PLAIN": "1",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -278,7 +285,7 @@ def write_if_changed(path: Path, content: bytes) -> bool:
 def pairs(root: Path | None = None) -> list[Path]:
     """Every percent script that has, or should have, a notebook beside it."""
     root = root or project_root()
-    return sorted((root / "notebooks").rglob("[!.]*.py")) + sorted((root / "book" / "pages").glob("*.py"))
+    return sorted((root / "notebooks").rglob("[!.]*.py")) + sorted((root / "book" / "pages").glob("[!.]*.py"))
 
 
 def sync_notebooks(
@@ -300,6 +307,7 @@ def sync_notebooks(
         if check:
             problem = _out_of_step(notebook, target)
         else:
+            check_writable(target, CHECKOUT)
             new = write_if_changed(target, dump(_with_kept_outputs(source, notebook, executed(source))))
             problem = "rewritten" if new else None
         if problem:

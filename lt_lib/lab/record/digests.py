@@ -105,7 +105,7 @@ def _kept_file(unchanged: Path | None) -> Path:
     """Named after all that a code digest depends on: library, works elsewhere, equivalents, this scheme."""
     sources = hashlib.sha256()
     for folder in filter(None, (syntax.ROOT, *syntax.other_works(), unchanged, Path(__file__).parent)):
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(folder.rglob("[!.]*.py")):
             content = path.read_bytes()
             sources.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
     return cache_root() / "code-digests" / f"{sources.hexdigest()[:24]}.json"

@@ -1,14 +1,24 @@
 """Files that are either whole or absent."""
 
+import contextlib
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from lt_lib.errors import LabError
 
+STORE = "choose another folder with --store (or LT_STORE). Everything recorded so far is kept."
 
-def atomic_write(path: Path, content: bytes) -> None:
+
+def atomic_write(path: Path, content: bytes, remedy: str = STORE) -> None:
     """Write a file so that it is either whole or absent.
+
+    Args:
+        path: its folder is made at need.
+        content: what it will hold.
+        remedy: what else the reader of the error can do than to free some space.
 
     Raises:
         LabError: the folder cannot be written or the disk is full.
@@ -26,12 +36,29 @@ def atomic_write(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise cannot_write(path, error) from None
+        raise cannot_write(path, error, remedy) from None
 
 
-def cannot_write(path: Path, error: OSError) -> LabError:
+def check_writable(path: Path, remedy: str = STORE) -> None:
+    """Make sure that `atomic_write` will be able to write a file, before the work that it will hold; makes
+    its folder.
+
+    Raises:
+        LabError: it will not.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.lstat(path).st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise cannot_write(path, error, remedy) from None
+
+
+def cannot_write(path: Path, error: OSError, remedy: str = STORE) -> LabError:
     """The error of a file or folder that cannot be written, with its remedy."""
-    return LabError(
-        f"cannot write {path}: {error.strerror or error}; free some space or choose another folder with "
-        "--store (or LT_STORE). Everything recorded so far is kept."
-    )
+    said = error.strerror or error
+    if isinstance(error, FileExistsError):
+        said = "where a folder of its path should be is something else"
+    return LabError(f"cannot write {path}: {said}; free some space or {remedy}")

@@ -8,6 +8,21 @@ from platformdirs import user_cache_dir
 
 from lt_lib.errors import LabError
 
+VARIABLES = ("LT_BOOK", "LT_CACHE", "LT_DATA", "LT_STORE", "LT_WORKS")  # of the environment: folders
+
+
+def absolute(path: str | Path) -> Path:
+    """A path from where the user stands: `~` expanded, then relative to the working folder; links stay.
+
+    Raises:
+        LabError: `~name` of nobody on this machine.
+    """
+    try:
+        return Path(os.path.abspath(Path(path).expanduser()))
+    except RuntimeError:
+        who = Path(path).parts[0]
+        raise LabError(f"{path}: there is no user {who} on this machine; write the path out") from None
+
 
 def _is_project(folder: Path) -> bool:
     return (folder / "_toc.yml").is_file() and (folder / "book" / "experiments").is_dir()
@@ -26,8 +41,8 @@ def project_root() -> Path:
 @functools.cache
 def _project(named: str | None, here: str) -> Path:
     if named:
-        if _is_project(Path(named)):
-            return Path(named).resolve()
+        if _is_project(absolute(named)):
+            return absolute(named).resolve()
         raise LabError(
             f"LT_BOOK names {named}, which holds no _toc.yml and book/experiments; point it at a checkout of "
             "the book"
@@ -58,9 +73,9 @@ def evidence_dir() -> Path:
 
 def work_store() -> Path:
     """Store that runs write to unless told otherwise: LT_STORE, else `_build/records` of the project."""
-    return Path(os.environ.get("LT_STORE") or project_root() / "_build" / "records")
+    return absolute(os.environ.get("LT_STORE") or project_root() / "_build" / "records")
 
 
 def cache_root() -> Path:
     """Features and self-trained weights, shared by all stores: LT_CACHE, else the user's cache folder."""
-    return Path(os.environ.get("LT_CACHE") or Path(user_cache_dir("lt_lib")) / "work")
+    return absolute(os.environ.get("LT_CACHE") or Path(user_cache_dir("lt_lib")) / "work")

@@ -4,6 +4,7 @@ The id is the digest of three digests: spec, data, code. A record whose spec is 
 or code has changed is *stale* (`lt_lib.lab.record.freshness`): shown as such, never reused, never deleted."""
 
 import json
+import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import digest
-from lt_lib.lab.record.files import atomic_write, cannot_write
+from lt_lib.lab.record.files import atomic_write, cannot_write, check_writable
+from lt_lib.lab.record.paths import absolute
 from lt_lib.lab.record.spec import Data, Profile, Spec, Variant
 
-RECORDS = "*-*/*/*.json"  # <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json
+RECORDS = "[!.]*-*/[!.]*/[!.]*.json"  # <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json
 SELECTIONS = ("last", "best_on_val", "best_on_test")
 
 
@@ -87,23 +89,54 @@ class Store:
     """A folder of records, by profile and data, then experiment. Reading never writes."""
 
     def __init__(self, root: Path):
-        self.root = Path(root)
+        self.root = absolute(root)
         self.damaged: list[str] = []
         self._cache: dict[Path, tuple[tuple, Record | None]] = {}
 
     def path(self, record: Record) -> Path:
         """Where a record lies: <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json."""
-        name = f"{record.key}--{record.variant}--s{record.seed}--{short(record.id)}.json"
-        return self.root / f"{record.profile}-{record.data}" / record.experiment / name
+        return self.place(record, record.id)
+
+    def place(self, of, identity: str) -> Path:
+        """Where the record with an id will lie; `of` is what it is planned as, or the record."""
+        name = f"{of.key}--{of.variant}--s{of.seed}--{short(identity)}.json"
+        return self.root / f"{of.profile}-{of.data}" / of.experiment / name
+
+    def check_writable(self, planned: dict) -> None:
+        """Make sure, before anything is trained, that records can be written, and what is kept for each while
+        it trains; ids -> what they are planned as.
+
+        Raises:
+            LabError: one cannot.
+        """
+        for identity, of in planned.items():
+            check_writable(self.place(of, identity))
+            check_writable(self.artifact(identity))
+            for name in ("checkpoints", "learners"):
+                check_writable(self.work / name / f"{short(identity)}.pt")
 
     def all(self) -> list[Record]:
         """Every readable record; files that cannot be read are named in `damaged` and count as absent."""
         self.damaged = []
-        return [record for path in sorted(self.root.glob(RECORDS)) if (record := self.read(path))]
+        return [record for path in self._paths() if (record := self.read(path))]
 
     def names(self) -> list[Name]:
         """What the paths of the records say, sorted; their content is not read."""
-        return [name for path in sorted(self.root.glob(RECORDS)) if (name := _name(path))]
+        return [name for path in self._paths() if (name := _name(path))]
+
+    def _paths(self) -> list[Path]:
+        try:
+            for folder in (self.root, *self.root.glob("[!.]*-*"), *self.root.glob("[!.]*-*/[!.]*")):
+                if folder == self.root or folder.is_dir():
+                    os.scandir(folder).close()  # glob takes a folder that cannot be read for an empty one
+            return sorted(self.root.glob(RECORDS))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise LabError(
+                f"cannot read the records in {self.root}: {error.strerror or error}; choose another folder "
+                "with --store (or LT_STORE)"
+            ) from None
 
     def by_spec(self) -> dict[str, list[Record]]:
         """Records by the digest of their spec."""
@@ -156,11 +189,11 @@ class Store:
 
     def read(self, path: Path) -> Record | None:
         """One record; None, and a line in `damaged`, where the file cannot be read."""
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_size)
-        if path in self._cache and self._cache[path][0] == stamp and self._cache[path][1]:
-            return self._cache[path][1]
         try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if path in self._cache and self._cache[path][0] == stamp and self._cache[path][1]:
+                return self._cache[path][1]
             record = Record.model_validate_json(path.read_bytes())
             problem = None if path == self.path(record) else "its name does not fit its content"
         except (ValidationError, ValueError, OSError) as error:

@@ -9,6 +9,7 @@ which. `resolve` merges
 and returns one `Spec` a seed: plain values, nothing left to look up, the thing whose digest names a record.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -19,20 +20,20 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     SerializeAsAny,
     ValidationError,
     model_serializer,
 )
 
 from lt_lib.errors import LabError, nearest
-from lt_lib.lab.record.paths import experiments_dir
+from lt_lib.lab.record.paths import absolute, experiments_dir
 from lt_lib.lab.record.works import load_work, works
 
 # How much of the published setting is run, from the least to all of it: the one place that lists them.
 PROFILES = ("smoke", "laptop", "overnight", "paper")
 DATA = ("embedded", "real")
 VARIANTS = ("as-released", "as-printed", "ours")
-YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, six times as fast, where there is one
 Profile = Literal[*PROFILES]
 Data = Literal[*DATA]
 Variant = Literal[*VARIANTS]
@@ -72,6 +73,20 @@ class Options(BaseModel):
         }
 
 
+def _file_name(name: str) -> str:
+    """A name that becomes part of a file's name."""
+    if not re.fullmatch(r"(?![.-])[a-z0-9A-Z._-]{1,100}", name) or ".." in name:
+        raise ValueError(
+            "a name is made of the characters a-z 0-9 A-Z . _ - alone, begins with none of . and -, holds no "
+            "'..' and has at most 100 of them"
+        )
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+Rate = Annotated[float, Field(gt=0, le=1e6)]  # a learning rate; beyond, single precision overflows
+
+
 class Subset(Options):
     """Which training images: a long tail cut out of the balanced set.
 
@@ -97,7 +112,7 @@ class Pretraining(Options):
 
     data: str
     epochs: Annotated[int, Field(gt=0)] = 3
-    lr: Annotated[float, Field(gt=0)] = 6e-3
+    lr: Rate = 6e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     n_per_class: Annotated[int, Field(gt=0)] | None = None
     resolution: Annotated[int, Field(ge=8)] = 32
@@ -112,11 +127,11 @@ class Backbone(Options):
     go to timm, for example narrower `channels`."""
 
     later = ("options",)
-    name: str
+    name: FileName
     pretrained: bool | str | Pretraining = True
     resolution: Annotated[int, Field(ge=8)] = 224
     stands_in_for: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, JsonValue] = {}
 
     @property
     def called(self) -> str:
@@ -144,7 +159,7 @@ class Optimizer(Options):
     its peak."""
 
     name: Literal["adam"] = "adam"
-    lr: Annotated[float, Field(gt=0)] = 2e-3
+    lr: Rate = 2e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     epochs: Annotated[int, Field(gt=0)] = 50
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -178,8 +193,8 @@ class Cycle(Options):
 
     code = ("lt_lib.schedules:triangular_lr",)
 
-    min_lr: Annotated[float, Field(gt=0)] = 1e-5
-    max_lr: Annotated[float, Field(gt=0)] = 1e-4
+    min_lr: Rate = 1e-5
+    max_lr: Rate = 1e-4
     step_size: Annotated[float, Field(gt=0)] = 2
     stepped: bool = True
 
@@ -224,7 +239,7 @@ class GanOversampling(Options):
     latent: Annotated[int, Field(gt=0)] = 100
     epochs: Annotated[int, Field(gt=0)] = 25
     batch_size: Annotated[int, Field(gt=1)] = 64
-    lr: Annotated[float, Field(gt=0)] = 2e-4
+    lr: Rate = 2e-4
 
 
 class Recipe(Options):
@@ -346,7 +361,7 @@ class Row(Options):
     """One published row: its id, a unique key, a label for people, and what it sets."""
 
     row: str
-    key: str
+    key: FileName
     label: str
     published: PublishedRef | None = None
     variants: tuple[Variant, ...] = ("as-released",)
@@ -359,7 +374,7 @@ class ProfileSettings(Options):
     `adapt` changes remedies of the recipe, by their key in it, in those rows that use them.
     """
 
-    seeds: Annotated[int, Field(gt=0)] | None = None
+    seeds: Annotated[int, Field(gt=0, le=1000)] | None = None
     set: dict[str, Any] = {}
     adapt: dict[str, dict[str, Any]] = {}
     backbones: dict[str, dict[str, Any]] = {}
@@ -376,7 +391,7 @@ def _known_work(name: str) -> str:
 class Experiment(Options):
     """One experiment file."""
 
-    experiment: str
+    experiment: FileName
     work: Annotated[str, AfterValidator(_known_work)]
     title: str
     table: str
@@ -421,9 +436,35 @@ class Experiment(Options):
         return [row for row in self.rows if row.key in wanted or row.row in wanted]
 
 
+class _Yaml(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """The safe loader, libyaml's (six times as fast) where there is one; refuses a key that is given twice,
+    of which it would keep the last in silence."""
+
+    def get_single_node(self):
+        root = super().get_single_node()
+        todo, seen = [root], set()
+        while todo:
+            node = todo.pop()
+            if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+                continue
+            seen.add(id(node))
+            if isinstance(node, yaml.SequenceNode):
+                todo += node.value
+                continue
+            lines: dict[tuple, int] = {}
+            for key, value in node.value:
+                name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+                if name in lines:
+                    problem = f"the key {key.value!r} is given twice, first in line {lines[name]}"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                lines[name] = line
+                todo += [key, value]
+        return root
+
+
 def experiments() -> list[str]:
-    """Names of all experiment files, sorted."""
-    return sorted(path.stem for path in experiments_dir().glob("*.yaml"))
+    """Names of all experiment files, sorted; what begins with a dot is some program's own."""
+    return sorted(path.stem for path in experiments_dir().glob("[!.]*.yaml"))
 
 
 def load(experiment: str | Path, check: bool = True) -> Experiment:
@@ -433,20 +474,40 @@ def load(experiment: str | Path, check: bool = True) -> Experiment:
     Raises:
         LabError: no such file, not YAML, or a key or value that does not belong: names file, row, key and the
     nearest valid one."""
-    path = Path(experiment)
+    path = absolute(experiment)
     if path.suffix not in (".yaml", ".yml"):
         path = experiments_dir() / f"{experiment}.yaml"
-        if not path.is_file():
+        if str(experiment) not in experiments():
             raise LabError(
                 f"no experiment {str(experiment)!r}{nearest(str(experiment), experiments())}; there are: "
                 + ", ".join(experiments())
             )
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), YAML)
-    except (OSError, yaml.YAMLError) as error:
-        raise LabError(f"{path.name} cannot be read as YAML: {error}") from None
+        return _checked(path, _read(path), check)
+    except RecursionError:
+        raise LabError(f"{path.name}: something in it holds itself, or is nested too deeply") from None
+
+
+def _read(path: Path) -> dict:
+    try:
+        raw = yaml.load(path.read_bytes().decode("utf-8"), _Yaml)
+    except OSError as error:
+        raise LabError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise LabError(
+            f"{path.name} is not written in UTF-8 (byte {error.start + 1} is none of it); save it in UTF-8"
+        ) from None
+    except (ValueError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        said = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise LabError(f"{path.name}{line} cannot be read as YAML: {said}") from None
     if not isinstance(raw, dict):
         raise LabError(f"{path.name} must hold a mapping with the keys {', '.join(Experiment.model_fields)}")
+    return raw
+
+
+def _checked(path: Path, raw: dict, check: bool) -> Experiment:
     parsed = _validate(Experiment, raw, path.name)
     if parsed.experiment != path.stem:
         raise LabError(
@@ -488,20 +549,24 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
         by_data.set,
     ):
         merged = _merge(merged, layer)
+    where = f"{experiment.experiment}.yaml, row {row.key}, variant {variant}, profile {profile}, data {data}"
+    for name, kind in (("backbones", list), ("recipe", dict), ("seeds", dict)):
+        if merged.get(name) is not None and not isinstance(merged[name], kind):
+            wanted = {list: "a list", dict: "a mapping"}[kind]
+            raise LabError(f"{where}: {name} must be {wanted} (got {merged[name]!r:.80})")
     adapted = dict(merged.get("recipe") or {})
     for remedy, layer in [*settings.adapt.items(), *by_data.adapt.items()]:
-        if adapted.get(remedy) is not None:
+        if isinstance(adapted.get(remedy), dict):
             adapted[remedy] = _merge(adapted[remedy], layer)
     if adapted:
         merged["recipe"] = adapted
     stand_ins = {**settings.backbones, **by_data.backbones}
-    merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones", [])]
+    merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones") or []]
     merged.setdefault("data", experiment.data[data])
-    where = f"{experiment.experiment}.yaml, row {row.key}, variant {variant}, profile {profile}, data {data}"
     if isinstance(merged.get("lesson"), dict):
         lesson = merged["lesson"]
         merged["lesson"] = _validate(topic(str(lesson.get("topic"))), lesson, where, "lesson.")
-    merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **merged.get("seeds", {})}
+    merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **(merged.get("seeds") or {})}
     return _validate(Spec, merged, where)
 
 
@@ -548,11 +613,13 @@ def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str, inside
     dotted = ".".join(str(part) for part in path)
     if len(path) > 1 and path[0] == "rows" and isinstance(path[1], int):
         row = raw["rows"][path[1]]
-        where += f", row {row.get('key', path[1]) if isinstance(row, dict) else path[1]}"
+        called = row.get("key", path[1]) if isinstance(row, dict) else path[1]
+        where += f", row {' '.join(str(called).split())}"
         dotted = ".".join(str(part) for part in path[2:]) or "rows"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key {inside + dotted!r}{nearest(path[-1], _fields_at(model, path[:-1]))}"
-    return f"{where}: {inside}{dotted}: {problem['msg'].lower()} (got {problem['input']!r:.80})"
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {inside}{dotted}: {said[:1].lower()}{said[1:]} (got {problem['input']!r:.80})"
 
 
 def _fields_at(model: type[BaseModel], path: list) -> list[str]:

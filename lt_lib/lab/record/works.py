@@ -8,6 +8,7 @@ from types import ModuleType
 
 import lt_lib.works
 from lt_lib.errors import LabError, nearest
+from lt_lib.lab.record.paths import absolute
 
 
 def works(with_part: str | None = None) -> list[str]:
@@ -20,7 +21,7 @@ def works(with_part: str | None = None) -> list[str]:
         LabError: LT_WORKS names no folder, or a work in it is called like one of the library.
     """
     outside = os.environ.get("LT_WORKS")
-    if outside and not os.path.isdir(outside):
+    if outside and not absolute(outside).is_dir():
         raise LabError(
             f"LT_WORKS names {outside}, which is no folder; point it at a folder of works or unset it"
         )

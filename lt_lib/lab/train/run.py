@@ -24,8 +24,8 @@ from safetensors.torch import save
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import digest
-from lt_lib.lab.record.files import atomic_write
-from lt_lib.lab.record.paths import evidence_dir, project_root, work_store
+from lt_lib.lab.record.files import atomic_write, check_writable
+from lt_lib.lab.record.paths import cache_root, evidence_dir, project_root, work_store
 from lt_lib.lab.record.plan import Item, code_of, definition, plan
 from lt_lib.lab.record.records import Record, Store, short
 from lt_lib.lab.record.spec import MODES
@@ -62,7 +62,7 @@ def run(
         LabError, DataError: the spec, the data, the weights or the store cannot be used; names the remedy.
     """
     items = plan(experiment, rows, profile, data, seeds)
-    own = Store(Path(store) if store else work_store())
+    own = Store(store or work_store())
     deadline = None if budget is None else time.monotonic() + 60 * budget
     sets = {name: datasets.load(name) for name in {item.spec.data for item in items}}
     ids = [item.id(sets[item.spec.data].digest) for item in items]
@@ -100,7 +100,7 @@ def run(
 def artifact(record: Record, store: str | Path | None = None) -> Path:
     """The safetensors file with a record's test logits (float16) and head weights; trained again if it is not
     there."""
-    own = Store(Path(store) if store else work_store())
+    own = Store(store or work_store())
     path = own.artifact(record.id)
     if not path.is_file():
         dataset = datasets.load(record.spec.data)
@@ -166,6 +166,9 @@ def _train(
     items: dict[str, Item], sets: dict, store: Store, deadline: float | None, write: bool = True
 ) -> None:
     """Train all tasks the items need; write each record when its last task is done."""
+    store.check_writable(items)
+    if items:
+        check_writable(cache_root() / ".lock", "set LT_CACHE to a folder that you can write")
     jobs = {identity: _job(item, sets[item.spec.data]) for identity, item in items.items()}
     outcomes = _Outcomes(store, {key for job in jobs.values() for key in job.keys})
     started, done = time.monotonic(), set()
@@ -269,7 +272,15 @@ def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, wri
     """Write the artifact of a record, and the record itself."""
     item, dataset, tasks = job.item, job.dataset, job.tasks
     truth = job.mode.truth(item.spec, dataset)
-    summary, tensors = job.mode.summarise(outcomes, truth, job.counts)
+    try:
+        summary, tensors = job.mode.summarise(outcomes, truth, job.counts)
+    except ValueError:
+        if all(scores.isfinite().all() for outcome in outcomes for scores in outcome.logits.values()):
+            raise
+        raise LabError(
+            f"{item.experiment}/{item.key}, variant {item.variant}, seed {item.seed}: the scores of the "
+            "trained network are no numbers, or too large for float16 (65504); lower optimizer.lr"
+        ) from None
     for i, outcome in enumerate(outcomes):
         tensors |= {
             f"learner{i}.{name}": value.clone(memory_format=torch.contiguous_format)

@@ -135,6 +135,11 @@ class TestFinding:
         ):
             book.find_chapter("ee443/furst")
 
+    @pytest.mark.parametrize("name", ["", ".", "/", "x" * 300, "~nosuchuser/01", "no\0name"])
+    def test_an_odd_name_is_one_clear_error(self, tree, name):
+        with pytest.raises(LabError):
+            book.find_chapter(name)
+
     def test_ambiguous_name_lists_the_hits(self, tree):
         add_chapter(tree, "sign/01-second")
         with pytest.raises(LabError, match="01 names 2 chapters: ee443/01-first, sign/01-second"):
@@ -172,6 +177,45 @@ class TestExecution:
         )
         text = out.read_text()
         assert out == tmp_path / "deep/er/out.ipynb" and "one half is 0.5" in text and "smoke" in text
+
+    def test_folders_are_meant_from_where_the_user_stands(self, tree, tmp_path, monkeypatch):
+        where = "import os\nprint(os.getcwd(), store, *[os.environ[n] for n in names], sep='\\n')\n"
+        names = ("LT_STORE", "LT_DATA", "LT_CACHE", "LT_WORKS")
+        source = add_chapter(tree, "ee443/02-where", f"{CHAPTER}\n# %%\nnames = {names}\n{where}")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        for i, name in enumerate(names):
+            (tmp_path / f"r{i}").mkdir()
+            monkeypatch.setenv(name, f"r{i}")
+        monkeypatch.setenv("LT_CACHE", "~/cache")
+        out = book.execute_chapter(source, Path("out.ipynb"), {"store": "rel/rec"}, progress=False)
+        lines = nbformat.read(out, as_version=4).cells[-1].outputs[0].text.splitlines()
+        assert lines == [
+            str(tree / "_build/chapters/scratch/ee443/02-where"),
+            *[str(tmp_path / name) for name in ("rel/rec", "r0", "r1", "home/cache", "r3")],
+        ]
+
+    @pytest.mark.parametrize("out", ["file/out.ipynb", "folder", "x" * 300, "~nosuchuser/out.ipynb"])
+    def test_what_cannot_be_written_is_found_out_before_a_cell_runs(self, tree, tmp_path, monkeypatch, out):
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(notebooks, "execute", None)  # execution would fail
+        with pytest.raises(LabError, match="--out|no user ~nosuchuser"):
+            book.execute_chapter(chapter(tree), out, progress=False)
+
+    def test_a_checkout_that_cannot_be_written_is_found_out_before_a_cell_runs(
+        self, tree, tmp_path, monkeypatch
+    ):
+        (tree / "_build").touch()  # a file where a folder should be
+        monkeypatch.setattr(notebooks, "execute", None)
+        monkeypatch.setattr(book, "execute", None)
+        for start in (
+            lambda: book.execute_chapter(chapter(tree), tmp_path / "out.ipynb", progress=False),
+            lambda: book.build("smoke"),
+        ):
+            with pytest.raises(LabError, match="cannot write .*_build.*a checkout that you can write"):
+                start()
 
     def test_the_kernel_is_this_interpreter_whatever_is_installed(self, tree, tmp_path, monkeypatch):
         other = tmp_path / "jupyter/kernels/python3"

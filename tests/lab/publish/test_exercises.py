@@ -102,8 +102,35 @@ def test_broken_solutions_are_named():
 
 
 def test_a_sheet_is_written(tmp_path):
-    path = exercises.write_sheet(CHAPTERS[0], tmp_path / "new")
+    (path,) = exercises.write_sheets(CHAPTERS[:1], tmp_path / "new")
     assert path.name.endswith("-exercises.ipynb") and exercises.YOURS in path.read_text()
     (tmp_path / "file").write_text("")
     with pytest.raises(LabError, match="--out"):
-        exercises.write_sheet(CHAPTERS[0], tmp_path / "file")
+        exercises.write_sheets(CHAPTERS[:1], tmp_path / "file")
+
+
+def test_what_a_reader_wrote_is_never_written_over(tmp_path):
+    first, second = exercises.write_sheets(CHAPTERS[:2], tmp_path)
+    assert exercises.write_sheets(CHAPTERS[:2], tmp_path) == [first, second], "both are still blank"
+    first.unlink()
+    second.write_text(second.read_text().replace(exercises.YOURS, "x = 42"))
+    answers = second.read_bytes()
+    with pytest.raises(LabError, match=f"{second.name} is there already and may hold answers.*--out"):
+        exercises.write_sheets(CHAPTERS[:2], tmp_path)
+    assert second.read_bytes() == answers and not first.exists(), "all or none"
+
+
+@pytest.mark.parametrize("name", ["file/below", "x" * 300, "~nosuchuser/x"])
+def test_a_folder_that_cannot_be_is_one_clear_error(tmp_path, monkeypatch, name):
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LabError, match="--out|no user ~nosuchuser"):
+        exercises.write_sheets(CHAPTERS[:1], name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_folder_is_meant_from_where_the_user_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (path,) = exercises.write_sheets(CHAPTERS[:1], "~/sheets")
+    assert path.parent == tmp_path / "home/sheets" and path.is_file()

@@ -1,12 +1,18 @@
 """Experiment files: what they resolve to, and what a typo says."""
 
 import copy
+import datetime
+import math
+import os
+import random
+import shutil
 
 import pytest
+import yaml
 from helpers import EXPERIMENT, write_experiment
 
 from lt_lib.lab import LabError, experiments, load, plan
-from lt_lib.lab.record.spec import resolve
+from lt_lib.lab.record.spec import PROFILES, Experiment, resolve
 
 
 @pytest.mark.parametrize("name", experiments())
@@ -60,6 +66,8 @@ def test_layers_merge_in_order(tmp_path):
         (("profiles", "smoke", "seed"), 3, ["'profiles.smoke.seed'", "did you mean 'seeds'"]),
         (("rows", 1, "set", "balance"), -3, ["row balanced", "balance", "greater than 0"]),
         (("rows", 1, "key"), "plain", ["'plain'", "unique"]),
+        (("defaults", "optimizer", "lr"), 1e300, ["optimizer.lr", "less than or equal to 1000000"]),
+        (("profiles", "smoke", "seeds"), 10**30, ["profiles.smoke.seeds", "less than or equal to 1000"]),
         (("experiment",), "other", ["must be the file's name"]),
     ],
 )
@@ -71,8 +79,6 @@ def test_a_mistake_is_named_with_file_row_key_and_remedy(tmp_path, path, value, 
     target[path[-1]] = value
     file = write_experiment(tmp_path, {**content, "experiment": "shapes"})
     if path == ("experiment",):
-        import yaml
-
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(LabError) as error:
         load(file)
@@ -109,3 +115,185 @@ def test_equal_specs_share_a_digest_and_different_ones_do_not():
     assert len({i.spec_digest for i in plan("ee443-results", seeds=2)}) == 2 * sum(
         len(row.variants) for row in load("ee443-results").rows
     )
+
+
+# --- files that are no experiments, or not as they look
+
+
+@pytest.fixture
+def own_book(tmp_path, monkeypatch):
+    """A book of one experiment, `shapes`; its folder of experiments."""
+    folder = tmp_path / "book" / "experiments"
+    folder.mkdir(parents=True)
+    (tmp_path / "_toc.yml").touch()
+    monkeypatch.setenv("LT_BOOK", str(tmp_path))
+    write_experiment(folder, EXPERIMENT)
+    return folder
+
+
+def test_dotfiles_are_no_experiments(own_book):
+    shutil.copy(own_book / "shapes.yaml", own_book / "._shapes.yaml")
+    (own_book / ".#shapes.yaml").symlink_to("somebody@somewhere.1234")
+    assert experiments() == ["shapes"]
+    with pytest.raises(LabError, match="no experiment '._shapes'"):
+        load("._shapes")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "../experiments/shapes", "", "/", "~nosuchuser"])
+def test_a_name_of_no_experiment_is_one_clear_error(own_book, name):
+    with pytest.raises(LabError):
+        load(name)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_in_another_encoding_is_named(own_book, encoding):
+    text = (own_book / "shapes.yaml").read_text().replace("title: Shapes", "title: Größe")
+    (own_book / "shapes.yaml").write_bytes(text.encode(encoding))
+    with pytest.raises(LabError, match="shapes.yaml is not written in UTF-8.*save it in UTF-8"):
+        load("shapes")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("title: Other\n", None, "title"),
+        ("x:\n  a: 1\n  b: 2\n  'a': 3\n", 4, "a"),
+        ("x:\n- {b: {c: 1, d: 2, c: 1}}\n", 2, "c"),
+    ],
+)
+def test_a_key_given_twice_is_refused_with_its_line(tmp_path, text, line, key):
+    path = write_experiment(tmp_path, EXPERIMENT)
+    before = path.read_text()
+    path.write_text(before + text)
+    line = before.count("\n") + (line or 1)
+    with pytest.raises(
+        LabError, match=rf"shapes.yaml, line {line} .*the key '{key}' is given twice, first in"
+    ):
+        load(path)
+
+
+def test_a_merged_key_is_not_given_twice(tmp_path):
+    content = copy.deepcopy(EXPERIMENT)
+    content["rows"] = content["rows"][:1]
+    path = write_experiment(tmp_path, {**content, "rows": []})
+    rows = "rows:\n- &a {row: S.1, key: plain, label: a}\n- &b {<<: *a, key: b}\n- {<<: *b, key: c}\n"
+    path.write_text(path.read_text().replace("rows: []\n", rows))
+    assert [(row.key, row.row) for row in load(path).rows] == [("plain", "S.1"), ("b", "S.1"), ("c", "S.1")]
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "../../../evil", "..", ".hidden", "-x", "a..b", "a b", "a\\b", "é", "a\n", "", "x" * 101]
+)
+@pytest.mark.parametrize("where", ["key", "experiment", "backbone"])
+def test_a_name_that_becomes_a_file_name_is_refused_if_it_is_none(tmp_path, name, where):
+    content = copy.deepcopy(EXPERIMENT)
+    if where == "key":
+        content["rows"][0]["key"] = name
+    if where == "backbone":
+        content["profiles"]["smoke"]["backbones"]["net"]["name"] = name
+    path = write_experiment(tmp_path, content)
+    if where == "experiment":
+        path.write_text(yaml.safe_dump({**content, "experiment": name}))
+    with pytest.raises(LabError, match="shapes.yaml.*characters a-z 0-9 A-Z . _ -"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seeds", 3), ("backbones", 5), ("backbones", "net"), ("recipe", "swa"), ("recipe", [1])],
+)
+def test_a_value_of_the_wrong_shape_is_named(tmp_path, name, value):
+    content = copy.deepcopy(EXPERIMENT)
+    content["defaults"][name] = value
+    with pytest.raises(LabError, match=f"shapes.yaml, row plain.*{name} must be a"):
+        load(write_experiment(tmp_path, content))
+
+
+@pytest.mark.parametrize("text", ["x: &a {b: *a}", "x: 2020-13-45", "x: !!int abc", "x: \x07", "? [1]\n: 2"])
+def test_odd_yaml_is_one_clear_error(tmp_path, text):
+    path = write_experiment(tmp_path, EXPERIMENT)
+    path.write_text(path.read_text() + text)
+    with pytest.raises(LabError, match="shapes.yaml"):
+        load(path)
+
+
+def test_an_experiment_that_holds_itself_is_one_clear_error(tmp_path):
+    path = write_experiment(tmp_path, EXPERIMENT)
+    text = path.read_text().replace("defaults:", "defaults: &a\n  recipe: *a", 1)
+    path.write_text(text.replace("  set: {}\n", "  set: *a\n"))
+    with pytest.raises(LabError, match="shapes.yaml"):
+        load(path)
+
+
+# --- any file at all: an experiment or one clear error
+
+
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    10**30,
+    math.inf,
+    math.nan,
+    "",
+    "../x",
+    "net",
+    "é",
+    [],
+    [[]],
+    ["net"],
+    {},
+    {"a": {}},
+    {"name": 3},
+    datetime.date(2020, 1, 1),
+    b"\xff",
+    {"options": {"a": b"\xff"}},
+)
+
+
+def places(value):
+    """(container, key) of all that a value holds."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in list(inside):
+        yield value, key
+        yield from places(part)
+
+
+def damaged(rng):
+    """Bytes of the small experiment with some of it changed."""
+    content = copy.deepcopy(EXPERIMENT)
+    for _ in range(rng.randint(1, 3)):
+        container, key = rng.choice(list(places(content)))
+        value = container.pop(key) if rng.random() < 0.3 else container[key]
+        if rng.random() < 0.8 and isinstance(container, dict):
+            container[rng.choice([key, key, key, 1, None, "set", "recipe", "name"])] = rng.choice(
+                [*ODD, value]
+            )
+    text = yaml.safe_dump(content, allow_unicode=True).encode()
+    for _ in range(rng.choice([0, 0, 0, 1, 5])):
+        at = rng.randrange(len(text))
+        text = (
+            text[:at]
+            + rng.choice([b"", b"\xff", b"&a ", b"*a", b"- ", b"{", b"\n", b"\t", b"'"])
+            + text[at + 1 :]
+        )
+    return text
+
+
+def test_any_experiment_file_is_read_or_refused(tmp_path):
+    """LT_FUZZ=5000 tries more of them."""
+    read = 0
+    for seed in range(int(os.environ.get("LT_FUZZ", "300"))):
+        (tmp_path / "shapes.yaml").write_bytes(damaged(random.Random(seed)))
+        try:
+            experiment = load(tmp_path / "shapes.yaml")
+            for profile in set(PROFILES) & set(experiment.profiles):
+                plan(experiment, profile=profile, data=next(iter(experiment.data), "embedded"))
+            assert isinstance(experiment, Experiment)
+            read += 1
+        except LabError as error:
+            assert str(error), seed
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
+    assert read > 0

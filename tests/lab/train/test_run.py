@@ -247,3 +247,77 @@ def test_a_stack_of_equal_backbones_still_has_weights_of_its_own(lab_env, tmp_pa
     record = run(load(write_experiment(tmp_path, content)), rows="plain", profile="smoke", seeds=1)[0]
     names = set(load_file(artifact(record)))
     assert {"learner0.weight", "learner1.weight", "logits"} <= names
+
+
+def test_without_git_a_record_has_no_commit(lab_env, experiment_file, tmp_path, monkeypatch):
+    (tmp_path / "no-commands").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "no-commands"))
+    (record,) = run(load(experiment_file), rows="plain", profile="smoke", seeds=1)
+    assert record.env["commit"] == "" and record.env["dirty"] is False
+    assert len(files(lab_env)) == 1
+
+
+@pytest.mark.parametrize(("row", "rate"), [("plain", 1e6), ("tuned", 1e3), ("tuned", 1e6)])
+def test_a_training_that_diverges_is_one_clear_error(lab_env, tmp_path, row, rate):
+    content = copy.deepcopy(EXPERIMENT)
+    content["profiles"]["smoke"]["set"] = {"optimizer": {"lr": rate}}
+    experiment = load(write_experiment(tmp_path, content))
+    for _ in range(2):  # the second call takes up what the first one left
+        with pytest.raises(
+            LabError, match="(loss is not finite|too large for float16).*; lower optimizer.lr"
+        ):
+            run(experiment, rows=row, profile="smoke", seeds=1)
+    assert not files(lab_env)
+
+
+def _below_a_file(store):
+    store.write_text("a file where a folder should be")
+    return store / "below"
+
+
+def _a_file_inside(name):
+    def make(store):
+        (store / name).parent.mkdir(parents=True)
+        (store / name).write_text("a file where a folder should be")
+        return store
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _below_a_file,
+        lambda store: store.with_name("x" * 300),
+        lambda store: "/proc/nothing",
+        lambda store: "~nosuchuser/store",
+        _a_file_inside("smoke-embedded/shapes"),
+        _a_file_inside(".work/locks"),
+        _a_file_inside(".work/artifacts"),
+        _a_file_inside(".work/learners"),
+        _a_file_inside(".work/checkpoints"),
+    ],
+)
+def test_a_store_that_cannot_be_written_is_found_out_before_training(
+    lab_env, experiment_file, tmp_path, monkeypatch, make
+):
+    monkeypatch.setattr(sys.modules["lt_lib.lab.train.run"], "_train_group", None)  # training would fail
+    with pytest.raises(LabError, match="--store|no user ~nosuchuser"):
+        run(load(experiment_file), rows="plain", profile="smoke", seeds=1, store=make(tmp_path / "s"))
+
+
+def test_a_cache_that_cannot_be_written_is_found_out_before_training(
+    lab_env, experiment_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules["lt_lib.lab.train.run"], "_train_group", None)
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("LT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(LabError, match="cannot write .*set LT_CACHE"):
+        run(load(experiment_file), rows="plain", profile="smoke", seeds=1)
+
+
+def test_a_store_that_holds_everything_is_only_read(lab_env, experiment_file, monkeypatch):
+    experiment = load(experiment_file)
+    run(experiment, rows="plain", profile="smoke", seeds=1)
+    monkeypatch.setattr(sys.modules["lt_lib.lab.record.records"], "check_writable", None)
+    assert len(run(experiment, rows="plain", profile="smoke", seeds=1)) == 1

@@ -1,0 +1,60 @@
+"""The store of records: what lies in it beside records, and folders that cannot be read."""
+
+import os
+
+import pytest
+from helpers import record
+
+from lt_lib.lab import LabError, Store
+
+RECORD = record("baseline-full", 0, 0.5).model_copy(update={"id": f"sha256:{'0' * 64}"})
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "store")
+    store.write(RECORD)
+    return store
+
+
+def test_a_dangling_link_counts_as_missing_and_is_named(store):
+    (path,) = store.root.glob("*/*/*.json")
+    path.rename(store.root / "elsewhere")
+    path.symlink_to(store.root / "nowhere")
+    assert store.all() == [] and str(path) in store.damaged[0]
+    store.write(RECORD)
+    assert len(store.all()) == 1 and store.damaged == []
+
+
+@pytest.mark.parametrize("name", ["._{}", ".#{}", ".{}.swp.json"])
+def test_dotfiles_are_no_records(store, name):
+    (path,) = store.root.glob("*/*/*.json")
+    path.with_name(name.format(path.name)).write_bytes(b"\x00\x05\x16\x07")
+    (store.root / "._paper-real").mkdir()
+    assert len(store.all()) == len(store.names()) == 1 and store.damaged == []
+
+
+def test_a_store_that_does_not_exist_is_empty(tmp_path):
+    assert Store(tmp_path / "no").all() == []
+
+
+@pytest.mark.parametrize("below", ["", "paper-real", "paper-real/ee443-results"])
+def test_an_unreadable_folder_is_no_empty_one(store, monkeypatch, below):
+    scan = os.scandir
+
+    def refuse(folder):
+        if str(folder) == str(store.root / below):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for read in (store.all, store.names):
+        with pytest.raises(LabError, match="cannot read the records in .*Permission denied.*--store"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "x" * 300])
+def test_a_store_that_cannot_be_is_one_clear_error(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(LabError, match="--store"):
+        Store(tmp_path / name).names()
