@@ -379,10 +379,12 @@ def data_download(name: NameArgument) -> None:
 
 
 def _echo_added(name: str, added) -> None:
-    """The digest of a set or the path of a file, and what was found in the records it came from."""
+    """The digest of a set or the path of a file, and what was found in the files or records it came from."""
     from lt_lib.data.sets.droughtwatch import Report
 
     typer.echo(f"added {name}: {getattr(added, 'digest', added)}")
+    for note in getattr(added, "extra", {}).get("notes", []):
+        typer.echo(note)
     if report := getattr(added, "extra", {}).get("report"):
         typer.echo(Report(**report))
 

@@ -1,5 +1,6 @@
 """Bringing data into the store from files on this machine."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from lt_lib.data import image_folder as trees
 from lt_lib.data import registry
 from lt_lib.data.arrays import Arrays
 from lt_lib.data.check import check, in_both
-from lt_lib.data.folder import file_sha256, locked, refusals, write
+from lt_lib.data.folder import check_writable, file_sha256, locked, refusals, write
 from lt_lib.data.registry import DataEntry, WeightsEntry
 from lt_lib.data.sets import droughtwatch
 from lt_lib.data.store import ImageSet, Root, load, make_embedded, put, store_root, user_names
@@ -43,10 +44,12 @@ def add(
         size: side of the stored images, in pixels, if the source holds image files.
 
     Returns:
-        The stored data set; for weights, the path of the stored file.
+        The stored data set; for weights, the path of the stored file. What was left out of the source, or not
+        taken as it stands, is counted in ``extra["notes"]`` (image files) or ``extra["report"]`` (tiles).
 
     Raises:
-        DataError: the source is missing, damaged, unsafe or not what `name` says, or the store refuses.
+        DataError: the source is missing, unreadable, damaged, unsafe or not what `name` says, or the store
+            refuses; whether it can be written is tried first.
     """
     base = store_root(root)
     entry = registry.find(name)
@@ -59,20 +62,69 @@ def add(
         raise DataError(
             f"nothing to add {name} from: run `lt data add {name} --from SOURCE` with a file or folder."
         )
-    source = Path(source).expanduser()
-    if not source.exists():
+    if entry is None:
+        _check_name(base, name)
+    source = _readable(source, name)
+    check_writable(base, name)
+    with _reading(source):
+        if isinstance(entry, WeightsEntry):
+            return _add_weights(base, entry, source)
+        if entry is None:
+            return _add_own(base, name, source, progress, size)
+        if entry.collect is not None:
+            return _add_tiles(base, name, source, progress, entry)
+        return _add_known(base, entry, source, progress)
+
+
+def _readable(source: str | os.PathLike, name: str) -> Path:
+    """The source as a path.
+
+    Raises:
+        DataError: nothing is there, it cannot be read, or no file can have such a name.
+    """
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            next(path.iterdir(), None)
+        elif path.is_file():
+            path.open("rb").close()
+        else:
+            path.stat()
+            raise OSError("it is neither a file nor a folder")
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"{source} does not exist; `lt data add {name} --from SOURCE` needs a file or folder that does."
-        )
-    if isinstance(entry, WeightsEntry):
-        return _add_weights(base, entry, source)
-    if entry is None:
-        return _add_own(base, name, source, progress, size)
-    if entry.collect is not None:
-        return _add_tiles(base, name, source, progress, entry)
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(_refused(source, error)) from None
+    return path
+
+
+@contextlib.contextmanager
+def _reading(source: Path):
+    """Turn a file or folder within the source that cannot be read into a DataError; what the store refuses
+    already is one."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(_refused(error.filename or source, error)) from None
+
+
+def _refused(path, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or error
+    return (
+        f"{trees.shown(path)} cannot be read: {reason}. Mend its name or permissions, or give another source."
+    )
+
+
+def _add_known(base: Path, entry: DataEntry, source: Path, progress: bool) -> ImageSet:
+    """A registered set; if it is refused, what was left out of the source may be why."""
     arrays = _read(source, entry, progress)
-    digest, checked = check(entry, arrays, str(source))
-    with locked(base, name):
+    try:
+        digest, checked = check(entry, arrays, str(source))
+    except DataError as error:
+        raise DataError(" ".join([str(error), *arrays.extra.get("notes", [])])) from None
+    with locked(base, entry.name):
         return put(base, entry, arrays, digest, checked, source=str(source))
 
 
@@ -99,12 +151,11 @@ def _renamed(arrays: Arrays, entry: DataEntry, source: Path) -> Arrays:
         )
     order = np.array([entry.classes.index(name) for name in arrays.classes])
     splits = {split: (images, order[labels]) for split, (images, labels) in arrays.splits.items()}
-    return Arrays(classes=entry.classes, splits=splits)
+    return Arrays(classes=entry.classes, splits=splits, extra=arrays.extra)
 
 
 def _add_own(base: Path, name: str, source: Path, progress: bool, size: int) -> ImageSet:
     """A set of the user's own, under a new name."""
-    _check_name(base, name)
     if droughtwatch.holds_parts(source):
         return _add_tiles(base, name, source, progress)
     if source.is_file():

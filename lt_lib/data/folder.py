@@ -138,6 +138,18 @@ def save_array(path: Path, array: np.ndarray) -> None:
         file.write(array.data)
 
 
+def check_writable(base: Path, name: str) -> None:
+    """Find out before the work starts whether the store, which is made if need be, can be written in the end.
+
+    Raises:
+        DataError: it cannot.
+    """
+    with refusals(base, name):
+        base.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=base):
+            pass
+
+
 @contextlib.contextmanager
 def locked(base: Path, name: str):
     """Hold the lock of one folder of the store, which is made if need be.

@@ -26,7 +26,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -72,7 +72,11 @@ COLOURS = (
 )  # Okabe and Ito: colour-blind safe
 MISSING = 255
 _DTYPES = ("int16", "uint16", "int32", "float32", "float64")
+_WHOLE = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _NOT_REFLECTANCE = {"thermal": 0.01, "thermal1": 0.01, "thermal2": 0.01, "fmask": 1.0}  # name -> factor
+_REFLECTANCE = (-0.2, 1.6)  # between these, both excluded; saturated pixels stand at 1.6
+_SLACK = 1e-6  # of that range: what rounding may move its ends
+_OFF_GRID = 0.01  # pixels
 _CLEAR = (0, 1)  # Fmask: land, water; then 2 cloud shadow, 3 snow, 4 cloud
 _BATCH = {"pixel": 1 << 16, "patch": 512}
 _MIB = 1 << 20
@@ -87,17 +91,18 @@ class Scene:
         sensor: "landsat-7" or "landsat-8": the names of the bands, in file order.
         bands: names in file order, for a stack of another make; overrules `sensor`. Composites need the usual
             names.
-        scale, offset: reflectance is scale * stored + offset. The defaults are reflectance x 10000;
-            Collection 2 has 0.0000275 and -0.2. Bands named thermal are degrees Celsius x 100 and fmask is a
-            code, whatever these are.
-        valid: smallest and largest stored reflectance that is a measurement. 16000 is where saturated pixels
-            stand.
-        nodata: stored value of what is missing; by default what the file declares.
+        scale, offset: reflectance is scale * stored + offset. By default what the file declares, else 0.0001
+            and 0 (reflectance x 10000); Collection 2 has 0.0000275 and -0.2. Bands named thermal are degrees
+            Celsius x 100 and fmask is a code, whatever these are.
+        valid: smallest and largest stored reflectance that is a measurement. By default whatever scale and
+            offset bring between -0.2 and 1.6, both excluded: clipped and saturated pixels stand there (stored
+            -2000 and 16000; in Collection 2 the fill, 0).
+        nodata: stored value of what is missing; by default what the file declares, its mask included.
 
     Raises:
         DataError: no such file, not a raster or cut short, another number of bands, a type that cannot hold
-            reflectance, floats without a nodata value, no coordinate system, a rotated or sheared grid;
-            later, a window that cannot be read.
+            reflectance, floats without a nodata value, no coordinate system, a rotated or sheared grid, a
+            scale of 0 or bands that declare several; later, a window that cannot be read.
     """
 
     def __init__(
@@ -106,9 +111,9 @@ class Scene:
         sensor: str = "landsat-7",
         *,
         bands: Sequence[str] | None = None,
-        scale: float = 1e-4,
-        offset: float = 0.0,
-        valid: tuple[float, float] = (-2000, 15999),
+        scale: float | None = None,
+        offset: float | None = None,
+        valid: tuple[float, float] | None = None,
         nodata: float | None = None,
     ):
         if bands is None and sensor not in SENSORS:
@@ -117,11 +122,17 @@ class Scene:
                 "bands="
             )
         self.path, self.bands = Path(path), tuple(bands or SENSORS[sensor])
-        self.scale, self.offset, self.valid = scale, offset, valid
         self._file = _open(self.path)
         try:
             self.nodata = self._file.nodata if nodata is None else nodata
             self._check()
+            self.scale, self.offset = self._units(scale, offset)
+            low, high = sorted((edge - self.offset) / self.scale for edge in _REFLECTANCE)
+            slack = _SLACK * (high - low)
+            self.valid = valid or (low + slack, high - slack)
+            several = len(set(map(str, self._file.nodatavals))) > 1
+            masked = any(MaskFlags.per_dataset in flags for flags in self._file.mask_flag_enums)
+            self._has_mask = masked or (several and nodata is None)
         except BaseException:
             self._file.close()
             raise
@@ -146,6 +157,26 @@ class Scene:
                     "told. Declare it (gdal_edit.py -a_nodata nan) or pass nodata=."
                 )
         _check_grid(file, self.path)
+
+    def _units(self, scale: float | None, offset: float | None) -> tuple[float, float]:
+        """Scale and offset: those given, else those that the bands of reflectance declare, else the usual."""
+        if scale is None and offset is None:
+            lines = zip(self.bands, self._file.scales, self._file.offsets)
+            declared = {(a, b) for name, a, b in lines if name not in _NOT_REFLECTANCE}
+            if len(declared) > 1:
+                raise DataError(
+                    f"{self.path} declares several scales and offsets of reflectance: "
+                    f"{', '.join(f'{a:g} and {b:g}' for a, b in sorted(declared))}. Pass scale= and offset=, "
+                    "or bring the bands to one."
+                )
+            if declared and declared != {(1.0, 0.0)}:  # what GDAL says where nothing is declared
+                scale, offset = declared.pop()
+        scale, offset = (default if v is None else v for v, default in ((scale, 1e-4), (offset, 0.0)))
+        if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
+            raise DataError(
+                f"{self.path}: reflectance cannot be {scale} * stored + {offset}; give a scale other than 0"
+            )
+        return scale, offset
 
     def __enter__(self) -> Self:
         return self
@@ -222,17 +253,18 @@ class Scene:
         if top >= bottom or left >= right:
             return np.full((len(bands), height, width), np.nan, np.float32), np.zeros((height, width), bool)
         try:
-            stored = self._file.read(
-                indexes,
-                window=Window(left, top, right - left, bottom - top),
-                out_shape=shape and (len(indexes), *shape),
-            )
+            part = {
+                "window": Window(left, top, right - left, bottom - top),
+                "out_shape": shape and (len(indexes), *shape),
+            }
+            stored = self._file.read(indexes, **part)
+            mask = self._file.read_masks(indexes, **part) if self._has_mask else None
         except RasterioError as error:
             raise DataError(
                 f"{self.path}: rows {top} to {bottom - 1}, columns {left} to {right - 1} cannot be read: the "
                 f"file is truncated or damaged. Get it again. ({error.__cause__ or error})"
             ) from None
-        inside = np.ones(stored.shape[1:], bool)
+        inside = np.ones(stored.shape[1:], bool) if mask is None else (mask > 0).all(0)
         for name, plane in zip(bands, stored):
             inside &= self._measured(name, plane)
         values = stored.astype(np.float32)
@@ -413,7 +445,8 @@ def sweep(
 
     Raises:
         DataError: the scene cannot be used (see :class:`Scene`) or read, the folder cannot be written, an
-            argument that cannot be, or `predict` returns another shape or something other than probabilities.
+            argument that cannot be, no pixel is valid, or `predict` returns another shape or something other
+            than probabilities.
 
     GDAL's cache, by default a share of all memory, is held to what a row of windows takes, at most 384 MiB.
     """
@@ -461,6 +494,13 @@ def sweep(
             counts += np.bincount(label.ravel(), minlength=len(counts))
             if progress:
                 progress(done, total)
+        if counts[MISSING] == counts.sum():
+            raise DataError(
+                f"no pixel of {scene.path} is {'clear and ' if clear_only else ''}valid in "
+                f"{', '.join(bands)}, so its map would be empty: all are nodata ({scene.nodata}) or outside "
+                f"{scene.valid[0]:.6g} to {scene.valid[1]:.6g}. Are scale ({scene.scale:g}) and offset "
+                f"({scene.offset:g}) those of the file? Collection 2 has scale=0.0000275, offset=-0.2."
+            )
     names = _names(out)
     return ClassMap(
         names["class"], names["confidence"], dict(zip(classes, counts.tolist())), int(counts[MISSING])
@@ -684,23 +724,29 @@ def _check_grid(file, path: Path) -> None:
 def read_labels(path: str | os.PathLike, scene: Scene) -> np.ndarray:
     """A raster of training labels on the grid of a scene: (H, W) uint8, 0 unlabelled, k + 1 for class k.
 
+    What the file masks or declares as nodata is unlabelled.
+
     Raises:
-        DataError: not a raster of one band of whole numbers 0 to 254, or not on the grid of the scene.
+        DataError: not a raster of one band of whole numbers 0 to 254, or more than a hundredth of a pixel off
+            the grid of the scene.
     """
     path = Path(path)
     with _open(path) as file:
         _check_grid(file, path)
-        ours, theirs = ((f.width, f.height, f.crs, f.transform) for f in (file, scene._file))
-        if ours[:3] != theirs[:3] or not ours[3].almost_equals(theirs[3], 1e-3):
-            raise DataError(
-                f"{path} is not on the grid of {scene.path}: size, coordinate system or transform differ"
+        ours, theirs = ((f.width, f.height, f.crs) for f in (file, scene._file))
+        if ours != theirs or (off := _pixels_off(file, scene)) > _OFF_GRID:
+            what = (
+                "size or coordinate system differ" if ours != theirs else f"corners lie {off:.3g} pixels off"
             )
-        if file.count != 1 or file.dtypes[0] not in ("uint8", "int16", "uint16", "int32"):
+            raise DataError(
+                f"{path} is not on the grid of {scene.path}: {what}. Bring it there, e.g. with gdalwarp."
+            )
+        if file.count != 1 or file.dtypes[0] not in _WHOLE:
             raise DataError(
                 f"{path} has {file.count} bands of {file.dtypes[0]}; labels are one band of whole numbers"
             )
         try:
-            labels = file.read(1)
+            labels = np.where(file.read_masks(1) > 0, file.read(1), 0)
         except RasterioError as error:
             raise DataError(
                 f"{path} cannot be read: it is truncated or damaged. Get it again. ({error})"
@@ -710,6 +756,14 @@ def read_labels(path: str | os.PathLike, scene: Scene) -> np.ndarray:
             f"{path} holds {labels.min()} to {labels.max()}; labels are 0 (none) to {MISSING - 1}"
         )
     return labels.astype(np.uint8)
+
+
+def _pixels_off(file, scene: Scene) -> float:
+    """By how many pixels of the scene the farthest corner of a file of the same size lies elsewhere."""
+    there = ~scene.transform @ file.transform
+    away = np.array([[there.a - 1, there.b, there.c], [there.d, there.e - 1, there.f]])
+    corners = [(x, y, 1) for x in (0, scene.width) for y in (0, scene.height)]
+    return float(np.abs(away @ np.transpose(corners)).max())
 
 
 def polygons(labels: np.ndarray, reach: int = 1) -> np.ndarray:

@@ -110,14 +110,31 @@ class Row:
 
 
 def store_root(root: Root = None) -> Path:
-    """Folder of the store: `root` if given, else LT_DATA of the environment, else the user's cache folder."""
-    if root is not None:
-        return Path(root)
-    if os.environ.get("LT_DATA"):
-        return Path(os.environ["LT_DATA"]).expanduser()
-    import platformdirs
+    """Folder of the store, absolute: `root` if given, else LT_DATA of the environment, else the user's cache
+    folder. It need not be there yet; `~` is expanded.
 
-    return Path(platformdirs.user_cache_dir("lt_lib")) / "data"
+    Raises:
+        DataError: no folder can have that name, or it is there and may not be read.
+    """
+    base = root if root is not None else os.environ.get("LT_DATA")
+    if not base:
+        import platformdirs
+
+        base = Path(platformdirs.user_cache_dir("lt_lib")) / "data"
+    try:
+        base = Path(base).expanduser().absolute()
+        base.stat()
+        refusal = "" if os.access(base, os.R_OK) else "Permission denied"
+    except (FileNotFoundError, NotADirectoryError):
+        refusal = ""  # made when it is written
+    except (OSError, RuntimeError, ValueError) as error:
+        refusal = getattr(error, "strerror", None) or str(error)
+    if refusal:
+        raise DataError(
+            f"the data store {base} cannot be used: {refusal}. Get permission there, or set LT_DATA to "
+            "another folder."
+        )
+    return base
 
 
 def names(root: Root = None) -> list[str]:

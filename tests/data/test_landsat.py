@@ -186,6 +186,53 @@ def test_windows_cover_every_pixel_once(height, width, size, halo):
     assert (seen == 1).all()
 
 
+def collection2(seed=0, shape=(8, 40, 50)):
+    """Reflectance 0.02 to 0.9 as Collection 2 stores it."""
+    return np.random.default_rng(seed).integers(8000, 40000, shape).astype(np.uint16)
+
+
+def test_the_valid_range_follows_scale_and_offset(tmp_path):
+    array = collection2()
+    array[2, 0, :4] = 0, 1, 65454, 65535  # fill, -0.2, 1.6, saturated
+    with Scene(write(tmp_path / "s.tif", array, nodata=None), scale=2.75e-5, offset=-0.2) as scene:
+        values, valid = scene.read(("red",))
+        assert valid[0, :4].tolist() == [False, True, True, False] and valid.sum() == valid.size - 2
+        assert values[0, valid] == pytest.approx(array[2][valid] * 2.75e-5 - 0.2, abs=1e-5)
+    floats = (stored() / 1e4).astype(np.float32)
+    floats[2, 0, :4] = -0.2, -0.19, 1.59, 1.6
+    with Scene(write(tmp_path / "f.tif", floats), scale=1) as scene:
+        values, valid = scene.read(("red",))
+        assert valid[0, :4].tolist() == [False, True, True, False] and valid.sum() == valid.size - 2
+
+
+def test_scale_and_offset_that_the_file_declares(tmp_path):
+    path = write(tmp_path / "s.tif", collection2(), nodata=0)
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = (2.75e-5,) * 6 + (0.1, 1), (-0.2,) * 6 + (7, 0)
+    with Scene(path) as scene:
+        assert (scene.scale, scene.offset) == (2.75e-5, -0.2) and scene.read()[1].all()
+    with Scene(path, scale=1e-5) as scene:
+        assert (scene.scale, scene.offset) == (1e-5, 0)
+    with rasterio.open(path, "r+") as file:
+        file.scales = (1e-4,) + (2.75e-5,) * 7
+    with pytest.raises(DataError, match="several scales and offsets"):
+        Scene(path)
+    for scale in (0, np.nan, np.inf):
+        with pytest.raises(DataError, match="scale other than 0"):
+            Scene(path, scale=scale)
+
+
+def test_a_mask_beside_the_bands_is_heeded(tmp_path):
+    path = write(tmp_path / "s.tif", stored(), nodata=None)
+    mask = np.full((40, 50), 255, np.uint8)
+    mask[3:5, 6] = 0
+    with rasterio.open(path, "r+") as file:
+        file.write_mask(mask)
+    with Scene(path) as scene:
+        assert np.array_equal(scene.read()[1], mask > 0)
+        assert scene.read(shape=(20, 25))[1].shape == (20, 25)
+
+
 # sweeps
 
 
@@ -329,6 +376,24 @@ def test_clouds_can_be_left_out(example, tmp_path):
         pytest.raises(DataError, match="'fmask'"),
     ):
         sweep(scene, per_pixel, tmp_path / "map", classes=CLASSES, clear_only=True)
+
+
+@pytest.mark.parametrize(
+    ("array", "options"),
+    [
+        (np.full((8, 20, 20), -9999, np.int16), {}),
+        (collection2(shape=(8, 20, 20)) + 8000, {}),  # without its scale
+        (
+            np.concatenate([stored(shape=(7, 20, 20)), np.full((1, 20, 20), 4, np.int16)]),
+            {"clear_only": True},
+        ),
+    ],
+)
+def test_a_map_without_a_valid_pixel_is_an_error(tmp_path, array, options):
+    path = write(tmp_path / "s.tif", array, nodata=0 if array.dtype == np.uint16 else -9999)
+    with pytest.raises(DataError, match=r"no pixel of .*s.tif is .*valid in .*scale=0.0000275, offset=-0.2"):
+        sweep(path, per_pixel, tmp_path / "map", classes=CLASSES, **options)
+    assert [p.name for p in tmp_path.iterdir()] == ["s.tif"]
 
 
 # maps
@@ -540,6 +605,35 @@ def test_labels_must_lie_on_the_grid_of_the_scene(example, scene, tmp_path):
     ]:
         with pytest.raises(DataError, match=f"{name}.tif.*{message}"):
             landsat.read_labels(write(tmp_path / f"{name}.tif", array, **{"nodata": None} | profile), scene)
+
+
+@pytest.mark.parametrize("pixel", [30, 0.00027, 1e-7])
+def test_the_tolerance_of_a_grid_is_in_pixels(tmp_path, pixel):
+    grid = {"crs": "EPSG:32615" if pixel > 1 else "EPSG:4326", "nodata": None}
+    own = from_origin(-92, 15.7, pixel, pixel)
+    labels = np.ones((1, 40, 50), np.uint8)
+    with Scene(write(tmp_path / "s.tif", stored(), **grid, transform=own)) as scene:
+        for name, transform, off in [
+            ("shifted", own @ Affine.translation(3, 0), "3"),
+            ("half", own @ Affine.translation(0, 0.5), "0.5"),
+            ("double", own @ Affine.scale(2), "50"),
+            ("creeping", own @ Affine.scale(1.001), "0.05"),
+        ]:
+            path = write(tmp_path / f"{name}.tif", labels, **grid, transform=transform)
+            with pytest.raises(DataError, match=f"{name}.tif is not on the grid .* {off} pixels off"):
+                landsat.read_labels(path, scene)
+        near = write(tmp_path / "n.tif", labels, **grid, transform=own @ Affine.translation(1e-4, 0))
+        assert landsat.read_labels(near, scene).all()
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [(np.uint8, 200), (np.uint8, 255), (np.int16, -9999)])
+def test_declared_nodata_is_no_class(tmp_path, dtype, nodata):
+    labels = np.arange(2000).reshape(1, 40, 50).astype(dtype) % 3
+    labels[0, 5, 6:9] = nodata
+    expected = np.where(labels[0] == nodata, 0, labels[0])
+    with Scene(write(tmp_path / "s.tif", stored())) as scene:
+        path = write(tmp_path / "l.tif", labels, nodata=nodata)
+        assert np.array_equal(landsat.read_labels(path, scene), expected)
 
 
 def test_polygons_are_numbered_by_class_and_torn_ones_are_one():
