@@ -50,7 +50,7 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
         highest = max(highest, int(labels.max()))
         splits[split] = images, labels.astype(np.int64)
     shapes = {split: "x".join(map(str, images.shape[1:])) for split, (images, _) in splits.items()}
-    if len(set(shapes.values())) > 1:
+    if classes is None and len(set(shapes.values())) > 1:
         raise DataError(
             f"the images in {path} differ: {' and '.join(f'{s} of {split}' for split, s in shapes.items())}. "
             "Bring both to one height, width and number of channels, and save them again."
@@ -212,7 +212,7 @@ def _class_folders(path: Path, left_out: Counter) -> dict[str, dict[str, list[Pa
     for split, classes in found.items():
         for entry in _entries(path / split):
             if _visible(entry) and entry.is_dir():
-                classes[unicodedata.normalize("NFC", entry.name)].append(entry)
+                classes[shown(unicodedata.normalize("NFC", entry.name))].append(entry)
             else:
                 left_out[_kind(entry)] += 1
     odd = sorted(set(found["train"]) ^ set(found["test"]))

@@ -63,6 +63,7 @@ def test_a_clean_tree_needs_no_note(tree):
         (exif((0x0112, SHORT, struct.pack("<H", 77), 1)), 0),
         (b"Exif\0\0no such thing", 0),
     ],
+    ids=("width", "resolution", "orientation is text", "orientation 77", "no EXIF"),
 )
 def test_odd_exif_is_ignored_and_counted(tree, block, turns):
     Image.fromarray(RGB).save(tree / "train/cat/1.png", exif=block)
@@ -145,6 +146,12 @@ def test_two_unicode_forms_of_a_name_are_one_class(tree):
     (tree / "train/owl").mkdir()
     with pytest.raises(DataError, match="test/owl is missing"):
         read(tree)
+
+
+def test_a_name_that_is_no_utf8_can_be_printed(tree):
+    for split in trees.SPLITS:
+        os.rename(os.fsencode(tree / split / "cat"), os.fsencode(tree / split) + b"/caf\xe9")
+    assert trees.read_images(tree, 16, progress=False).classes == ("caf\\udce9", "dog")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
