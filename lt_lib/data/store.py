@@ -148,10 +148,10 @@ def describe(name: str, root: Root = None) -> DataEntry | WeightsEntry:
     Raises:
         DataError: no such name; the message lists those there are.
     """
-    base = store_root(root)
     entry = registry.find(name)
     if entry is not None:
         return entry
+    base = store_root(root)
     own = user_names(base)
     if name in own:
         return _user_entry(read_meta(base / name))

@@ -298,9 +298,9 @@ def topic(name: str) -> type[Topic]:
     Raises:
         LabError: none does; names the nearest.
     """
+    if name in TOPICS:
+        return TOPICS[name]
     for work in works():
-        if name in TOPICS:
-            break
         load_work(work)
     if name not in TOPICS:
         raise LabError(f"no topic {name!r}{nearest(name, TOPICS)}; there are: {', '.join(sorted(TOPICS))}")
