@@ -757,13 +757,12 @@ def play(mixture, steps=1000, n=256, lr=0.005):
     way = [g.bias.detach().clone()]
     for step in range(2 * steps):  # D and G in turn
         sign = 1 if step % 2 == 0 else -1
-        loss = sign * game_loss(
-            d,
-            mixture,
+        real, noise = (
             real_points(n, chance),
-            g(torch.randn(n, 2, generator=chance)),
-            torch.rand(n, 1, generator=chance),
+            torch.randn(n, 2, generator=chance),
         )
+        share = torch.rand(n, 1, generator=chance)
+        loss = sign * game_loss(d, mixture, real, g(noise), share)
         for adam in adams:
             adam.zero_grad()
         loss.backward()

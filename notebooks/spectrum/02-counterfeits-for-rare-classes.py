@@ -179,13 +179,9 @@ def play(rate_forger, rate_inspector, steps=800, pairs=16, n=32):
     forger, inspector = (
         networks(pairs, (1, 16, 16, 1), gen) for _ in range(2)
     )
-    learn_f, learn_i = (
-        torch.optim.Adam(net, rate, betas=(0.5, 0.999))
-        for net, rate in (
-            (forger, rate_forger),
-            (inspector, rate_inspector),
-        )
-    )
+    betas = (0.5, 0.999)
+    learn_f = torch.optim.Adam(forger, rate_forger, betas=betas)
+    learn_i = torch.optim.Adam(inspector, rate_inspector, betas=betas)
     for evening in range(steps):
         side = torch.randint(2, (pairs, n, 1), generator=gen) * 2 - 1
         z, noise = torch.randn(2, pairs, n, 1, generator=gen)
@@ -783,12 +779,9 @@ def told(one, two):
 # %% tags=["slide"]
 def told_by_seed(draw):
     for s in judges:
+        mine = [r for r in records if r.seed == s]
         yield np.mean(
-            [
-                told(by_class[r.spec.target_class], draw(r))
-                for r in records
-                if r.seed == s
-            ]
+            [told(by_class[r.spec.target_class], draw(r)) for r in mine]
         )
 
 

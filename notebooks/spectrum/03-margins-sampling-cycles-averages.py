@@ -57,24 +57,11 @@ def line(number, name):
     )
 
 
-print(
-    *map(
-        line,
-        range(1, 10),
-        (
-            "CE",
-            "CE, sampler",
-            "LDAM",
-            "CE",
-            "LDAM, cycles",
-            "+ averages",
-            "+ averages, 6-5-2",
-            "CE, filled up",
-            "+ averages, filled up",
-        ),
-    ),
-    sep="\n",
-)
+names = (
+    "CE|CE, sampler|LDAM|CE|LDAM, cycles|+ averages|"
+    "+ averages, 6-5-2|CE, filled up|+ averages, filled up"
+).split("|")
+print(*map(line, range(1, 10), names), sep="\n")
 
 # %% [markdown] tags=["fragment-slide", "live"]
 # The columns are accuracy, balanced accuracy, and ICV, the spread of the recalls around the accuracy, of

@@ -166,6 +166,15 @@ def plane_networks(records: list[Record]) -> Figure:
 def balanced_plane(
     name: str, records: list[Record], style: dict, arrows: list, numbered: bool = False
 ) -> Figure:
+    """Accuracy and balanced accuracy of some rows in one plane, printed and on records.
+
+    Args:
+        name: the experiment.
+        records: what `run` returned for it.
+        style: row key -> label, colour and marker; other rows are left out.
+        arrows: pairs of row keys, from and to.
+        numbered: write the printed row number beside each.
+    """
     experiment, index = load(name), evidence_index()
     rows = {row.key: row for row in experiment.rows if row.key in style}
     printed = {
