@@ -57,11 +57,17 @@ def line(number, name):
     )
 
 
-names = (
-    "CE|CE, sampler|LDAM|CE|LDAM, cycles|+ averages|"
-    "+ averages, 6-5-2|CE, filled up|+ averages, filled up"
-).split("|")
-print(*map(line, range(1, 10), names), sep="\n")
+print(
+    *map(
+        line,
+        range(1, 10),
+        (
+            "CE|CE, sampler|LDAM|CE|LDAM, cycles|+ averages|"
+            "+ averages, 6-5-2|CE, filled up|+ averages, filled up"
+        ).split("|"),
+    ),
+    sep="\n",
+)
 
 # %% [markdown] tags=["fragment-slide", "live"]
 # The columns are accuracy, balanced accuracy, and ICV, the spread of the recalls around the accuracy, of
