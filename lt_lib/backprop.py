@@ -1,5 +1,5 @@
-"""Backpropagation by hand, in numpy: a fully connected network, batch normalisation, and finite differences
-to check them with.
+"""Backpropagation by hand: a fully connected network, batch normalisation, and finite differences to check
+them with; in numpy, batch normalisation of torch tensors too.
 
 Idea: forward, every layer keeps what it will need; backward, the gradient of the loss with respect to a
 layer's output is passed on to its input, and each parameter takes its share on the way. Batches are rows, (N,
@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy import ndarray
+from torch import Tensor
+
+Array = ndarray | Tensor
 
 # name -> (activation, its derivative from the activated values)
 ACTIVATIONS = {
@@ -155,16 +159,14 @@ def finite_differences(loss: Callable[[ndarray], float], at: ndarray, step: floa
 @dataclass(frozen=True)
 class NormCache:
     """What the backward pass of a normalised batch needs: x less its mean (N, M), variance plus eps (M,),
-    gamma (M,)."""
+    gamma (M,) or ()."""
 
-    centred: ndarray
-    spread: ndarray
-    gamma: ndarray
+    centred: Array
+    spread: Array
+    gamma: Array
 
 
-def batchnorm_forward(
-    x: ndarray, gamma: ndarray, beta: ndarray, eps: float = 1e-5
-) -> tuple[ndarray, NormCache]:
+def batchnorm_forward(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> tuple[Array, NormCache]:
     r"""Batch normalisation of each feature over the batch.
 
     .. math:: \hat x_i = \frac{x_i - \mu_B}{\sqrt{\sigma_B^2 + \epsilon}}, \quad y_i = \gamma \circ \hat x_i +
@@ -173,36 +175,46 @@ def batchnorm_forward(
     with the biased variance, the sum over the batch divided by N.
 
     Args:
-        x: (N, M).
+        x: (N, M), floating point: an array, or a tensor on any device.
         gamma, beta: (M,), or numbers, as on the slides.
         eps: not negative.
 
     Returns:
-        y (N, M), and what :func:`batchnorm_backward` needs.
+        y (N, M), of the kind and dtype of x, and what :func:`batchnorm_backward` needs.
 
     Raises:
-        ValueError: x is not (N, M) with N > 1, gamma or beta does not fit, or eps is negative.
+        ValueError: x is not (N, M) floating point with N > 1, gamma or beta does not fit, or eps is negative.
 
     Source: Ioffe and Szegedy (2015); `lectures`, Lecture 2, forward propagation.
     """
-    if x.ndim != 2 or len(x) < 2 or eps < 0:
+    if x.ndim != 2 or len(x) < 2 or eps < 0 or not _is_floating(x):
         raise ValueError(
-            f"x must be (N, M) with at least two rows and eps not negative, got {x.shape} and {eps}"
+            "x must be (N, M) floating point with at least two rows and eps not negative, "
+            f"got {tuple(x.shape)} of {x.dtype} and {eps}"
         )
-    if np.ndim(gamma) and np.shape(gamma) != x.shape[1:] or np.ndim(beta) and np.shape(beta) != x.shape[1:]:
+    gamma, beta = (_like(x, values) for values in (gamma, beta))
+    if gamma.ndim and gamma.shape != x.shape[1:] or beta.ndim and beta.shape != x.shape[1:]:
         raise ValueError(
             f"gamma and beta must be numbers or have one entry a feature, ({x.shape[1]},), "
-            f"got {np.shape(gamma)} and {np.shape(beta)}"
+            f"got {tuple(gamma.shape)} and {tuple(beta.shape)}"
         )
     centred = x - x.mean(0)
     spread = (centred**2).mean(0) + eps
-    gamma = np.broadcast_to(np.asarray(gamma, x.dtype), x.shape[1:])
-    return gamma * centred / np.sqrt(spread) + beta, NormCache(centred, spread, gamma)
+    return gamma * centred / spread**0.5 + beta, NormCache(centred, spread, gamma)
 
 
-def batchnorm_backward(
-    dy: ndarray, cache: NormCache, variant: str = "corrected"
-) -> tuple[ndarray, ndarray, ndarray]:
+def _is_floating(x: Array) -> bool:
+    return x.is_floating_point() if isinstance(x, Tensor) else x.dtype.kind == "f"
+
+
+def _like(x: Array, values: Array) -> Array:
+    """Values as x is: array or tensor, of its dtype, on its device."""
+    if isinstance(x, Tensor):
+        return torch.as_tensor(values, dtype=x.dtype, device=x.device)
+    return np.asarray(values, x.dtype)
+
+
+def batchnorm_backward(dy: Array, cache: NormCache, variant: str = "corrected") -> tuple[Array, Array, Array]:
     r"""Gradients of a loss through batch normalisation.
 
     .. math:: \partial_{\sigma^2} = -\tfrac12 \sum_i \partial_{\hat x_i} (x_i - \mu)(\sigma^2 +
@@ -212,7 +224,7 @@ def batchnorm_backward(
         + \frac{\partial_\mu}{N}
 
     Args:
-        dy: (N, M), gradient of the loss of the whole batch with respect to y.
+        dy: (N, M), gradient of the loss of the whole batch with respect to y, of the kind of x.
         cache: from :func:`batchnorm_forward`.
         variant: "corrected", or "slide", the formulas as printed: the sums of all parameters divided by N,
             and in the gradient of x the factors of the mean and of the variance swapped.
@@ -227,30 +239,35 @@ def batchnorm_backward(
     and C05)."""
     centred, spread = cache.centred, cache.spread
     if dy.shape != centred.shape:
-        raise ValueError(f"dy must have the shape of the batch, {centred.shape}, got {dy.shape}")
+        raise ValueError(
+            f"dy must have the shape of the batch, {tuple(centred.shape)}, got {tuple(dy.shape)}"
+        )
     if variant not in ("corrected", "slide"):
         raise ValueError(f"variant must be 'corrected' or 'slide', got {variant!r}")
     n = len(dy)
-    total = np.sum if variant == "corrected" else np.mean
+
+    def total(terms: Array) -> Array:
+        return terms.sum(0) if variant == "corrected" else terms.mean(0)
+
     dhat = dy * cache.gamma
-    dgamma, dbeta = total(dy * centred / np.sqrt(spread), 0), total(dy, 0)
-    dvariance = total(dhat * centred, 0) * -0.5 * spread**-1.5
-    dmean = -total(dhat, 0) * spread**-0.5
+    dgamma, dbeta = total(dy * centred / spread**0.5), total(dy)
+    dvariance = total(dhat * centred) * -0.5 * spread**-1.5
+    dmean = -total(dhat) * spread**-0.5
     if variant == "slide":
         return dhat * spread**-0.5 + dmean * 2 / n * centred + dvariance / n, dgamma, dbeta
     return dhat * spread**-0.5 + dvariance * 2 / n * centred + dmean / n, dgamma, dbeta
 
 
 def batchnorm_inference(
-    x: ndarray, means: ndarray, variances: ndarray, n: int, gamma: ndarray, beta: ndarray, eps: float = 1e-5
-) -> ndarray:
+    x: Array, means: Array, variances: Array, n: int, gamma: Array, beta: Array, eps: float = 1e-5
+) -> Array:
     r"""Batch normalisation of new rows with the statistics of B training batches of n rows each.
 
     .. math:: \bar\mu = \frac1B \sum_j \mu_j, \quad \bar\sigma^2 = \frac1B \sum_j \frac{n}{n-1} \sigma_j^2
 
     Args:
         x: (N, M); any N, one included.
-        means, variances: (B, M), the biased variances of :func:`batchnorm_forward`.
+        means, variances: (B, M), of the kind of x; the biased variances of :func:`batchnorm_forward`.
         n: rows of a training batch, at least 2.
         gamma, beta, eps: as in :func:`batchnorm_forward`.
 
@@ -264,8 +281,9 @@ def batchnorm_inference(
     (audit C07)."""
     if means.ndim != 2 or means.shape != variances.shape or x.shape[1:] != means.shape[1:] or n < 2:
         raise ValueError(
-            f"x (N, M), means and variances (B, M) and n >= 2 must agree, got {x.shape}, {means.shape}, "
-            f"{variances.shape} and {n}"
+            f"x (N, M), means and variances (B, M) and n >= 2 must agree, got {tuple(x.shape)}, "
+            f"{tuple(means.shape)}, {tuple(variances.shape)} and {n}"
         )
     spread = variances.mean(0) * n / (n - 1) + eps
-    return gamma * (x - means.mean(0)) / np.sqrt(spread) + beta
+    gamma, beta = (_like(means, values) for values in (gamma, beta))
+    return gamma * (x - means.mean(0)) / spread**0.5 + beta

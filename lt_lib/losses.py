@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lt_lib.inputs import numbers
+
 
 def effective_number(counts: Tensor, beta: float) -> Tensor:
     r"""Effective number of samples: what n images are worth when each new one overlaps the old.
@@ -27,7 +29,7 @@ def effective_number(counts: Tensor, beta: float) -> Tensor:
 
     Source: Cui et al. (2019), Class-Balanced Loss; ee443, "Weighted Loss", ENS.
     """
-    counts = torch.as_tensor(counts, dtype=torch.float64)
+    counts = numbers(counts, "counts").double()
     if not 0 <= beta < 1:
         raise ValueError(f"beta must lie in [0, 1), got {beta}; for the limit beta -> 1 use scheme='ins'")
     if not (counts >= 0).all():
@@ -63,7 +65,7 @@ def class_weights(
     Source: ee443, "Weighted Loss" (its text calls ISNS "inverse square"; the formula is the inverse square
     root); Cui et al. (2019), released code (sum to K).
     """
-    counts = torch.as_tensor(counts, dtype=torch.float64)
+    counts = numbers(counts, "counts").double()
     if counts.dim() != 1 or not (counts > 0).all():
         raise ValueError(f"counts must be (K,), all positive, got {counts.tolist()}; drop the empty classes")
     total = len(counts) if total is None else total
@@ -97,7 +99,7 @@ def ldam_margins(counts: Tensor, max_margin: float = 0.5) -> Tensor:
 
     Source: Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss; the
     constant set by the largest margin, as in their released code."""
-    counts = torch.as_tensor(counts, dtype=torch.float64)
+    counts = numbers(counts, "counts").double()
     if counts.dim() != 1 or len(counts) == 0 or not (counts > 0).all():
         raise ValueError(f"counts must be (K,), all positive, got {counts.tolist()}; drop the empty classes")
     if not 0 <= max_margin < float("inf"):
@@ -151,7 +153,9 @@ class LDAMLoss(nn.Module):
             raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
         self.scale, self.reduction = scale, reduction
         self.register_buffer("margins", ldam_margins(counts, max_margin), persistent=False)
-        self.register_buffer("weight", None if weight is None else torch.as_tensor(weight), persistent=False)
+        self.register_buffer(
+            "weight", None if weight is None else numbers(weight, "weight"), persistent=False
+        )
         self._check_weight()
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -240,7 +244,7 @@ def smooth_labels(labels: Tensor, num_classes: int, alpha: float, variant: str =
 
     Source: lectures, part 2, "Label Smoothing"; Szegedy et al. (2016) for the standard form.
     """
-    labels = torch.as_tensor(labels)
+    labels = numbers(labels, "labels")
     if labels.dim() != 1 or labels.dtype != torch.int64:
         raise ValueError(f"labels must be (N,) int64, got {tuple(labels.shape)} of {labels.dtype}")
     if num_classes < 2:

@@ -12,12 +12,17 @@ where a record has a matrix, and a second to import; its topk puts equal scores 
 """
 
 import math
+import operator
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lt_lib.inputs import numbers
+
 _GROUPS = {"many": (101, math.inf), "medium": (20, 100), "few": (0, 19)}  # training images, inclusive
+_MOST_CLASSES = 10_000  # that a largest label may stand for: the matrix holds their square
 
 
 def classification_report(
@@ -51,29 +56,29 @@ def classification_report(
         ValueError: shapes disagree, a class out of range, scores not finite, or rows of probabilities that do
             not sum to one.
     """
-    given = torch.as_tensor(scores_or_predictions).detach().cpu()
-    labels = torch.as_tensor(labels).detach().cpu().numpy()
-    if len(given) == 0 or labels.shape != (len(given),) or given.dim() not in (1, 2):
-        shapes = f"{tuple(given.shape)} and {labels.shape}"
+    given = numbers(scores_or_predictions, "scores_or_predictions").cpu()
+    labels = numbers(labels, "labels").cpu()
+    if given.dim() not in (1, 2) or given.numel() == 0 or labels.shape != given.shape[:1]:
+        shapes = f"{tuple(given.shape)} and {tuple(labels.shape)}"
         raise ValueError(f"need (N, K) scores or (N,) predictions, and (N,) labels, N > 0; got {shapes}")
     extra = {}
     if given.dim() == 1:
-        predicted = given.numpy()
-        seen = int(max(predicted.max(), labels.max())) + 1
-        k = num_classes or (seen if train_counts is None else len(train_counts))
+        predicted = given
+        k = num_classes or (_classes_seen(given, labels) if train_counts is None else len(train_counts))
     else:
         k = given.shape[1]
         if num_classes not in (None, k):
             raise ValueError(f"scores have {k} columns, but num_classes is {num_classes}")
         values, probabilities = _scores(given, scores)
-        predicted = values.argmax(1)
+        predicted = torch.from_numpy(values.argmax(1))
     for name, classes in (("labels", labels), ("predictions", predicted)):
-        if classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= k:
+        if classes.is_floating_point() or classes.min() < 0 or classes.max() >= k:
             found = f"{classes.dtype} from {classes.min()} to {classes.max()}"
             raise ValueError(f"{name} must be integers in [0, {k}), got {found}")
+    labels, predicted = labels.numpy(), predicted.numpy()
     if given.dim() == 2:
         extra = {"ece": _ece(probabilities, predicted == labels), "topk": _topk(values, labels)}
-    matrix = np.bincount(labels.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)
+    matrix = np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
     return report_from_confusion(matrix, train_counts) | extra
 
 
@@ -103,20 +108,25 @@ def report_from_confusion(matrix: Tensor, train_counts: list[int] | None = None)
 
     Source: spectrum, "Metrics"; Gorodkin (2004) for the multi-class MCC.
     """
-    matrix = torch.as_tensor(matrix).detach().cpu().numpy()
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "iu":
-        raise ValueError(f"matrix must be (K, K) counts, got shape {matrix.shape}, {matrix.dtype}")
-    if matrix.min() < 0 or matrix.sum() == 0:
+    matrix = numbers(matrix, "matrix").cpu()
+    if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1] or matrix.is_floating_point():
+        raise ValueError(f"matrix must be (K, K) counts, got shape {tuple(matrix.shape)}, {matrix.dtype}")
+    if not matrix.any() or matrix.min() < 0:
         raise ValueError("matrix must hold at least one image and no negative count")
-    matrix = matrix.astype(np.int64)
-    hits, support, predicted, n = matrix.diagonal(), matrix.sum(1), matrix.sum(0), int(matrix.sum())
-    present = support > 0
+    confusion = matrix.tolist()  # Python's integers: squares of counts do not overflow
+    hits = matrix.diagonal().tolist()
+    support, predicted = (
+        [sum(line) for line in lines] for lines in (confusion, zip(*confusion, strict=True))
+    )
+    n, right = sum(support), sum(hits)
+    present = np.array(support) > 0
     recall = _divide(hits, support)
     precision = _divide(hits, predicted)
-    f1 = _divide(2 * hits, np.where(present, support + predicted, 0))
-    accuracy = hits.sum() / n
+    f1 = _divide([2 * h for h in hits], [s and s + p for s, p in zip(support, predicted, strict=True)])
+    accuracy = right / n
     icv = float(((accuracy - recall[present]) ** 2).sum())
-    spread = float(n**2 - predicted @ predicted) * float(n**2 - support @ support)
+    determinant = n * right - sum(map(operator.mul, support, predicted))
+    spread = math.prod(n**2 - sum(m**2 for m in margin) for margin in (support, predicted))
     groups = dict.fromkeys(_GROUPS)
     if train_counts is not None:
         if len(train_counts) != len(matrix):
@@ -124,15 +134,15 @@ def report_from_confusion(matrix: Tensor, train_counts: list[int] | None = None)
         size = np.asarray(train_counts)
         groups = {g: _mean(recall[present & (size >= lo) & (size <= hi)]) for g, (lo, hi) in _GROUPS.items()}
     return {
-        "accuracy": float(accuracy),
+        "accuracy": accuracy,
         "balanced_accuracy": _mean(recall[present]),
         "macro_f1": _mean(f1[present]),
-        "mcc": float(n * hits.sum() - support @ predicted) / math.sqrt(spread) if spread else 0.0,
+        "mcc": _correlation(determinant, spread),
         "recall": _plain(recall),
         "precision": _plain(precision),
         "f1": _plain(f1),
-        "support": support.tolist(),
-        "confusion": matrix.tolist(),
+        "support": support,
+        "confusion": confusion,
         "icv_printed": icv,
         "icv_used": math.sqrt(icv),
         "ece": None,
@@ -151,28 +161,44 @@ def binary_report(tp: int, fn: int, fp: int, tn: int) -> dict:
         tn: negatives called negative.
 
     Returns:
-        dict of floats: tpr (recall, sensitivity), fpr, fdr (1 - precision), specificity, precision, accuracy,
-        balanced_accuracy, f1, mcc (0 if a margin is empty). None where the denominator is zero.
+        dict of floats, exact whatever the size of the counts: tpr (recall, sensitivity), fpr, fdr (1 -
+        precision), specificity, precision, accuracy, balanced_accuracy, f1, mcc (0 if a margin is empty).
+        None where the denominator is zero, f1 also without positives.
 
     Raises:
         ValueError: a count is negative or not an integer, or all are zero.
 
     Source: lectures, part 1 (evaluation of a diagnostic test).
     """
-    report = report_from_confusion([[tn, fp], [fn, tp]])
-    specificity, tpr = report["recall"]
-    precision = report["precision"][1]
+    try:
+        tp, fn, fp, tn = map(operator.index, (tp, fn, fp, tn))
+    except TypeError:
+        raise ValueError(f"counts must be integers, got {tp=}, {fn=}, {fp=}, {tn=}") from None
+    if min(tp, fn, fp, tn) < 0 or not tp + fn + fp + tn:
+        raise ValueError(f"counts must be >= 0 and not all zero, got {tp=}, {fn=}, {fp=}, {tn=}")
+    ill, well, positive = tp + fn, fp + tn, tp + fp
+    rates = [Fraction(a, b) for a, b in ((tp, ill), (tn, well)) if b]
     return {
-        "tpr": tpr,
-        "fpr": None if specificity is None else fp / (fp + tn),
-        "fdr": None if precision is None else fp / (fp + tp),
-        "specificity": specificity,
-        "precision": precision,
-        "accuracy": report["accuracy"],
-        "balanced_accuracy": report["balanced_accuracy"],
-        "f1": report["f1"][1],
-        "mcc": report["mcc"],
+        "tpr": tp / ill if ill else None,
+        "fpr": fp / well if well else None,
+        "fdr": fp / positive if positive else None,
+        "specificity": tn / well if well else None,
+        "precision": tp / positive if positive else None,
+        "accuracy": (tp + tn) / (ill + well),
+        "balanced_accuracy": float(sum(rates) / len(rates)),
+        "f1": 2 * tp / (ill + positive) if ill else None,
+        "mcc": _correlation(tp * tn - fp * fn, ill * well * positive * (fn + tn)),
     }
+
+
+def _classes_seen(predicted: Tensor, labels: Tensor) -> int:
+    seen = int(max(predicted.max(), labels.max())) + 1
+    if seen > _MOST_CLASSES:
+        raise ValueError(
+            f"classes reach {seen - 1}: number them from 0, as np.unique(labels, return_inverse=True) does, "
+            "or pass num_classes"
+        )
+    return seen
 
 
 def _scores(given: Tensor, scores: str) -> tuple[np.ndarray, np.ndarray]:
@@ -203,8 +229,13 @@ def _topk(values: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {str(k): float((rank < k).mean()) for k in (1, 3, 5) if k <= values.shape[1]}
 
 
-def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+def _divide(a: list[int], b: list[int]) -> np.ndarray:
+    return np.array([x / y if y else math.nan for x, y in zip(a, b, strict=True)])
+
+
+def _correlation(determinant: int, spread: int) -> float:
+    """Determinant over the root of the spread, of integers of any size; 0 where a margin is empty."""
+    return math.sqrt(determinant**2 / spread) * (-1 if determinant < 0 else 1) if spread else 0.0
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import LongTensor, Tensor
 
+from lt_lib.inputs import numbers
+
 
 def longtail_counts(n_max: int, num_classes: int, ratio: float) -> list[int]:
     r"""Images per class of an exponential long tail, from head (class 0) to tail.
@@ -79,7 +81,9 @@ def longtail_indices(labels: Tensor, counts: list[int], seed: int) -> LongTensor
         ValueError: a label outside [0, K), a negative count, or a class with fewer images than asked for.
     """
     labels = _labels(labels)
-    counts = torch.as_tensor(counts)
+    counts = numbers(counts, "counts")
+    if counts.dim() != 1:
+        raise ValueError(f"counts must be (K,), one number a class, got {tuple(counts.shape)}")
     if labels.max() >= len(counts):
         raise ValueError(f"labels reach {labels.max()}, but there are counts for only {len(counts)} classes")
     if counts.is_floating_point() or counts.min() < 0:
@@ -109,10 +113,10 @@ def balance_rates(counts: Tensor, target: int) -> Tensor:
     Source: ee443, "Artificial Balancing". The report prints ``//``, with which 300 // 500 is 0; its example,
     0.6, needs ``/``.
     """
-    counts = torch.as_tensor(counts, dtype=torch.float64)
-    if target <= 0:
+    counts = numbers(counts, "counts").double()
+    if not target > 0:
         raise ValueError(f"target must be positive, got {target}")
-    if (counts <= 0).any():
+    if not (counts > 0).all():
         raise ValueError(f"class {counts.argmin()} has no image, so no rate brings it to {target}; drop it")
     return target / counts
 
@@ -177,11 +181,11 @@ def balanced_bags(
     ``split=9`` draws it).
     """
     labels = _labels(labels)
-    counts = labels.bincount()
+    classes, counts = labels.unique(return_counts=True)
     if threshold < 1:
         raise ValueError(f"threshold must be at least 1 image, got {threshold}")
-    ranked = counts.argsort(descending=True, stable=True)[: (counts > 0).sum()]
-    sizes = counts[ranked].double()
+    order = counts.argsort(descending=True, stable=True)
+    ranked, sizes = classes[order], counts[order].double()
     if split == "nearest":
         first = int((sizes - threshold).abs().argmin())
     elif split == "median":
@@ -265,7 +269,7 @@ def expected_multiplicity(counts: Tensor, num_samples: int) -> Tensor:
 
     Source: the mean of the multinomial law of :func:`balanced_sample`.
     """
-    counts = torch.as_tensor(counts, dtype=torch.float64)
+    counts = numbers(counts, "counts").double()
     if counts.dim() != 1 or len(counts) == 0 or not (counts > 0).all():
         raise ValueError(f"counts must be (K,), all positive, got {counts.tolist()}; drop the empty classes")
     if num_samples < 0:
@@ -274,11 +278,11 @@ def expected_multiplicity(counts: Tensor, num_samples: int) -> Tensor:
 
 
 def _labels(labels: Tensor) -> LongTensor:
-    labels = torch.as_tensor(labels).cpu()
+    labels = numbers(labels, "labels").cpu()
     if labels.dim() != 1 or len(labels) == 0 or labels.is_floating_point() or labels.min() < 0:
         found = f"shape {tuple(labels.shape)}, {labels.dtype}"
         raise ValueError(f"labels must be (N,) integers >= 0, N > 0; got {found}")
-    return labels.long()
+    return labels
 
 
 def _bits(n: int, *key: int) -> np.ndarray:

@@ -311,3 +311,13 @@ def test_a_generator_elsewhere_is_refused():
 
     with pytest.raises(ValueError, match="CPU"):
         AugMix().draw(1, Elsewhere())
+
+
+def test_rotations_of_large_images_are_not_kept(monkeypatch):
+    image = torch.randint(256, (1, 130, 130, 4), dtype=torch.uint8)
+    degrees = torch.arange(-3.0, 4)
+    before = augmix._rotation.cache_info().currsize
+    free = [augmix._rotate(image, d[None]) for d in degrees]
+    assert augmix._rotation.cache_info().currsize == before
+    monkeypatch.setattr(augmix, "KEPT", 2**20)
+    assert all(augmix._rotate(image, d[None]).equal(r) for d, r in zip(degrees, free, strict=True))

@@ -142,6 +142,37 @@ def test_inference_uses_unbiased_variances():
     assert batchnorm_inference(np.zeros((1, 1)), means, variances, 5, 1.0, 0.0).shape == (1, 1)
 
 
+@pytest.mark.parametrize("variant", ["corrected", "slide"])
+@pytest.mark.parametrize("gamma", [2.0, np.array([0.5, -2.0])])
+def test_tensors_give_tensors_and_the_numbers_of_arrays(gamma, variant):
+    x, dy = torch.tensor(X), torch.tensor(DY)
+    ours, cache = batchnorm_forward(x, torch.tensor(gamma), 0.5)
+    plain, kept = batchnorm_forward(X, gamma, 0.5)
+    mine, theirs = batchnorm_backward(dy, cache, variant), batchnorm_backward(DY, kept, variant)
+    inferred = batchnorm_inference(x, x[None, 0], x[None, 1] ** 2, 4, torch.tensor(gamma), 0.5)
+    at_once = batchnorm_inference(X, X[None, 0], X[None, 1] ** 2, 4, gamma, 0.5)
+    for tensor, array in zip((ours, *mine, inferred), (plain, *theirs, at_once), strict=True):
+        assert isinstance(tensor, torch.Tensor) and isinstance(array, np.ndarray)
+        assert tensor.dtype == torch.float64 and np.allclose(tensor, array, rtol=1e-12, atol=1e-14)
+
+
+def test_backward_of_tensors_equals_autograd():
+    x = torch.tensor(X, requires_grad=True)
+    gamma, beta = (
+        torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in ([0.5, -2.0], [1.0, 0.0])
+    )
+    y, cache = batchnorm_forward(x, gamma, beta)
+    ours = batchnorm_backward(torch.tensor(DY), cache)
+    for mine, theirs in zip(ours, torch.autograd.grad(y, (x, gamma, beta), torch.tensor(DY)), strict=True):
+        assert torch.allclose(mine, theirs)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, torch.float32, torch.bfloat16])
+def test_single_precision_stays_single(dtype):
+    x = X.astype(dtype) if isinstance(dtype, type) else torch.tensor(X, dtype=dtype)
+    assert batchnorm_forward(x, np.ones(2), 0.5)[0].dtype == dtype
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -154,7 +185,10 @@ def test_inference_uses_unbiased_variances():
         (lambda: finite_differences(lambda v: 0.0, X.astype(np.float32)), "float64"),
         (lambda: finite_differences(lambda v: 0.0, X, 0.0), "positive step"),
         (lambda: batchnorm_forward(X[:1], 1.0, 0.0), "two rows"),
+        (lambda: batchnorm_forward(torch.ones(3, 2).long(), 0.5, 0.0), "floating point"),
+        (lambda: batchnorm_forward(np.ones((3, 2), int), 0.5, 0.0), "floating point"),
         (lambda: batchnorm_forward(X, np.ones(3), 0.0), "one entry a feature"),
+        (lambda: batchnorm_forward(torch.tensor(X), torch.ones(3), 0.0), "one entry a feature"),
         (lambda: batchnorm_forward(X, 1.0, 0.0, -1.0), "not negative"),
         (lambda: batchnorm_backward(DY[:2], batchnorm_forward(X, 1.0, 0.0)[1]), "shape of the batch"),
         (lambda: batchnorm_backward(DY, batchnorm_forward(X, 1.0, 0.0)[1], "fixed"), "corrected"),

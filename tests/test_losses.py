@@ -4,6 +4,8 @@ and gradients."""
 import math
 from fractions import Fraction
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -357,3 +359,28 @@ def test_jsd_is_finite_for_extreme_logits(dtype):
 def test_jsd_refuses_views_of_different_shape(shapes):
     with pytest.raises(ValueError, match=r"three views must all be \(N, K\)"):
         jsd_consistency(*(torch.zeros(s) for s in shapes))
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        np.array([50, 3], np.uint16),
+        np.array([50, 3], ">f4"),
+        torch.tensor([50, 3]).to(torch.uint32),
+        pd.Series([50, 3], index=[1, 0]),
+    ],
+    ids=["uint16", "big-endian", "tensor", "pandas"],
+)
+def test_counts_of_any_kind_give_the_same_weights(held):
+    for function in (class_weights, ldam_margins, lambda counts: effective_number(counts, 0.9)):
+        assert function(held).tolist() == function([50, 3]).tolist()
+    weighted = LDAMLoss(held, weight=pd.Series([2.0, 1.0], index=[1, 0]))
+    logits, labels = torch.tensor([[1.0, 0.0]]), torch.tensor([0])
+    assert weighted(logits, labels) == LDAMLoss([50, 3], weight=torch.tensor([2.0, 1.0]))(logits, labels)
+
+
+@pytest.mark.parametrize("counts", [["50", "3"], np.array([50, 3], object), [[1], [2, 3]]])
+def test_counts_that_are_no_numbers_are_named(counts):
+    for function in (class_weights, ldam_margins, LDAMLoss):
+        with pytest.raises(ValueError, match="counts must be numbers"):
+            function(counts)

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -140,3 +142,17 @@ def test_noise_that_cannot_be_is_refused(change, words):
     logits, sigma, noise = noisy()
     with pytest.raises(ValueError, match=words):
         aleatoric_loss(**({"logits": logits, "sigma": sigma, "labels": LABELS, "noise": noise} | change))
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [2, 0],
+        np.array([2, 0], np.uint16),
+        torch.tensor([2, 0]).to(torch.uint32),
+        pd.Series([2, 0], index=[1, 0]),
+    ],
+    ids=["list", "uint16", "tensor", "pandas"],
+)
+def test_labels_of_any_kind_are_smoothed_alike(held):
+    assert smooth_labels(held, 3, 0.1).equal(smooth_labels(torch.tensor([2, 0]), 3, 0.1))

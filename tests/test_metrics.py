@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics as sk
 import torch
@@ -264,6 +265,86 @@ def test_binary_report_against_scikit_learn(tp, fn, fp, tn):
     json.dumps(report, allow_nan=False)
 
 
+@pytest.mark.parametrize("times", [1, 10**9, 10**30, 10**200], ids=["1", "1e9", "1e30", "1e200"])
+def test_binary_report_is_exact_for_any_count(times):
+    small = binary_report(tp=30, fn=11, fp=20, tn=140)
+    assert binary_report(30 * times, 11 * times, 20 * times, 140 * times) == pytest.approx(small, rel=1e-15)
+
+
+def test_large_counts_do_not_overflow():
+    big = np.array([[3, 1], [1, 2]]) * 2**60
+    assert report_from_confusion(big)["mcc"] == pytest.approx(report_from_confusion(big // 2**60)["mcc"])
+    assert binary_report(10**300, 1, 0, 1)["fpr"] == 0 < 1 - binary_report(10**15, 1, 0, 1)["tpr"]
+
+
+@given(*[st.integers(0, 50)] * 4)
+def test_binary_report_is_the_report_of_its_matrix(tp, fn, fp, tn):
+    if tp + fn + fp + tn == 0:
+        return
+    two, many = binary_report(tp, fn, fp, tn), report_from_confusion([[tn, fp], [fn, tp]])
+    for name in ("accuracy", "balanced_accuracy", "mcc"):
+        assert two[name] == pytest.approx(many[name])
+    for name, values in (("tpr", "recall"), ("precision", "precision"), ("f1", "f1")):
+        assert two[name] == pytest.approx(many[values][1]) or two[name] is many[values][1] is None
+
+
+@pytest.mark.parametrize("counts", [(1.0, 0, 0, 1), ("1", 0, 0, 1), (-1, 2, 0, 1), (0, 0, 0, 0)])
+def test_binary_report_names_counts_that_are_none(counts):
+    with pytest.raises(ValueError, match="counts must be .* got tp="):
+        binary_report(*counts)
+
+
+# --- whatever holds the numbers
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        list,
+        np.uint8,
+        np.uint16,
+        np.dtype(">i4"),
+        np.uint64,
+        torch.uint16,
+        torch.uint32,
+        lambda values: pd.Series(values, index=[9, 0, 2, 7]),
+    ],
+)
+def test_labels_of_any_kind_give_one_report(kind):
+    def held(values):
+        if isinstance(kind, torch.dtype):
+            return torch.tensor(values).to(kind)
+        return (
+            kind(values)
+            if callable(kind) and not isinstance(kind, type) or kind is list
+            else np.array(values, kind)
+        )
+
+    labels, predicted, train = [0, 1, 2, 1], [0, 2, 2, 1], [200, 50, 3]
+    report = classification_report(torch.tensor(predicted), torch.tensor(labels), train_counts=train)
+    assert classification_report(held(predicted), held(labels), train_counts=train) == report
+
+
+@pytest.mark.parametrize(
+    ("predicted", "labels", "message"),
+    [
+        (torch.tensor([0.9, 1.0]), [0, 1], "predictions must be integers"),
+        (np.array([0, 1]), torch.tensor([0, 1]).bfloat16(), "labels must be integers"),
+        (["a", "b"], [0, 1], "scores_or_predictions must be numbers"),
+        (np.array([0, 1], object), [0, 1], "must be numbers, got object"),
+        ([0, 1], [[0, 1], [1]], "labels must be numbers in rows of one length"),
+        (np.array([0, 2**64 - 1], np.uint64), [0, 1], r"at most 2\*\*63 - 1"),
+        ([0, 1], [0, 2**31], "classes reach 2147483648: number them from 0"),
+        (5, [0], r"need \(N, K\) scores"),
+        (np.zeros((2, 0)), [0, 0], r"need \(N, K\) scores"),
+        (torch.ones(2, dtype=torch.complex64), [0, 1], "must be real"),
+    ],
+)
+def test_numbers_that_are_no_classes_are_named(predicted, labels, message):
+    with pytest.raises(ValueError, match=message):
+        classification_report(predicted, labels)
+
+
 # --- bad input
 
 
@@ -273,7 +354,7 @@ def test_binary_report_against_scikit_learn(tp, fn, fp, tn):
         ([[0.5, 0.5]], [0, 1], {}, r"need \(N, K\) scores"),
         ([], [], {}, "N > 0"),
         ([[[0.5]]], [0], {}, r"need \(N, K\) scores"),
-        ([[0.5, 0.5]], [2], {}, r"labels must be integers in \[0, 2\), got int64 from 2 to 2"),
+        ([[0.5, 0.5]], [2], {}, r"labels must be integers in \[0, 2\), got torch.int64 from 2 to 2"),
         ([[0.5, 0.5]], [-1], {}, "labels must be integers"),
         ([[0.5, 0.5]], [0.0], {}, "labels must be integers"),
         ([3], [0], {"num_classes": 3}, r"predictions must be integers in \[0, 3\)"),
@@ -295,7 +376,7 @@ def test_bad_scores_say_what_is_wrong(scores, labels, options, message):
     ("matrix", "message"),
     [
         ([[1, 2, 3], [4, 5, 6]], r"\(K, K\) counts, got shape \(2, 3\)"),
-        ([[0.5, 0.5], [0.5, 0.5]], r"\(K, K\) counts, got shape \(2, 2\), float"),
+        ([[0.5, 0.5], [0.5, 0.5]], r"\(K, K\) counts, got shape \(2, 2\), torch.float"),
         ([[0, 0], [0, 0]], "at least one image"),
         ([[3, -1], [0, 1]], "no negative count"),
     ],
@@ -310,4 +391,4 @@ def test_importing_metrics_is_light():
     tree = ast.parse(Path(metrics.__file__).read_text())
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
-    assert names == {"math", "numpy", "torch"}
+    assert names == {"math", "operator", "fractions", "numpy", "torch", "lt_lib.inputs"}

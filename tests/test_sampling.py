@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -401,3 +402,86 @@ def test_balanced_sampling_refuses_bad_input():
     for function in (sampler_weights, lambda y: balanced_sample(y, 3)):
         with pytest.raises(ValueError, match=r"labels must be \(N,\) integers"):
             function(torch.tensor([0.5, 1]))
+
+
+# --- whatever holds the labels
+
+LABELS = [2, 0, 1, 0, 0, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        LABELS,
+        np.array(LABELS, np.uint16),
+        np.array(LABELS, np.uint32),
+        np.array(LABELS, np.uint64),
+        np.array(LABELS, ">i8"),
+        np.array(LABELS)[::-1].copy()[::-1],
+        torch.tensor(LABELS).to(torch.uint16),
+        torch.tensor(LABELS).to(torch.uint32),
+        torch.tensor(LABELS).to(torch.uint64),
+        pd.Series(LABELS, index=[3, 9, 1, 0, 2, 30, 31, 7]),
+        pd.Series(LABELS, dtype="UInt16"),
+    ],
+    ids=lambda held: f"{type(held).__name__}-{getattr(held, 'dtype', '')}",
+)
+def test_labels_of_any_kind_draw_the_same_images(held):
+    plain = torch.tensor(LABELS)
+    assert longtail_indices(held, [2, 1, 1], 5).equal(longtail_indices(plain, [2, 1, 1], 5))
+    assert artificial_balance(held, 3, 5).equal(artificial_balance(plain, 3, 5))
+    assert sampler_weights(held).equal(sampler_weights(plain))
+    assert balanced_sample(held, 9, seeded(0)).equal(balanced_sample(plain, 9, seeded(0)))
+    ours, theirs = balanced_bags(held, 2), balanced_bags(plain, 2)
+    assert all(a.equal(b) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "N > 0"),
+        ([[0, 1]], r"shape \(1, 2\)"),
+        (3, r"shape \(\)"),
+        ([0, -1], ">= 0"),
+        ([0.0, 1.0], "float64"),
+        (torch.tensor([0.0, 1.0]).bfloat16(), "bfloat16"),
+        (["cat", "dog"], "must be numbers"),
+        (pd.Series([0, None], dtype="Int64"), "float64"),
+        (np.array([0, 1], object), "drop missing entries"),
+        (np.array([0, 2**63], np.uint64), r"at most 2\*\*63 - 1"),
+        (torch.tensor([0, 1]).to(torch.complex64), "must be real"),
+    ],
+)
+def test_labels_that_are_none_are_named(labels, message):
+    for function in (sampler_weights, lambda y: balanced_sample(y, 3), lambda y: balanced_bags(y, 1)):
+        with pytest.raises(ValueError, match=f"labels.*{message}"):
+            function(labels)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [np.array([6, 3], np.uint16), torch.tensor([6, 3]).to(torch.uint32), pd.Series([6, 3], index=[1, 0])],
+    ids=["numpy", "torch", "pandas"],
+)
+def test_counts_of_any_kind_give_the_same_rates(held):
+    assert balance_rates(held, 4).tolist() == [4 / 6, 4 / 3]
+    assert expected_multiplicity(held, 9).tolist() == [9 / 12, 9 / 6]
+    labels = labels_of([8, 8])
+    assert longtail_indices(labels, held, 0).equal(longtail_indices(labels, [6, 3], 0))
+
+
+def test_rates_of_missing_counts_are_refused():
+    for counts, target in (([float("nan"), 3], 4), ([2, 3], float("nan"))):
+        with pytest.raises(ValueError, match="class 0 has no image|target must be positive"):
+            balance_rates(counts, target)
+
+
+def test_counts_of_two_dimensions_are_refused():
+    with pytest.raises(ValueError, match=r"counts must be \(K,\)"):
+        longtail_indices(labels_of([3, 3]), [[1, 1], [1, 1]], 0)
+
+
+def test_bags_of_large_labels_need_no_memory():
+    labels = torch.tensor([2**40, 2**40, 2**40, 5, 5, 7])
+    plain = balanced_bags(torch.tensor([2, 2, 2, 0, 0, 1]), 2)
+    assert all(a.equal(b) for a, b in zip(balanced_bags(labels, 2), plain, strict=True))
