@@ -1,13 +1,12 @@
 """The `lt` command: run experiments, see what is done, build chapters and the book, keep data."""
 
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lt_lib.errors import LtError
+from lt_lib.errors import LtError, on_one_line
 from lt_lib.lab.record.spec import DATA, PROFILES
 
 app = typer.Typer(
@@ -389,16 +388,10 @@ def _echo_added(name: str, added) -> None:
         typer.echo(Report(**report))
 
 
+@on_one_line()
 def main() -> None:
-    """Entry point: a user's mistake is one line on stderr and exit code 1."""
-    try:
-        app()
-    except LtError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
-        sys.exit(130)
+    """Entry point."""
+    app()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import re
+import sys
 from importlib import metadata
 
 
@@ -26,6 +27,20 @@ class LabError(LtError):
 
 class MissingExtra(LtError, ImportError):
     """A part of the library whose dependencies are not installed."""
+
+
+@contextlib.contextmanager
+def on_one_line():
+    """Around what an entry point does: a user's mistake is one line on stderr and exit code 1, an interrupt
+    exit code 130."""
+    try:
+        yield
+    except LtError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
 
 
 @contextlib.contextmanager

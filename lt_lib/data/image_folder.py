@@ -43,7 +43,7 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
     """
     splits, highest = {}, 0
     for split in SPLITS:
-        images, labels = _npy(path / f"x_{split}.npy"), _npy(path / f"y_{split}.npy")
+        images, labels = read_array(path / f"x_{split}.npy"), read_array(path / f"y_{split}.npy")
         check_arrays(images, labels, f"{split} split of {path}")
         if classes is None:
             _check_channels_last(images.shape, path / f"x_{split}.npy")
@@ -80,7 +80,9 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
         if empty := sorted(set(names) - set(map(str, used)), key=int):
             few = ", ".join(empty[:PLACES]) + (", ..." if len(empty) > PLACES else "")
             notes = [f"{len(empty):,} of {len(names):,} classes without an image: {few}."]
-    extra = {name: _npy(path / f"{name}.npy").tolist() for name in _EXTRA if (path / f"{name}.npy").exists()}
+    extra = {
+        name: read_array(path / f"{name}.npy").tolist() for name in _EXTRA if (path / f"{name}.npy").exists()
+    }
     return Arrays(classes=names, splits=splits, extra=extra | ({"notes": notes} if notes else {}))
 
 
@@ -150,6 +152,32 @@ def read_images(path: Path, size: int, progress: bool) -> Arrays:
     return Arrays(classes=classes, splits=splits, extra={"notes": notes} if notes else {})
 
 
+def read_array(path: Path) -> np.ndarray:
+    """An array of a .npy file, mapped from disk; no pickle is opened.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds something else.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy."
+        ) from None
+    except Exception as error:  # a damaged header raises whatever comes
+        raise DataError(
+            f"{path} cannot be read; it is cut short or no array file: {error}. Write it again."
+        ) from None
+    if not isinstance(array, np.ndarray):
+        with array:
+            held = ", ".join(array.files[:5]) or "nothing"
+        raise DataError(
+            f"{path} is an .npz archive (of {held}) under the name of an .npy file. Save each array by "
+            f"itself: `np.save({path.name!r}, array)`."
+        )
+    return array
+
+
 def shown(path: Path | str) -> str:
     """A path as text that can be printed everywhere, undecodable bytes escaped."""
     return str(path).encode("utf-8", "backslashreplace").decode()
@@ -170,27 +198,6 @@ def _check_channels_last(shape: tuple[int, ...], path: Path) -> None:
             f"{path} has shape {shape}, which would be images of {height} x {width} pixels in {channels} "
             "channels: the channels seem to come first. They come last here: save `np.moveaxis(x, 1, -1)`."
         )
-
-
-def _npy(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy."
-        ) from None
-    except Exception as error:  # a damaged header raises whatever comes
-        raise DataError(
-            f"{path} cannot be read; it is cut short or no array file: {error}. Write it again."
-        ) from None
-    if not isinstance(array, np.ndarray):
-        with array:
-            held = ", ".join(array.files[:5]) or "nothing"
-        raise DataError(
-            f"{path} is an .npz archive (of {held}) under the name of an .npy file. Save each array by "
-            f"itself: `np.save({path.name!r}, array)`."
-        )
-    return array
 
 
 def _names(path: Path) -> tuple[str, ...] | None:

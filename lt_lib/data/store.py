@@ -67,7 +67,7 @@ class ImageSet:
         path = self.folder / f"{letter}_{split}.npy"
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # a damaged header raises whatever comes
             raise DataError(f"{path} cannot be read: {error}. {how_to_mend(self.name)}") from None
         shape = self.splits[split] if letter == "x" else self.splits[split][:1]
         if array.shape != shape:

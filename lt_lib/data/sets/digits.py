@@ -23,7 +23,7 @@ import numpy as np
 
 from lt_lib.data.arrays import Arrays
 from lt_lib.data.registry import DataEntry, Pin
-from lt_lib.errors import DataError
+from lt_lib.errors import DataError, on_one_line
 
 # --- difficulty. Ranges include both ends; "1/16 px" means in sixteenths of a pixel.
 # 1/16 px: side of the 8x8 source square on the image; ink fills about 5/8 of its width
@@ -357,5 +357,6 @@ ENTRIES = (
 )
 
 if __name__ == "__main__":
-    for each in DIGESTS:
-        print(f'"{each}": "{make(each).digest()}",')
+    with on_one_line():
+        for each in DIGESTS:
+            print(f'"{each}": "{make(each).digest()}",')

@@ -44,9 +44,10 @@ import numpy as np
 
 from lt_lib.data.arrays import Arrays, content_digest
 from lt_lib.data.folder import save_array
+from lt_lib.data.image_folder import read_array
 from lt_lib.data.registry import DataEntry, Pin
 from lt_lib.data.sets.droughtwatch import BANDS, CLASSES, HOBBS, SIDE
-from lt_lib.errors import DataError
+from lt_lib.errors import DataError, on_one_line
 
 SHARES = (0.598, 0.159, 0.155, 0.088)  # of the classes, in the real training set
 SIZES = {  # name -> images per split
@@ -472,6 +473,7 @@ def _mean_std(histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
 
 
+@on_one_line()
 def main() -> None:
     """Print the lines of DIGESTS, or the statistics of a folder of tiles."""
     parser = argparse.ArgumentParser(
@@ -485,12 +487,11 @@ def main() -> None:
         for name, digest in digests().items():
             print(f'"{name}": "{digest}",')
         return
-    try:
-        images = np.load(folder / "x.npy")
-    except (OSError, ValueError) as error:
-        sys.exit(f"{folder / 'x.npy'} cannot be read: {error}. It should hold tiles (N, 65, 65, 11) uint8.")
+    images = read_array(folder / "x.npy")
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, len(BANDS)):
-        sys.exit(f"{folder / 'x.npy'} holds {images.shape} {images.dtype}, expected (N, 65, 65, 11) uint8.")
+        raise DataError(
+            f"{folder / 'x.npy'} holds {images.shape} {images.dtype}, expected (N, 65, 65, 11) uint8."
+        )
     filled = int(images[..., 1:].any((1, 2, 3)).sum())
     source = f"{filled} real DroughtWatch tiles (of {len(images)}; the others are empty in B2 to B11)"
     out = csv.writer(sys.stdout, lineterminator="\n")

@@ -28,7 +28,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
-from lt_lib.errors import LabError, needs
+from lt_lib.errors import LabError, needs, on_one_line
 
 with needs("book", __name__):
     from lt_lib.lab.publish import slides
@@ -40,7 +40,9 @@ from lt_lib.lab.publish.notebooks import (
     execute,
     execute_chapter,
     notebook_parameters,
+    read_bytes,
     read_notebook,
+    read_text,
     scratch_folder,
     sync_notebooks,
     this_kernel,
@@ -93,8 +95,14 @@ def entries(root: Path | None = None) -> list[Entry]:
         LabError: a listed file does not exist.
     """
     root = root or project_root()
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    names = [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    toc = _yaml(root / "_toc.yml")
+    try:
+        names = [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    except (KeyError, TypeError) as error:
+        raise LabError(
+            f"{root / '_toc.yml'} is no table of contents: it needs a root, parts, and the file of every "
+            f"chapter ({type(error).__name__}: {error})"
+        ) from None
     found = []
     for name in names:
         sources = [
@@ -176,7 +184,7 @@ def outline() -> list[dict[str, str | int]]:
     rows = []
     for entry in entries():
         if entry.is_chapter:
-            text = re.sub(r"^# ?", "", entry.source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            text = re.sub(r"^# ?", "", read_text(entry.source), flags=re.MULTILINE)
             title = re.search(r"^# (\w.*)$", text, flags=re.MULTILINE)
             time = re.search(r"\*\*Time\.\*\* *((?:.+\n)(?:  +\S.*\n)*)", text)
             rows.append(
@@ -229,6 +237,9 @@ def build(
     base = _folder(root, given)
     for name in (".lock", "src/_toc.yml", "state/html.json"):
         check_writable(base / name, CHECKOUT)
+    config_for(root, given)  # what cannot be used is found out before the work starts
+    for entry in listed:
+        read_notebook(entry.source) if entry.is_notebook else read_text(entry.source)
     with FileLock(base / ".lock", timeout=-1):
         Copies(root, base, listed, given).update(force)
         _copy_sources(root, base, listed, given)
@@ -272,14 +283,12 @@ class Copies:
 
     def _digest(self, entry: Entry) -> str:
         around = [] if entry.is_chapter else [self._digest(chapter) for chapter in self.chapters]
-        return _digest([self._common, entry.source.read_text(encoding="utf-8"), self.given, around])
+        return _digest([self._common, read_text(entry.source), self.given, around])
 
     def is_current(self, entry: Entry) -> bool:
         """Whether the copy is there and nothing that could change it has changed since."""
         state = self._state(entry)
-        if not (state.is_file() and self.path(entry).is_file()):
-            return False
-        return json.loads(state.read_text())["digest"] == self._digest(entry)
+        return self.path(entry).is_file() and _noted(state).get("digest") == self._digest(entry)
 
     def update(self, force: bool = False) -> None:
         """Execute what is not current: chapters first, two at a time, then pages.
@@ -355,7 +364,26 @@ def _digest(value) -> str:
 
 
 def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+def _noted(state: Path) -> dict:
+    """What a file of state/ says; nothing if there is none, or it is damaged."""
+    try:
+        noted = json.loads(state.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _yaml(path: Path) -> dict:
+    try:
+        content = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise LabError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise LabError(f"{path} holds no names with values, as it should")
+    return content
 
 
 def _copy_sources(root: Path, base: Path, listed: list[Entry], given: dict) -> None:
@@ -367,7 +395,7 @@ def _copy_sources(root: Path, base: Path, listed: list[Entry], given: dict) -> N
     for path in copies:
         if "__pycache__" not in path.parts:
             target = src / path.relative_to(root)
-            write_if_changed(target, path.read_bytes())
+            write_if_changed(target, read_bytes(path))
             kept.add(target)
     generated = {"_config.yml": config_for(root, given), "_toc.yml": _toc(root, listed)}
     for name, value in generated.items():
@@ -379,7 +407,7 @@ def _copy_sources(root: Path, base: Path, listed: list[Entry], given: dict) -> N
 
 
 def _toc(root: Path, listed: list[Entry]) -> dict:
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    toc = _yaml(root / "_toc.yml")
     names = {entry.name for entry in listed}
     for part in toc["parts"]:
         part["chapters"] = [chapter for chapter in part["chapters"] if chapter["file"] in names]
@@ -393,7 +421,7 @@ def config_for(root: Path, given: dict) -> dict:
     Raises:
         LabError: LT_REPOSITORY_URL has not the form of a repository's address.
     """
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config = _yaml(root / "_config.yml")
     stamp = f"profile <code>{given['profile']}</code>, <code>{given['data']}</code> data"
     config["html"]["extra_footer"] = f"<p>The column <em>this run</em>: {stamp}.</p>"
     address = os.environ.get("LT_REPOSITORY_URL", "").strip().removesuffix("/").removesuffix(".git")
@@ -418,7 +446,7 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     headings = [_heading(entry) for entry in listed]
     cutter = _file_digest(Path(slides.__file__))
     now = {"files": _digest([files, strict, cutter]), "shared": _digest([shared, sorted(files), headings])}
-    before = json.loads(state.read_text()) if state.is_file() else {}
+    before = _noted(state)
     index = html / "index.html"
     if index.is_file() and before.get("files") == now["files"] and not force:
         return index
@@ -442,7 +470,7 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
         raise LabError(f"Jupyter Book stopped with {len(warnings)} warnings; everything it said is in {log}")
     # browsers ask for it on the bare front page, which names no icon
     icon = src / "book" / "_static" / "favicon.svg"
-    write_if_changed(html / "favicon.ico", icon.read_bytes())
+    write_if_changed(html / "favicon.ico", read_bytes(icon))
     chapters = [entry.name.removeprefix("notebooks/") for entry in listed if entry.is_chapter]
     executed = {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}
     which = f"profile {given['profile']}, {given['data']} data"
@@ -453,10 +481,11 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
 
 def _heading(entry: Entry) -> str:
     """First heading of a page, which stands in every page's sidebar."""
-    lines = entry.source.read_text(encoding="utf-8").splitlines()
+    lines = read_text(entry.source).splitlines()
     return next((line for line in lines if re.match(r"(# )?# \w", line)), "")
 
 
+@on_one_line()
 def main() -> None:
     """What `make notebooks` calls; copies that the smoke book executed are not executed again."""
     copies, known = smoke_copies(), {entry.source: entry for entry in entries()}

@@ -57,13 +57,45 @@ def execute_chapter(source: Path, out: Path, parameters: dict | None = None, pro
     return out
 
 
+def read_bytes(path: Path) -> bytes:
+    """What a file holds.
+
+    Raises:
+        LabError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be read: {error.strerror or error}; mend it, e.g. with `git checkout`"
+        ) from None
+
+
+def read_text(path: Path) -> str:
+    """What a text file holds.
+
+    Raises:
+        LabError: it cannot be read, or is not in UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path} is not in UTF-8 (byte {error.start:,}); save it in that encoding") from None
+
+
 def read_notebook(source: Path):
-    """A notebook node from a percent script or .ipynb, as it is on disk."""
+    """A notebook node from a percent script or .ipynb, as it is on disk.
+
+    Raises:
+        LabError: it cannot be read, or is no notebook.
+    """
     import jupytext
 
     try:
         notebook = jupytext.read(source)
-    except Exception as error:
+        if not all({"cell_type", "metadata", "source"} <= set(cell) for cell in notebook.cells):
+            raise ValueError("its cells are no cells of a notebook")
+    except Exception as error:  # of any kind, as the parsers like
         raise LabError(f"{source} does not read as a notebook: {error}") from None
     notebook.metadata.setdefault("kernelspec", dict(_KERNEL))
     return notebook
@@ -276,7 +308,7 @@ def dump(notebook) -> bytes:
 
 def write_if_changed(path: Path, content: bytes) -> bool:
     """Write atomically, and only when the content differs; true if it did."""
-    if path.is_file() and path.read_bytes() == content:
+    if path.is_file() and read_bytes(path) == content:
         return False
     atomic_write(path, content)
     return True
@@ -354,6 +386,6 @@ def _out_of_step(notebook, target: Path) -> str | None:
     for cell in expected.cells:
         if cell.cell_type == "code":
             cell.outputs = kept.pop(0) if keeps_output(cell) and kept else []
-    if dump(_with_stable_metadata(expected)) != target.read_bytes():
+    if dump(_with_stable_metadata(expected)) != read_bytes(target):
         return "differs from its .py; run `make notebooks`"
     return None

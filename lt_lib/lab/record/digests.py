@@ -29,7 +29,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lt_lib.errors import LabError
+from lt_lib.errors import LabError, on_one_line
 from lt_lib.lab.record import syntax
 from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import cache_root, evidence_dir
@@ -196,13 +196,11 @@ def equivalent(module: str, name: str, unchanged: Path | None) -> str | None:
     return source if stands_for[1] == digest_as_it_is(f"{module}:{name}") else None
 
 
+@on_one_line()
 def main(roots: list[str]) -> None:
     """Print the digests of definitions as they are now, for the first line of their declared equivalents."""
     for root in roots:
-        try:
-            print(digest_as_it_is(root), root)
-        except LabError as error:
-            sys.exit(str(error))
+        print(digest_as_it_is(root), root)
 
 
 if __name__ == "__main__":

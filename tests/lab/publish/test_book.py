@@ -1,5 +1,6 @@
 """The book's machinery on a small project: execution, incremental builds, errors, notebook pairs."""
 
+import importlib
 import json
 import os
 import shutil
@@ -561,3 +562,49 @@ def test_tidy_joins_the_pieces_of_a_stream():
     )
     found = tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
     assert [o.get("text") for o in found] == ["1\n", None, "2\n"]
+
+
+# --- files that cannot be read
+
+SYNC, BOOK = ("lt_lib.lab.publish.book", "sync"), ("lt_lib", "book", "--profile", "smoke")
+DAMAGED = {
+    "a page in another encoding": ("book/pages/intro.md", b"# Caf\xe9\n", "not in UTF-8", [BOOK]),
+    "a chapter in another encoding": (
+        "notebooks/ee443/01-first.py",
+        b"# \xff\n",
+        "01-first.py",
+        [SYNC, BOOK],
+    ),
+    "a pair that is a folder": ("notebooks/ee443/01-first.ipynb", None, "01-first.ipynb", [SYNC]),
+    "contents of another shape": ("_toc.yml", b"root: a\n", "no table of contents", [SYNC, BOOK]),
+    "contents that are no YAML": ("_toc.yml", b"root: [\n", "_toc.yml is no YAML", [SYNC, BOOK]),
+    "a list as configuration": ("_config.yml", b"- 1\n", "_config.yml holds no names", [BOOK]),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_file_of_the_book_is_one_line_before_the_work(tree, monkeypatch, capsys, case):
+    name, content, message, commands = DAMAGED[case]
+    (tree / name).unlink(missing_ok=True)
+    (tree / name).mkdir() if content is None else (tree / name).write_bytes(content)
+    monkeypatch.setattr(notebooks, "execute", lambda *_, **__: pytest.fail("executed before files were read"))
+    for module, *words in commands:
+        monkeypatch.setattr(sys, "argv", [module, *words])
+        with pytest.raises(SystemExit, match="1"):
+            importlib.import_module("lt_lib.cli" if module == "lt_lib" else module).main()
+        said = capsys.readouterr().err
+        assert said.startswith("error: ") and message in said
+
+
+def test_a_damaged_note_of_an_executed_copy_is_no_note(tree):
+    book.build("smoke")
+    for state in (tree / "_build/smoke-embedded/state").glob("*.json"):
+        state.write_bytes(b"\xff{")
+    assert book.build("smoke").is_file()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"cells": [1], "nbformat": 4}', "[]", "\x00", '{"cells": [{}]}'])
+def test_a_file_that_is_no_notebook_is_named(tmp_path, content):
+    (tmp_path / "x.ipynb").write_text(content)
+    with pytest.raises(LabError, match=r"x\.ipynb does not read as a notebook"):
+        notebooks.read_notebook(tmp_path / "x.ipynb")
