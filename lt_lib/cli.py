@@ -294,6 +294,7 @@ def claims(
 ) -> None:
     """Test the claims of a work, or of all, on printed numbers and on committed records."""
     from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
+    from lt_lib.lab.read.estimates import OVER_SEEDS
 
     tested, untested = ([work], []) if work else covered()
     for name in tested:
@@ -302,7 +303,7 @@ def claims(
             if profile and data
             else strongest(name, profile and profile.value, data and data.value)
         )
-        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}")
+        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}; {OVER_SEEDS}")
         for row in claims_table(name, *kind).frame.itertuples():
             typer.echo(
                 f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
