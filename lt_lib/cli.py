@@ -292,7 +292,9 @@ def claims(
         Data | None, typer.Option(help="Which committed records; default: the strongest there are.")
     ] = None,
 ) -> None:
-    """Test the claims of a work, or of all, on printed numbers and on committed records."""
+    """Test the claims of a work, or of all, on printed numbers and on committed records.
+
+    On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
     from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
     from lt_lib.lab.read.estimates import OVER_SEEDS
 
