@@ -507,7 +507,7 @@ for which, names in NEW_TESTS.items():
     parts = new_tests(names)
     print(f"sets {which}: {together(parts)}")
     for part, verdict in zip(parts, verdicts(parts)):
-        print(f"  {part!s:53} {verdict}")
+        print(f"  {part!s:54} {verdict}")
 
 # %% [markdown]
 # Nothing had to be trained, and the models are the real ones; so this is a verdict on the claim itself, not

@@ -10,7 +10,7 @@ from lt_lib import cli
 from lt_lib.errors import LabError
 from lt_lib.lab.read import findings
 from lt_lib.lab.read.claims import claims_table, in_words, strongest
-from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.works import works
 from lt_lib.works.ee443.claims import CLAIMS
@@ -85,7 +85,7 @@ def test_claims_command_takes_a_work(monkeypatch, capsys):
     code, out, _ = run_main(
         monkeypatch, capsys, "claims", "spectrum", "--profile", "laptop", "--data", "embedded"
     )
-    assert code == 0 and "spectrum on laptop + embedded: its direction" in out
+    assert code == 0 and "spectrum on laptop + embedded: its direction" in out and OVER_SEEDS in out
     assert [i for i in range(1, 8) if f"\nSP{i}  " not in out] == [] and "EE1" not in out
     code, _, err = run_main(monkeypatch, capsys, "claims", "spectrm")
     assert code == 1 and err.startswith("error: ") and "did you mean 'spectrum'" in err
