@@ -291,8 +291,11 @@ def claims(
         Data | None, typer.Option(help="Which committed records; default: the strongest there are.")
     ] = None,
 ) -> None:
-    """Test the claims of a work, or of all, on printed numbers and on committed records."""
+    """Test the claims of a work, or of all, on printed numbers and on committed records.
+
+    On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
     from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
+    from lt_lib.lab.read.estimates import OVER_SEEDS
 
     tested, untested = ([work], []) if work else covered()
     for name in tested:
@@ -301,7 +304,7 @@ def claims(
             if profile and data
             else strongest(name, profile and profile.value, data and data.value)
         )
-        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}")
+        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}; {OVER_SEEDS}")
         for row in claims_table(name, *kind).frame.itertuples():
             typer.echo(
                 f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"

@@ -53,7 +53,9 @@ lab.scoreboard()
 # ## What holds so far
 #
 # Beyond single numbers the works make claims: this helps, that is best. A claim has a direction, and a
-# direction can be tested on a stand-in too, as long as nobody takes it for the original. Below, each claim of
+# direction can be tested on a stand-in too, as long as nobody takes it for the original. So on stand-ins the
+# verdict reads *direction holds*, *direction fails* or *direction undecided*; *holds* and *fails* alone are
+# kept for the published settings on the published data, and for what needs no training. Below, each claim of
 # `ee443` is held against the report's own printed numbers and against the committed records on the real
 # images, where one small network stands in for the printed ones.
 
@@ -64,8 +66,8 @@ claims_table("ee443", profile="laptop", data="real")
 
 # %% [markdown]
 # The claims of `spectrum` are tested on simulated ground, by narrow networks at a size that two cores manage
-# in a night. What they say of satellites is a direction at best; what they say of the methods can be read off
-# exactly.
+# in a night. What they say of satellites and of methods is a direction: other tiles, other networks or a
+# longer training may turn it.
 
 # %% tags=["remove-input"]
 claims_table("spectrum", profile="overnight", data="embedded")

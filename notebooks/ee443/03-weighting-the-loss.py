@@ -270,8 +270,8 @@ lab.figure("differences", against)
 
 # %% [markdown] tags=["slide"]
 # Claim EE1 of the audit puts "hardly matters" to a test: at each ratio every two of the three recipes should
-# differ by less than two standard errors of one test accuracy. First on the records on file, then on this
-# run:
+# differ by less than two standard errors of a difference of two test accuracies. First on the records on
+# file, then on this run:
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.read.claims import claims_table
@@ -288,8 +288,8 @@ first_claim(claims_table("ee443", "laptop", "real"))
 first_claim(claims_table("ee443", profile, data, recipes))
 
 # %% [markdown] tags=["fragment-slide"]
-# Mind what such a test can show. Its yardstick is what *one* run on 5000 test images could see, and the
-# report had one run. The intervals of {numref}`fig-ee443-03-recipes`, paired over seeds, see finer.
+# Mind what such a test can show. Its yardstick is what *one* run of each on 5000 test images could see, and
+# the report had one run. The intervals of {numref}`fig-ee443-03-recipes`, paired over seeds, see finer.
 
 # %% [markdown] tags=["slide"]
 # ### Who pays this time

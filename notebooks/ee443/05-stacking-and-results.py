@@ -479,9 +479,10 @@ lab.selections([r for r in results if "stacking" in r.key])
 # ## The six claims
 #
 # Each claim is tested twice: on the report's own printed numbers, and on records, by paired differences over
-# seeds. It *holds* when every 95 % interval lies on the claimed side, *fails* when one lies on the other, and
-# is *undecided* in between. First on this run, with the weighting schemes of [chapter
-# 3](03-weighting-the-loss) added:
+# seeds. It *holds* when every 95 % interval lies on the claimed side, *fails* when one lies on the other by
+# more than chance allows among so many, and is *undecided* in between; on a stand-in the table says so of its
+# *direction* alone ([how to read](../../book/pages/how-to-read)). First on this run, with the weighting
+# schemes of [chapter 3](03-weighting-the-loss) added:
 
 # %%
 schemes = [f"{s}-{r}" for s in ("ins", "isns", "ens") for r in ratios]
@@ -502,8 +503,8 @@ claims_table("ee443", "laptop", "real")
 
 # %% [markdown] tags=["fragment-slide"]
 # Unless a table says `paper + real`, it does not judge the published *values*; it asks whether the *direction* shows on a
-# stand-in too. A claim that holds on digits and on CIFAR, with other networks, has gained. One that fails is
-# not yet refuted, least of all a claim about stacking at `laptop` + `real`: one network in place of three
+# stand-in too. A claim whose direction holds on digits and on CIFAR, with other networks, has gained. One
+# whose direction fails is not yet refuted, least of all a claim about stacking at `laptop` + `real`: one network in place of three
 # takes from the stack what it lives on, and from the bags nothing.
 
 # %% [markdown] tags=["slide"]

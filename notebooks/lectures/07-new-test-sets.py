@@ -465,11 +465,16 @@ places("imagenet", imagenet)
 # nbval-check-output
 def sure(testbed, table, name):
     n, old = recht.TEST_SETS[testbed], table.columns[0]
-    drop = recht.drops(table)[name]
+    drop = recht.bootstrap(
+        recht.mean_drop,
+        table[old],
+        table[name],
+        recht.families(table.index),
+    )
     variance = sum(table[c] * (1 - table[c]) / n[c] for c in (old, name))
     print(
-        f"{name:16} {drop.mean():.1f} points; models "
-        f"± {lab.estimate(drop).half:.1f}, "
+        f"{name:16} {drop.value:.1f} points; families "
+        f"{drop.low:.1f} to {drop.high:.1f}, "
         f"images ± {196 * (variance**0.5).mean():.1f} at most"
     )
 
@@ -478,8 +483,8 @@ sure("cifar10", cifar, "CIFAR-10.1-v6")
 sure("imagenet", imagenet, "MatchedFrequency")
 
 # %% [markdown]
-# The first interval asks about other models on these images, and takes the models for independent. The second
-# asks about other images for these models, and is a bound: the standard deviation of a mean is at most the
+# The first interval asks about other families of models on these images. The second asks about other images
+# for these models, and is a bound: the standard deviation of a mean is at most the
 # mean of the standard deviations. Both are small beside the drop. Neither holds the largest doubt, which is
 # systematic: whether the new pictures were chosen as the old ones were. {cite:t}`engstrom2020replication`
 # measured the selection frequencies again, found the matching biased by their noise, and estimate that of a
@@ -488,34 +493,26 @@ sure("imagenet", imagenet, "MatchedFrequency")
 # %% [markdown] tags=["slide"]
 # ## Claim LE6, tested
 #
-# "New test sets cost 3 to 15 points but keep the order of models." Part by part:
-
+# "New test sets cost 3 to 15 points but keep the order of models." Two parts a test set: the mean drop must
+# surely lie from 3 to 15 points, and the rank correlation surely above one half; "surely" says that the
+# interval over families lies there. The sets on which the slides print numbers are judged, as in `lt claims`;
+# the others are shown apart.
 
 # %% tags=["keep_output", "fragment-slide"]
 # nbval-check-output
-def verdict(testbed, table):
-    old, size = table.columns[0], recht.TEST_SETS[testbed]
-    for name, drop in recht.drops(table).items():
-        costs = (
-            "holds"
-            if drop.between(3, 15).all()
-            else (f"fails ({drop.between(3, 15).mean():.0%} of models)")
-        )
-        clear = recht.swaps(table[old], table[name], size[old], size[name])[
-            "clear"
-        ]
-        order = "fails" if clear else "holds"
-        print(f"{name:16} order {order}, cost {costs}")
+from lt_lib.lab.read.findings import together, verdicts
+from lt_lib.works.lectures.claims import NEW_TESTS, new_tests
 
-
-verdict("cifar10", cifar)
-verdict("imagenet", imagenet)
+for which, names in NEW_TESTS.items():
+    parts = new_tests(names)
+    print(f"sets {which}: {together(parts)}")
+    for part, verdict in zip(parts, verdicts(parts)):
+        print(f"  {part!s:54} {verdict}")
 
 # %% [markdown]
-# The order holds on all five. The cost holds for MatchedFrequency and for v6, for which it was said. On v4
-# one model loses a little more than fifteen points. On the two easier ImageNet sets it fails, on TopImages
-# for everyone: there all models but one *gain*. The slides show these two sets in a figure, without their
-# numbers.
+# Nothing had to be trained, and the models are the real ones; so this is a verdict on the claim itself, not
+# on a direction. The slides show Threshold0.7 and TopImages in a figure, without their numbers, and do not
+# mention version 4. Whether a new test set costs anything depends on how it was filled.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Back in the hospital

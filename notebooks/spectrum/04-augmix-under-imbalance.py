@@ -785,12 +785,12 @@ ours(claims_table("spectrum", "overnight", "embedded"))
 ours(claims_table("spectrum", profile, data, results + larger))
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Undecided is not 'fails'. Ask how many seeds it would take; the exercise on a fairer exam gives one half of
-# the answer. 2 min.
+# 'Direction undecided' is not 'direction fails'. Ask how many seeds it would take; the exercise on a fairer
+# exam gives one half of the answer. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# "Undecided" is not "fails". It means that some interval covers zero, and with few seeds most intervals are
-# wide. And unless the table says `paper + real`, it is about a direction on made ground: simulated tiles have
+# "Direction undecided" is not "direction fails". It means that some interval covers zero, and with few seeds
+# most intervals are wide. And unless the table says `paper + real`, it is about a direction on made ground: simulated tiles have
 # no corruptions but cloud, and slim networks have less to lose. If AugMix hurts here, the suspicion against
 # its brightness operators gains; if it does not, the printed loss may still be Kenya's.
 

@@ -247,7 +247,7 @@ def test_a_topic_plugs_in_and_its_records_decide_the_claim(trained):
     assert [line.split()[0] for line in said.splitlines()] == ["short", "long"] and "n = 3" in said
     assert len(list((toy.book / "book" / "records" / "smoke-embedded" / "toy-x").glob("*.json"))) == 6
     said = toy.lt("claims", "toy", *SMOKE)
-    assert "records: holds. of 1 parts 1 hold, 0 fail: accuracy +0." in said and "stale" not in said
+    assert "records: direction holds (stand-in). 1 part: accuracy +0." in said and "stale" not in said
 
 
 def test_a_figure_plugs_in(trained):

@@ -2,9 +2,12 @@
 
 A claim is cut into parts: differences between metrics, each with the range it must lie in. Over records a
 difference is paired by seed: both sides saw the same subset and the same test images. A part holds when the
-95 % interval of its mean lies inside the range, fails when it lies outside, and is undecided when it covers a
-border, or when there is one seed only. A claim holds when all its parts do and fails when one does; nothing
-is corrected for the number of parts.
+95 % interval of its mean lies inside the range; it fails when the mean lies outside by more than chance
+allows, Holm-corrected for the m parts of its claim; else, or with one seed only, it is undecided. A claim
+holds when all its parts do and fails when one does.
+
+What `paper` + `real` says of a claim is "holds", "fails" or "undecided"; anything smaller speaks of its
+direction, and says so: "direction holds (stand-in)".
 """
 
 import html
@@ -14,8 +17,9 @@ import pandas as pd
 
 from lt_lib.errors import LabError, nearest
 from lt_lib.lab.read.badges import badge, badge_html
+from lt_lib.lab.read.estimates import OVER_SEEDS
 from lt_lib.lab.read.evidence import STRENGTH
-from lt_lib.lab.read.findings import Finding, NoRecord, committed, given
+from lt_lib.lab.read.findings import VERDICTS, Finding, NoRecord, committed, given
 from lt_lib.lab.read.published import facts_of, published
 from lt_lib.lab.read.report import Table
 from lt_lib.lab.record.records import Record
@@ -45,7 +49,8 @@ def claims_table(
 
     Returns:
         A table, one line a claim. Its frame: id, claim, test, printed_verdict, printed_numbers, verdict,
-        numbers, n (seeds; 0 without records), behind (the badge), scope (what the verdict is about).
+        numbers, n (seeds; 0 without records), behind (the badge), scope (what the verdict is about). A
+        verdict on a stand-in says so, see :func:`in_words`.
 
     Raises:
         LabError: no claims of this work are tested; a claim has no test, or a test no claim; or a printed
@@ -73,6 +78,7 @@ def claims_table(
             ours = tests.on_records(samples)
         except NoRecord as absent:
             ours = Finding("no record", str(absent))
+        said = ours.verdict if ours.counted else in_words(ours.verdict, profile, data)
         shown = (
             f'<span class="lt-badge">{html.escape(ours.counted)}</span>'
             if ours.counted
@@ -81,8 +87,8 @@ def claims_table(
         lines.append(
             {
                 "": f"{claim.id}. {html.escape(claim.claim)}",
-                "on the printed numbers": _cell(paper),
-                "on records": f"{_cell(ours)}<br>{shown}",
+                "on the printed numbers": _cell(paper, paper.verdict),
+                "on records": f"{_cell(ours, said)}<br>{shown}",
             }
         )
         plain.append(
@@ -92,15 +98,15 @@ def claims_table(
                 "test": claim.test,
                 "printed_verdict": paper.verdict,
                 "printed_numbers": paper.numbers,
-                "verdict": ours.verdict,
+                "verdict": said,
                 "numbers": ours.numbers,
                 "n": len(ours.records),
                 "behind": ours.counted or badge(list(ours.records)),
                 "scope": _COUNTED if ours.counted else scope(profile, data),
             }
         )
-    caption = f"Claims of {work} on {profile} + {data}: {scope(profile, data)}. {module.MEASURED}, "
-    return Table(pd.DataFrame(plain), lines, caption + "paired over seeds, mean ± 95 % interval")
+    caption = f"Claims of {work} on {profile} + {data}: {scope(profile, data)}. {module.MEASURED}, paired; "
+    return Table(pd.DataFrame(plain), lines, caption + OVER_SEEDS)
 
 
 def strongest(work: str, profile: str | None = None, data: str | None = None) -> tuple[str, str]:
@@ -127,6 +133,13 @@ def scope(profile: str, data: str) -> str:
     return "its direction on a stand-in, not the published values"
 
 
+def in_words(verdict: str, profile: str, data: str) -> str:
+    """A verdict on records as it is shown: on a stand-in it is one on the direction."""
+    if (profile, data) == ("paper", "real") or verdict not in VERDICTS:
+        return verdict
+    return f"direction {verdict} (stand-in)"
+
+
 def covered() -> tuple[list[str], list[str]]:
     """Works whose claims are tested, and those that have claims but no tests."""
     tested = works("claims")
@@ -143,6 +156,6 @@ def _tested(work: str) -> tuple[tuple[str, ...], ModuleType]:
     return load_work(work).EXPERIMENTS, load_work(work, "claims")
 
 
-def _cell(finding: Finding) -> str:
+def _cell(finding: Finding, said: str) -> str:
     kind = finding.verdict.replace(" ", "-")
-    return f'<span class="lt-verdict lt-{kind}">{finding.verdict}</span><br>{html.escape(finding.numbers)}'
+    return f'<span class="lt-verdict lt-{kind}">{said}</span><br>{html.escape(finding.numbers)}'

@@ -8,6 +8,8 @@ import numpy as np
 from lt_lib.errors import LabError
 from lt_lib.lab.record.records import Record
 
+OVER_SEEDS = "mean ± 95 % interval over seeds, which share test and most training images: too narrow"
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -22,6 +22,7 @@ from lt_lib.lab.record.spec import load, resolve
 Samples = dict[str, dict[int, Record]]  # row key -> seed -> record
 Metric = Callable[[Record], float]  # nan where it is undefined
 UP, DOWN = (0.0, math.inf), (-math.inf, 0.0)
+VERDICTS = ("holds", "fails", "undecided")
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,28 @@ class Part:
     seeds: int | None = None
 
     @property
-    def verdict(self) -> str:
-        """One of "holds", "fails", "undecided"."""
+    def inside(self) -> bool:
+        """Whether the 95 % interval lies in the range."""
         est = self.difference
-        if est is None or est.half is None:
-            return "undecided"
-        least, most = est.mean - est.half, est.mean + est.half
-        if self.low < least and most < self.high:
-            return "holds"
-        return "fails" if most < self.low or least > self.high else "undecided"
+        return (
+            est is not None
+            and est.half is not None
+            and self.low < est.mean - est.half
+            and est.mean + est.half < self.high
+        )
+
+    @property
+    def p_outside(self) -> float:
+        """Two-sided p of a mean this far outside the range; 1 inside, and where no interval is defined."""
+        est = self.difference
+        if est is None or est.sd is None:
+            return 1.0
+        beyond = max(self.low - est.mean, est.mean - self.high)
+        if beyond <= 0:
+            return 1.0
+        from scipy import stats
+
+        return 2 * float(stats.t.sf(beyond * math.sqrt(est.n) / est.sd, est.n - 1)) if est.sd else 0.0
 
     def __str__(self) -> str:
         est = self.difference
@@ -236,10 +250,35 @@ def behind(samples: Samples, seeds: Sequence[int], keys: Sequence[str]) -> tuple
     return tuple(shown)
 
 
+def holm(ps: Sequence[float], level: float = 0.05) -> list[bool]:
+    """Which of several p are small enough by Holm's rule: the least is held against level / m, the next
+    against level / (m - 1), and so on to the first that is not."""
+    small = [False] * len(ps)
+    for done, i in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        if ps[i] > level / (len(ps) - done):
+            break
+        small[i] = True
+    return small
+
+
+def verdicts(parts: Sequence[Part]) -> list[str]:
+    """The verdict of each part of a claim: "holds", "fails" or "undecided".
+
+    Args:
+        parts: all parts of the claim, for "fails" is Holm-corrected for their number; what has `inside` and
+            `p_outside` is a part.
+    """
+    outside = holm([part.p_outside for part in parts])
+    return [
+        "fails" if out else "holds" if part.inside else "undecided"
+        for part, out in zip(parts, outside, strict=True)
+    ]
+
+
 def together(parts: Sequence[Part]) -> str:
     """The verdict of all parts: one that fails fails all, one undecided leaves all undecided."""
-    verdicts = {part.verdict for part in parts}
-    return next((v for v in ("fails", "undecided") if v in verdicts), "holds")
+    found = verdicts(parts)
+    return next((v for v in ("fails", "undecided") if v in found), "holds")
 
 
 def signed(est: Estimate | None) -> str:
@@ -250,9 +289,14 @@ def signed(est: Estimate | None) -> str:
 
 
 def tally(parts: Sequence[Part]) -> str:
-    """How many parts hold and fail."""
-    verdicts = [part.verdict for part in parts]
-    return f"of {len(parts)} parts {verdicts.count('holds')} hold, {verdicts.count('fails')} fail"
+    """How many parts hold and fail, and by which rule."""
+    m = len(parts)
+    return f"of {m} parts {count(verdicts(parts))} (Holm, m = {m})" if m > 1 else "1 part"
+
+
+def count(found: Sequence[str]) -> str:
+    """How many of some verdicts are "holds" and "fails", in words."""
+    return f"{found.count('holds')} hold, {found.count('fails')} fail"
 
 
 def keys_of(contrasts: Sequence[Contrast]) -> list[str]:

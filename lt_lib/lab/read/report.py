@@ -12,7 +12,7 @@ from itertools import pairwise
 import pandas as pd
 
 from lt_lib.lab.read.badges import badge_html
-from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.read.evidence import best_evidence, evidence, group
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.verdicts import verdict
@@ -110,7 +110,7 @@ def compare(
     return Table(
         pd.DataFrame(plain),
         lines,
-        f"{metric.replace('_', ' ')}, {SHOWN[selection]}; mean ± 95 % interval over seeds",
+        f"{metric.replace('_', ' ')}, {SHOWN[selection]}; {OVER_SEEDS}",
     )
 
 
@@ -168,9 +168,7 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
     for before, line in reversed(list(pairwise(lines))):
         if before[""] == line[""]:
             line[""] = ""
-    caption = (
-        f"{SHOWN[selection]}; mean ± 95 % interval over seeds. Only paper + real is judged against print"
-    )
+    caption = f"{SHOWN[selection]}; {OVER_SEEDS}. Only paper + real is judged against print"
     return Table(
         pd.DataFrame(plain),
         lines,
@@ -202,7 +200,7 @@ def selections(records: list[Record], metric: str = "accuracy") -> Table:
     return Table(
         pd.DataFrame(plain),
         lines,
-        f"{metric.replace('_', ' ')} by how the epoch is chosen; mean ± 95 % interval over seeds",
+        f"{metric.replace('_', ' ')} by how the epoch is chosen; {OVER_SEEDS}",
     )
 
 

@@ -9,7 +9,7 @@ from itertools import combinations, islice
 import pandas as pd
 
 from lt_lib.lab.read.badges import badge_html
-from lt_lib.lab.read.estimates import Estimate
+from lt_lib.lab.read.estimates import OVER_SEEDS, Estimate
 from lt_lib.lab.read.evidence import STRENGTH
 from lt_lib.lab.read.findings import (
     Claim,
@@ -90,7 +90,7 @@ def average_row(records: list[Record]) -> Table:
             line |= {name: mean, f"{name}_half": half, f"{name}_n": n}
         plain.append(line)
     caption = "average improvement in accuracy over the baseline at ratios " + ", ".join(RATIOS)
-    return Table(pd.DataFrame(plain), lines, f"{caption}; mean ± 95 % interval over seeds")
+    return Table(pd.DataFrame(plain), lines, f"{caption}; {OVER_SEEDS}")
 
 
 def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[Record, ...]]:
@@ -128,16 +128,17 @@ class Accuracies(Contrast):
         return _accuracy(facts, row)
 
 
-def _standard_error(accuracy: float, images: int) -> float:
-    """Of one test accuracy, from the number of test images alone."""
-    return math.sqrt(accuracy * (1 - accuracy) / images)
+def _standard_error(first: float, second: float, images: int) -> float:
+    """Of a difference of two test accuracies, from the number of test images alone, as if the two networks
+    erred independently; on the same images they do not, and it is smaller."""
+    return math.sqrt((first * (1 - first) + second * (1 - second)) / images)
 
 
 # --- EE1: the choice of weights hardly matters
 
 
 def _weights_on_records(samples: Samples) -> Finding:
-    """Every pair of schemes differs by less than two standard errors of one test accuracy."""
+    """Every pair of schemes differs by less than two standard errors of a difference of test accuracies."""
     rows = {ratio: [f"{scheme}-{ratio}" for scheme in SCHEMES] for ratio in RATIOS}
     keys = [key for row in rows.values() for key in row]
     seeds = shared_seeds(samples, keys)
@@ -145,15 +146,15 @@ def _weights_on_records(samples: Samples) -> Finding:
     for ratio, row in rows.items():
         runs = [samples[key][seed] for key in row for seed in seeds]
         mean = sum(r.metric() for r in runs) / len(runs)
-        limit = 2 * _standard_error(mean, runs[0].sizes.get("test", TEST_IMAGES))
+        limit = 2 * _standard_error(mean, mean, runs[0].sizes.get("test", TEST_IMAGES))
         pairs = [Contrast(a, b, allowed=(-limit, limit)) for a, b in combinations(row, 2)]
         found = [pair.recorded(samples, seeds) for pair in pairs]
         widest = max((part.difference for part in found), key=lambda gap: abs(gap.mean))
         over_seeds = "?" if widest.sd is None else f"{2 * widest.sd / math.sqrt(widest.n):.3f}"
-        both = f"2 SE: one test {limit:.3f}, over seeds {over_seeds}"
+        both = f"2 SE of a difference: one test each {limit:.3f}, over seeds {over_seeds}"
         said.append(f"{abs(widest.mean):.3f} at {ratio} ({both})")
         parts += found
-    words = f"{tally(parts)}: range {'; '.join(said)}. Judged by the SE of one test accuracy"
+    words = f"{tally(parts)}: range {'; '.join(said)}. Judged by the former"
     return Finding(together(parts), words, behind(samples, seeds, keys))
 
 
@@ -189,7 +190,7 @@ def _stacking_on_records(samples: Samples) -> Finding:
     gains = [difference(samples, seeds, row, base) for row in (stacking, bagging)]
     gap = difference(samples, seeds, stacking, bagging)
     words = f"average improvement {signed(gains[0])} against {signed(gains[1])}, difference {signed(gap)}"
-    return Finding(Part(gap).verdict, words, behind(samples, seeds, stacking))
+    return Finding(together([Part(gap)]), words, behind(samples, seeds, stacking))
 
 
 # --- EE4: stacking with weighted loss is best everywhere
@@ -236,9 +237,12 @@ _STEPS = [f"{ratio} to {easier}" for ratio, easier in zip(RATIOS, ("full", *RATI
 
 
 def _staircase_printed(facts: pd.DataFrame, gaps: list[float]) -> str:
-    errors = [_standard_error(_accuracy(facts, contrast.row), TEST_IMAGES) for contrast in _STAIRCASE]
+    errors = [
+        _standard_error(*(_accuracy(facts, row) for row in contrast.rows), TEST_IMAGES)
+        for contrast in _STAIRCASE
+    ]
     said = [f"{step} {gap:+.4f} (SE {e:.4f})" for step, gap, e in zip(_STEPS, gaps, errors, strict=True)]
-    return ", ".join(said) + "; SE is that of one test accuracy"
+    return ", ".join(said) + "; SE is that of a difference of two test accuracies"
 
 
 def _staircase_recorded(parts: list[Part]) -> str:

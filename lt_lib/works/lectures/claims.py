@@ -1,7 +1,9 @@
 """The claims of the lectures. The slides print directions, and numbers for LE6 only; LE1 and LE6 need no
 training, the others records."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -16,6 +18,8 @@ from lt_lib.lab.read.findings import (
     not_printed,
     on_contrasts,
     tally,
+    together,
+    verdicts,
 )
 from lt_lib.lab.read.published import value
 from lt_lib.works.lectures import recht
@@ -23,17 +27,24 @@ from lt_lib.works.lectures import recht
 MEASURED = "Differences of the measure named"
 ADAPTIVE = ("adagrad", "rmsprop", "adam")
 LABELS = (10, 20, 50, 100)
-DROP = (3.0, 15.0)  # percentage points, as the claim has it
+DROP, ORDER = (3.0, 15.0), (0.5, math.inf)  # percentage points, as the claim has it; rank correlation
+RESAMPLES = 1000
+NEW_TESTS = {  # as the slides have them
+    "with printed numbers": ("CIFAR-10.1-v6", "MatchedFrequency"),
+    "without printed numbers": ("CIFAR-10.1-v4", "Threshold0.7", "TopImages"),
+}
 _NOT_PRINTED = not_printed("the slides print the direction only")
 
 
-def _direction(contrasts: Sequence[Contrast]) -> Claim:
-    """A claim that is a list of contrasts; its numbers are not printed."""
+def _direction(contrasts: Sequence[Contrast], names: Sequence[str] | None = None) -> Claim:
+    """A claim that is a list of contrasts; its numbers are not printed. `names` are what they are called, if
+    not after their rows."""
+    names = names or [contrast.name for contrast in contrasts]
 
     def say(parts: list[Part]) -> str:
         said = (
-            f"{contrast.metric.replace('_', ' ')} of {contrast.name} {part}"
-            for contrast, part in zip(contrasts, parts, strict=True)
+            f"{contrast.metric.replace('_', ' ')} of {name} {part}"
+            for contrast, name, part in zip(contrasts, names, parts, strict=True)
         )
         return f"{tally(parts)}: {'; '.join(said)}"
 
@@ -74,11 +85,11 @@ def _descent(samples: Samples) -> Finding:
             tried += len(shares)
         theta, _ = gd(theta, g, lr=c)
     bowl = 1 - (1 - shares) ** 2  # what a loss with the steepest bend everywhere falls by, doubled
-    best, last = shares[bowl.argmax()].item(), shares[bowl > 1e-9].max().item()
-    right = short == 0 and abs(best - 1) < 0.03 and abs(last - 2) < 0.06
+    best, last = shares[bowl.argmax()].item(), shares[bowl > -1e-9].max().item()
+    right = short == 0 and abs(best - 1) < 0.03 and abs(last - 2) < 0.03
     words = (
         f"{short} of {tried} steps fall short of the bound with c = 1/L; on the loss that attains it the "
-        f"best step is {best:.2f}c, the longest that descends {last:.2f}c"
+        f"best step is {best:.2f}c, and steps above {last:.2f}c climb"
     )
     counted = "scikit-learn's breast-cancer data · computed, not trained"
     return Finding("holds" if right else "fails", words, counted=counted)
@@ -91,6 +102,16 @@ _ADAPTIVE = [
     for metric, allowed in (("first_epoch", DOWN), ("test_error", UP))
     for rule in ADAPTIVE
 ]
+
+
+# --- LE3: label smoothing improves calibration; every setting on record
+
+SETTINGS = {
+    "smoothed 0.02 less hard, clean labels": ("smoothed-mildly", "hard"),
+    "smoothed 0.1 less hard, clean labels": ("smoothed", "hard"),
+    "smoothed 0.1 less hard, 40 % wrong labels": ("smoothed-40", "hard-40"),
+}
+_SMOOTHED = [Contrast(*rows, "ece", DOWN) for rows in SETTINGS.values()]
 
 
 # --- LE5: smoother, and not less covariate shift
@@ -123,32 +144,66 @@ def _new_tests_on_print(facts: pd.DataFrame) -> Finding:
     )
 
 
-def _new_tests(samples: Samples) -> Finding:
-    """Mean drop between 3 and 15 points on every new test set, and a rank correlation surely above one
-    half."""
-    drops, ranks, kept = [], [], []
-    for testbed in ("cifar10", "imagenet"):
+@dataclass(frozen=True)
+class Resampled:
+    """A part of a claim: a statistic of models on old and new test images, its interval over families of
+    models, and the open range it must lie in."""
+
+    name: str
+    interval: recht.Interval
+    low: float
+    high: float
+
+    @property
+    def inside(self) -> bool:
+        return self.low < self.interval.low and self.interval.high < self.high
+
+    @property
+    def p_outside(self) -> float:
+        """Two-sided p of a statistic this far outside the range: of the resamples, twice the share that is
+        not on its side of the border."""
+        draws, value = self.interval.draws, self.interval.value
+        if self.low <= value <= self.high:
+            return 1.0
+        back = draws >= self.low if value < self.low else draws <= self.high
+        return min(1.0, 2 * max(float(back.mean()), 1 / len(draws)))
+
+    def __str__(self) -> str:
+        i = self.interval
+        return f"{self.name} {i.value:.2f} [{i.low:.2f}, {i.high:.2f}]"
+
+
+def new_tests(names: Sequence[str]) -> list[Resampled]:
+    """Mean drop and rank correlation on each of some new test sets, models of a family drawn together."""
+    parts = []
+    for name in names:
+        testbed = next(bed for bed, sets in recht.TEST_SETS.items() if name in sets)
         table = recht.accuracies(testbed)
-        old = table.iloc[:, 0]
-        for name, drop in recht.drops(table).items():
-            interval = recht.bootstrap(recht.spearman, old, table[name])
-            drops.append((name, float(drop.mean())))
-            ranks.append((name, interval))
-            kept.append(interval.low > 0.5)
-    inside = [DROP[0] <= drop <= DROP[1] for _, drop in drops]
+        given = table.iloc[:, 0], table[name], recht.families(table.index), RESAMPLES
+        parts += [
+            Resampled(f"mean drop on {name}", recht.bootstrap(recht.mean_drop, *given), *DROP),
+            Resampled(f"rank correlation on {name}", recht.bootstrap(recht.spearman, *given), *ORDER),
+        ]
+    return parts
+
+
+def _new_tests(samples: Samples) -> Finding:
+    """Mean drop surely between 3 and 15 points and a rank correlation surely above one half, on the new test
+    sets that the slides print numbers for; of the others it is said."""
+    parts, more = map(new_tests, NEW_TESTS.values())
+    others = (f"{part} {said}" for part, said in zip(more, verdicts(more), strict=True))
     words = (
-        f"mean drop {', '.join(f'{drop:+.1f} on {name}' for name, drop in drops)}: "
-        f"{sum(inside)} of {len(inside)} from 3 to 15 points; "
-        f"rank correlation {', '.join(f'{i.value:.2f} [{i.low:.2f}, {i.high:.2f}]' for _, i in ranks)}"
+        f"{tally(parts)}: {', '.join(map(str, parts))}. On the sets without printed numbers: "
+        f"{', '.join(others)}. Intervals over families of models"
     )
-    verdict = "holds" if all(inside) and all(kept) else "fails"
-    return Finding(verdict, words, counted="public predictions of Recht et al. · computed, not trained")
+    counted = "public predictions of Recht et al. · computed, not trained"
+    return Finding(together(parts), words, counted=counted)
 
 
 CLAIMS = {
     "LE1": Claim(_NOT_PRINTED, _descent),
     "LE2": _direction(_ADAPTIVE),
-    "LE3": _direction([Contrast("smoothed", "hard", "ece", DOWN)]),
+    "LE3": _direction(_SMOOTHED, list(SETTINGS)),
     "LE4": _direction([Contrast("mixup-40", "hard-40")]),
     "LE5": _direction(_NORMS),
     "LE6": Claim(_new_tests_on_print, _new_tests),

@@ -10,7 +10,7 @@ Source: lectures, part 2 (Recht et al. 2019, arXiv:1902.10811).
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +83,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Interval:
-    """A number and its 95 % bootstrap interval."""
+    """A number, its 95 % bootstrap interval, and the draws that it was made of."""
 
     value: float
     low: float
     high: float
+    draws: np.ndarray = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -139,6 +140,12 @@ def drops(table: pd.DataFrame) -> pd.DataFrame:
     return 100 * table.drop(columns=original).rsub(table[original], axis=0)
 
 
+def mean_drop(old: Sequence[float], new: Sequence[float]) -> float:
+    """Mean of original minus new accuracy in percentage points."""
+    old, new = _pairs(old, new)
+    return float(100 * (old - new).mean())
+
+
 def fit(old: Sequence[float], new: Sequence[float], scale: str = "linear") -> Line:
     r"""Least-squares line through accuracies on new over old test images.
 
@@ -162,7 +169,7 @@ def fit(old: Sequence[float], new: Sequence[float], scale: str = "linear") -> Li
 
 def spearman(old: Sequence[float], new: Sequence[float]) -> float:
     """Spearman's rank correlation: Pearson's, of ranks; equal values share their mean rank."""
-    return float(stats.spearmanr(*_pairs(old, new)).statistic)
+    return float(np.corrcoef(stats.rankdata(_pairs(old, new), axis=1))[0, 1])
 
 
 def kendall(old: Sequence[float], new: Sequence[float]) -> float:
@@ -216,7 +223,8 @@ def bootstrap(
             values.append(statistic(old[drawn], new[drawn]))
     if not values:
         raise ValueError("every resample held models of one accuracy; ask for more resamples")
-    return Interval(float(statistic(old, new)), *map(float, np.percentile(values, (2.5, 97.5))))
+    low, high = np.percentile(values, (2.5, 97.5))
+    return Interval(float(statistic(old, new)), float(low), float(high), np.array(values))
 
 
 def swaps(old: Sequence[float], new: Sequence[float], old_images: int, new_images: int) -> dict[str, int]:

@@ -7,6 +7,7 @@ Table 1 is read with the columns of T1.3 put right (audit A01); where that matte
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from lt_lib.lab.read.findings import (
     Part,
     Samples,
     behind,
+    count,
     keys_of,
     on_contrasts,
     on_print,
@@ -26,6 +28,7 @@ from lt_lib.lab.read.findings import (
     shared_seeds,
     tally,
     together,
+    verdicts,
 )
 from lt_lib.lab.read.published import value
 from lt_lib.lab.record.records import Record
@@ -114,13 +117,13 @@ def _simple(
 
 
 def _error(facts: pd.DataFrame) -> str:
-    """How uncertain one balanced accuracy of Table 2 is, in words; nothing where its integers are not
-    found."""
+    """How uncertain a difference of two balanced accuracies of Table 2 is, in words; nothing where its
+    integers are not found."""
     try:
-        errors = [balanced_error(row) for row in reconstruct_table2(facts)]
+        errors = [math.sqrt(2) * balanced_error(row) for row in reconstruct_table2(facts)]
     except NoReconstruction:
         return ""
-    return f"; SE of one balanced accuracy of Table 2 {min(errors):.4f} to {max(errors):.4f}"
+    return f"; SE of such a difference in Table 2 {min(errors):.4f} to {max(errors):.4f}"
 
 
 # --- SP1: good accuracy, low balanced accuracy
@@ -147,6 +150,9 @@ def _margins_printed(facts: pd.DataFrame, gaps: list[float]) -> str:
 
 # --- SP3: CLR + SWA + LDAM + DRW best, for two architectures
 
+SAME_RECIPE = "b4-652-ce-sampler"  # T1.8 without counterfeits; nothing printed
+SIX_FIVE_TWO = {"T1.7", "T1.8", "T1.9", SAME_RECIPE, *(f"T2.{i}" for i in range(2, 8))}  # on bands 6-5-2
+
 
 @dataclass(frozen=True)
 class Champion:
@@ -159,55 +165,69 @@ class Champion:
     printed: tuple[str, ...]  # metrics that its table has
     aside: str = ""
 
-    def leads(self, metric: str) -> list[Tiles]:
-        return [Tiles(self.row, rival, metric) for rival in self.rivals]
+    def leads(self, metric: str, rivals: Sequence[str]) -> list[Tiles]:
+        """Over the rivals on its own bands; over all where none is."""
+        same = [rival for rival in rivals if not self.crosses(rival)]
+        return [Tiles(self.row, rival, metric) for rival in same or rivals]
 
     @property
     def unchanged(self) -> Tiles:
         return Tiles(self.row, self.plain, "test_acc", (-WITHIN, WITHIN))
 
+    def crosses(self, other: str) -> bool:
+        """Whether another row is on other bands."""
+        return (self.row in SIX_FIVE_TWO) != (other in SIX_FIVE_TWO)
+
+    def named(self, other: str) -> str:
+        return other + (" (bands change too)" if self.crosses(other) else "")
+
 
 _BOTH = {"balanced_acc": "balanced accuracy", "macro_f1": "F1"}
-_R18, _B4 = ("T2.1", "T2.2", "T2.3", "T2.4", "T2.5"), ("T1.4", "T1.5")
+_R18, _B4 = ("T2.1", "T2.2", "T2.3", "T2.4", "T2.5"), ("T1.4", "T1.5", SAME_RECIPE)
 CHAMPIONS = (
     Champion("T2.6", _R18, "T2.2", tuple(_BOTH)),
     Champion("T2.7", _R18, "T2.2", tuple(_BOTH), ", with AugMix"),
     Champion("T1.6", _B4, "T1.4", ("balanced_acc",)),
-    Champion("T1.7", _B4, "T1.4", ("balanced_acc",), ", whose bands change too"),
+    Champion("T1.7", _B4, "T1.4", ("balanced_acc",)),
 )
 
 
 def _champions_on_print(facts: pd.DataFrame) -> Finding:
     margins, said = [], []
     for champion in CHAMPIONS:
-        words = []
+        words, rivals = [], [row for row in champion.rivals if row in KEYS]
         for metric in champion.printed:
-            lead, nearest = min((c.printed(facts), c.other) for c in champion.leads(metric))
+            lead, nearest = min((c.printed(facts), c.other) for c in champion.leads(metric, rivals))
             margins.append(lead)
-            words.append(f"{_BOTH[metric]} {lead:+.4f} over {nearest}")
+            words.append(f"{_BOTH[metric]} {lead:+.4f} over {champion.named(nearest)}")
         gap = champion.unchanged.printed(facts)
         margins.append(champion.unchanged.margin(gap))
-        words.append(f"accuracy {gap:+.4f} to {champion.plain}")
+        words.append(f"accuracy {gap:+.4f} to {champion.named(champion.plain)}")
         said.append(f"{champion.row}{champion.aside}: {', '.join(words)}")
     return on_print(margins, "; ".join(said) + ". Table 1 has no F1")
 
 
 def _champions_on_records(samples: Samples) -> Finding:
-    keys = keys_of([Tiles(row) for row in (*(champion.row for champion in CHAMPIONS), *_R18, *_B4)])
+    tests = {
+        c: [*(lead for metric in _BOTH for lead in c.leads(metric, c.rivals)), c.unchanged] for c in CHAMPIONS
+    }
+    keys = keys_of([contrast for tested in tests.values() for contrast in tested])
     seeds = shared_seeds(samples, keys)
-    every, said = [], []
-    for champion in CHAMPIONS:
-        parts, words = [], []
+    parts = {c: [contrast.recorded(samples, seeds) for contrast in tested] for c, tested in tests.items()}
+    every = [part for found in parts.values() for part in found]
+    judged, said = iter(verdicts(every)), []
+    for champion, tested in tests.items():
+        found = list(zip(tested, parts[champion], strict=True))
+        words = []
         for metric, name in _BOTH.items():
-            found = {c.other: c.recorded(samples, seeds) for c in champion.leads(metric)}
-            nearest = min(found, key=lambda rival: found[rival].difference.mean)
-            words.append(f"{name} {found[nearest]} over {nearest}")
-            parts += found.values()
-        parts.append(champion.unchanged.recorded(samples, seeds))
-        words.append(f"accuracy {parts[-1]} to {champion.plain}")
-        said.append(f"{champion.row}{champion.aside}, {together(parts)}: {', '.join(words)}")
-        every += parts
-    words = f"{tally(every)}. Smallest leads: {'; '.join(said)}"
+            nearest, part = min(
+                (pair for pair in found if pair[0].metric == metric), key=lambda pair: pair[1].difference.mean
+            )
+            words.append(f"{name} {part} over {champion.named(nearest.other)}")
+        words.append(f"accuracy {found[-1][1]} to {champion.named(champion.plain)}")
+        own = list(islice(judged, len(tested)))
+        said.append(f"{champion.row}{champion.aside} ({count(own)} of {len(own)}): {', '.join(words)}")
+    words = f"{tally(every)}. Smallest leads, over rows on the same bands: {'; '.join(said)}"
     return Finding(together(every), words, behind(samples, seeds, keys))
 
 
@@ -221,27 +241,36 @@ _AUGMIX = [
 
 # --- SP6: counterfeits lower the spread of class accuracies
 
-SAME_RECIPE = "b4-652-ce-sampler"  # T1.8 without counterfeits; nothing printed
 _AS_CLAIMED = [Tiles("T1.8", "T1.4", "icv", DOWN), Tiles("T1.9", "T1.6", "icv", DOWN)]
 _SAME_BANDS = [Tiles("T1.8", SAME_RECIPE, "icv", DOWN), Tiles("T1.9", "T1.7", "icv", DOWN)]
 _PRINTED_SPREADS = [*_AS_CLAIMED, _SAME_BANDS[1]]
-_SPREADS = [*_SAME_BANDS, *_AS_CLAIMED]
 
 
 def _counterfeits_printed(facts: pd.DataFrame, gaps: list[float]) -> str:
     first, second, same = _listed(_PRINTED_SPREADS, (f"{gap:+.4f}" for gap in gaps))
     return (
-        f"ICV {first}, {second}; at the same bands {same}. T1.8 differs from T1.4 in sampler and bands too; "
-        "its own recipe without counterfeits is not printed"
+        f"ICV {first}, {second}, where bands change too; at the same bands {same}. T1.8 differs from T1.4 in "
+        "sampler as well; its own recipe without counterfeits is not printed"
     )
 
 
-def _counterfeits_recorded(parts: list[Part]) -> str:
-    said = _listed(_SPREADS, map(str, parts))
-    return (
-        f"{tally(parts)}: ICV, as a root, {', '.join(said[:2])} at the same recipe; "
-        f"{', '.join(said[2:])} as the table pairs them"
+def _counterfeits_on_records(samples: Samples) -> Finding:
+    """Judged at the same bands; the pairs of the table, whose bands change too, are shown."""
+    keys = keys_of([*_SAME_BANDS, *_AS_CLAIMED])
+    seeds = shared_seeds(samples, keys)
+    same, claimed = (
+        [contrast.recorded(samples, seeds) for contrast in contrasts]
+        for contrasts in (_SAME_BANDS, _AS_CLAIMED)
     )
+    said = [
+        ", ".join(_listed(contrasts, map(str, parts)))
+        for contrasts, parts in ((_SAME_BANDS, same), (_AS_CLAIMED, claimed))
+    ]
+    words = (
+        f"{tally(same)}: ICV, as a root, {said[0]} at the same bands; "
+        f"as the table pairs them, bands change too: {said[1]}"
+    )
+    return Finding(together(same), words, behind(samples, seeds, keys))
 
 
 # --- SP7: LDAM+DRW raises minority recall and lowers precision
@@ -269,9 +298,7 @@ CLAIMS = {
     "SP3": Claim(_champions_on_print, _champions_on_records),
     "SP4": _simple(_BANDS, "balanced accuracy", _error),
     "SP5": _simple(_AUGMIX, "balanced accuracy", _error),
-    "SP6": Claim(
-        on_printed(_PRINTED_SPREADS, _counterfeits_printed), on_contrasts(_SPREADS, _counterfeits_recorded)
-    ),
+    "SP6": Claim(on_printed(_PRINTED_SPREADS, _counterfeits_printed), _counterfeits_on_records),
     "SP7": Claim(
         on_printed(_TRADE, lambda facts, gaps: _by_metric(f"{gap:+.4f}" for gap in gaps)),
         on_contrasts(_TRADE, lambda parts: f"{tally(parts)}: {_by_metric(map(str, parts))}"),

@@ -4,12 +4,13 @@ import math
 
 import pytest
 from helpers import record, run_main
+from scipy import stats
 
 from lt_lib import cli
 from lt_lib.errors import LabError
 from lt_lib.lab.read import findings
-from lt_lib.lab.read.claims import claims_table, strongest
-from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.claims import claims_table, in_words, strongest
+from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.works import works
 from lt_lib.works.ee443.claims import CLAIMS
@@ -28,7 +29,47 @@ from lt_lib.works.ee443.claims import CLAIMS
     ],
 )
 def test_part(values, low, high, verdict):
-    assert findings.Part(estimate(values), low, high).verdict == verdict
+    part = findings.Part(estimate(values), low, high)
+    assert findings.verdicts([part]) == [verdict] and findings.together([part]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("ps", "small"),
+    [
+        ((0.01, 0.02, 0.03), [True, True, True]),  # against a third, a half and the whole of 0.05
+        ((0.03, 0.01, 0.04), [False, True, False]),
+        ((0.02, 0.02, 0.02), [False, False, False]),
+        ((0.04,), [True]),
+        ((), []),
+    ],
+)
+def test_holm(ps, small):
+    assert findings.holm(ps) == small
+
+
+def test_a_part_fails_by_its_p_among_all_parts_of_its_claim():
+    out = estimate((-0.02, -0.03, -0.01, -0.025, -0.002))
+    part, fine = findings.Part(out), findings.Part(estimate((0.10, 0.11, 0.12, 0.11, 0.10)))
+    assert part.p_outside == pytest.approx(stats.ttest_1samp((-0.02, -0.03, -0.01, -0.025, -0.002), 0).pvalue)
+    assert 0.05 / 8 < part.p_outside < 0.05 and fine.p_outside == 1
+    assert findings.together([part]) == "fails"
+    assert findings.verdicts([part] + [fine] * 7) == ["undecided"] + ["holds"] * 7
+    assert findings.tally([part] + [fine] * 7) == "of 8 parts 7 hold, 0 fail (Holm, m = 8)"
+    assert findings.tally([part]) == "1 part"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind", "said"),
+    [
+        ("holds", ("paper", "real"), "holds"),
+        ("holds", ("laptop", "real"), "direction holds (stand-in)"),
+        ("fails", ("paper", "embedded"), "direction fails (stand-in)"),
+        ("undecided", ("overnight", "embedded"), "direction undecided (stand-in)"),
+        ("no record", ("laptop", "embedded"), "no record"),
+    ],
+)
+def test_on_a_stand_in_a_verdict_is_one_on_the_direction(verdict, kind, said):
+    assert in_words(verdict, *kind) == said
 
 
 def test_an_unknown_work_is_named():
@@ -44,7 +85,7 @@ def test_claims_command_takes_a_work(monkeypatch, capsys):
     code, out, _ = run_main(
         monkeypatch, capsys, "claims", "spectrum", "--profile", "laptop", "--data", "embedded"
     )
-    assert code == 0 and "spectrum on laptop + embedded: its direction" in out
+    assert code == 0 and "spectrum on laptop + embedded: its direction" in out and OVER_SEEDS in out
     assert [i for i in range(1, 8) if f"\nSP{i}  " not in out] == [] and "EE1" not in out
     code, _, err = run_main(monkeypatch, capsys, "claims", "spectrm")
     assert code == 1 and err.startswith("error: ") and "did you mean 'spectrum'" in err

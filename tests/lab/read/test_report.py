@@ -8,9 +8,12 @@ from scipy import stats
 
 from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
 from lt_lib.lab.read.badges import badge
+from lt_lib.lab.read.estimates import OVER_SEEDS
 from lt_lib.lab.read.report import provenance
+from lt_lib.lab.read.verdicts import sampling_variance
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import resolve
+from lt_lib.metrics import report_from_confusion
 
 
 def record(seed, accuracy, profile="paper", data="real", key="ratio-0.1", experiment="ee443-fig2"):
@@ -31,7 +34,7 @@ def record(seed, accuracy, profile="paper", data="real", key="ratio-0.1", experi
         env={"device": "CPU"},
         metrics={s: values for s in ("last", "best_on_val", "best_on_test")},
         per_class={"recall": [accuracy]},
-        confusion=[[1]],
+        confusion=[[5000]],
         history={"learners": []},
         sizes={},
         wall_s=1.0,
@@ -72,9 +75,55 @@ def test_only_paper_and_real_is_judged(value, records, expected):
 def test_prediction_interval_is_wider_than_the_interval_of_the_mean():
     runs = [record(s, a) for s, a in enumerate((0.70, 0.72, 0.71, 0.73))]
     est = estimate(r.metric() for r in runs)
-    just_outside_mean = est.mean + 1.5 * est.half
+    just_outside_mean, half = est.mean + 1.5 * est.half, est.half * math.sqrt(5)
     assert verdict(just_outside_mean, runs) == "agrees"
-    assert verdict(est.mean + 1.01 * est.half * math.sqrt(5), runs) == "differs"
+    no_images = [r.model_copy(update={"confusion": []}) for r in runs]
+    assert verdict(est.mean + 0.99 * half, no_images) == "agrees"
+    assert verdict(est.mean + 1.01 * half, no_images) == "differs"
+
+
+def test_the_test_images_of_both_sides_widen_the_prediction_interval():
+    runs = [record(s, a) for s, a in enumerate((0.70, 0.72, 0.71, 0.73))]
+    est = estimate(r.metric() for r in runs)
+    seeds = est.half * math.sqrt(5)
+    at = est.mean + 1.01 * seeds
+    images = 1.96 * math.sqrt(
+        np.mean([r.metric() * (1 - r.metric()) for r in runs]) / 5000 + at * (1 - at) / 5000
+    )
+    assert verdict(at, runs) == "agrees"
+    both = math.hypot(seeds, images)
+    assert verdict(est.mean + 0.998 * both, runs) == "agrees"
+    assert verdict(est.mean + 1.002 * both, runs) == "differs"
+
+
+def judged(matrix):
+    return record(0, 0.5).model_copy(update={"confusion": matrix})
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1", "icv_used", "recall.1", "precision.0"])
+def test_sampling_variance_is_what_other_test_sets_would_show(metric):
+    matrix = np.array([[700, 80, 20], [60, 220, 30], [30, 40, 120]])
+    rng, (kind, _, label) = np.random.default_rng(0), metric.partition(".")
+    drawn = rng.multinomial(matrix.sum(), matrix.ravel() / matrix.sum(), size=2000).reshape(-1, 3, 3)
+    found = [report_from_confusion(m)[kind] for m in drawn]
+    spread = np.std([value[int(label)] if label else value for value in found])
+    assert sampling_variance(judged(matrix.tolist()), metric) ** 0.5 == pytest.approx(spread, rel=0.08)
+
+
+def test_sampling_variance_of_what_no_confusion_matrix_defines():
+    one_class_never_predicted = judged([[9, 0], [1, 0]])
+    assert sampling_variance(judged([[9, 1], [1, 9]]), "ece") == 0
+    assert sampling_variance(judged([]), "balanced_accuracy") == 0
+    assert sampling_variance(one_class_never_predicted, "precision.1") == 0
+    assert sampling_variance(judged([[1]]), "macro_f1") == 0
+
+
+def test_a_metric_that_a_run_leaves_undefined_is_not_judged():
+    runs = [
+        record(s, 0.7).model_copy(update={"per_class": {"precision": [0.7, p]}})
+        for s, p in enumerate((0.5, None, 0.6))
+    ]
+    assert verdict(0.55, runs, "precision.1") == "undefined"
 
 
 def test_badge_names_the_stand_ins():
@@ -97,6 +146,7 @@ def test_compare_shows_published_and_this_run(lab_env):
     stand_in = compare([record(0, 0.6, "laptop", "embedded")]).frame.iloc[0]
     assert stand_in["verdict"] == "not comparable"
     assert "last epoch" in selections([record(0, 0.6)])._repr_html_()
+    assert all(OVER_SEEDS in shown.caption for shown in (table, selections([record(0, 0.6)])))
     assert "CPU" in provenance([record(0, 0.6)])._repr_html_()
 
 

@@ -6,6 +6,7 @@ from helpers import record
 
 from lt_lib.errors import LabError
 from lt_lib.lab.read import badges, evidence, report
+from lt_lib.lab.read.estimates import OVER_SEEDS
 from lt_lib.lab.read.evidence import STRENGTH
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.record.records import Store
@@ -48,6 +49,7 @@ def test_a_sheet_has_a_line_a_source_and_marks_what_was_moved():
     table = report.sheet(own, COLUMNS)
     assert table.frame["source"].tolist() == ["published", "this run"] * 2
     assert table.frame.iloc[0]["balanced_accuracy"] == 0.6406 and table.frame.iloc[1]["n"] == 3
+    assert OVER_SEEDS in table.caption
     assert "0.6406†" in table._repr_html_() and "0.6123†" not in table._repr_html_()
     assert "agrees" not in table._repr_html_() and "differs" not in table._repr_html_()
     assert "†" not in report.sheet(own[3:], COLUMNS)._repr_html_()

@@ -37,7 +37,11 @@ def test_all_six_claims_in_order(printed):
         ("EE2", "holds in part", ["5 of 6", "-0.0094"]),
         ("EE3", "holds", ["0.0305", "0.0173"]),
         ("EE4", "holds", ["3 of 3", "+0.0213", "7.86 points", "printed 8"]),
-        ("EE5", "holds in part", ["1 of 3", "+0.0013", "-0.0043", "-0.0086", "SE 0.0063"]),
+        (
+            "EE5",
+            "holds in part",
+            ["1 of 3", "+0.0013", "-0.0043", "-0.0086", "SE 0.0089", "a difference of two"],
+        ),
         ("EE6", "fails", ["23 M", "1.05 of resnet50d's 22 M", "claimed 0.5"]),
     ],
 )
@@ -75,7 +79,7 @@ def test_one_false_part_fails_its_claim(claim, change):
 @pytest.mark.parametrize(
     ("claim", "key", "centre"),
     [
-        ("EE1", "ins-0.02", 2 * math.sqrt(0.62 * 0.38 / 5000)),
+        ("EE1", "ins-0.02", 2 * math.sqrt(2 * 0.62 * 0.38 / 5000)),
         ("EE2", "balancing-0.1", -0.02),
         ("EE4", "stacking-weighted-0.1", -0.09),
         ("EE5", "stacking-weighted-0.1", -0.02),
@@ -84,6 +88,14 @@ def test_one_false_part_fails_its_claim(claim, change):
 def test_an_interval_over_the_threshold_is_undecided(claim, key, centre):
     noisy = {key: (centre + 0.01, centre - 0.01, centre)}
     assert verdicts(records(change=noisy))[claim] == "undecided"
+
+
+def test_recipes_may_differ_by_two_standard_errors_of_a_difference():
+    def found(errors):
+        gap = errors * math.sqrt(0.62 * 0.38 / 5000) - 0.003
+        return verdicts(records(change={"ens-0.02": gap}))["EE1"]
+
+    assert found(2.6) == "holds" and found(3.1) == "fails"
 
 
 def test_average_improvement_undecided():
@@ -148,7 +160,15 @@ def test_a_stand_in_is_called_one(profile, data, word):
 def test_paper_and_real_tests_the_claim_itself():
     table = claims_table("ee443", "paper", "real", records())
     assert "the claim itself" in table.caption
-    assert "stand-in" not in table._repr_html_()
+    assert "stand-in" not in table._repr_html_() and "too narrow" in table.caption
+
+
+def test_a_verdict_on_a_stand_in_says_so_in_its_column():
+    table = claims_table("ee443", "laptop", "embedded", records(profile="laptop", data="embedded"))
+    frame = table.frame.set_index("id")
+    assert frame["verdict"].tolist()[:5] == ["direction holds (stand-in)"] * 5
+    assert frame.loc["EE6", "verdict"] == "fails"  # counted
+    assert '<span class="lt-verdict lt-holds">direction holds (stand-in)</span>' in table._repr_html_()
 
 
 def test_committed_records_are_found_by_spec(tmp_path, monkeypatch):
@@ -193,7 +213,7 @@ def test_average_row_without_records(tmp_path, monkeypatch):
     assert (table.frame[["run_n", "evidence_n"]] == 0).all(axis=None)
     some = [r for r in records(seeds=1) if not r.key.startswith("stacking-weighted")]
     table = average_row(some)
-    assert table.frame["run_n"].tolist() == [1, 1, 1, 1, 0]
+    assert table.frame["run_n"].tolist() == [1, 1, 1, 1, 0] and table.caption.endswith("too narrow")
     assert "nan" not in table._repr_html_().lower()
 
 

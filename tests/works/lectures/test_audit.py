@@ -22,6 +22,7 @@ def rows():
         ("C07", "1.14 as printed, 1.00"),
         ("C10", "10 times"),
         ("C16", "82.86 to 72.19 (10.67), 96.18 to 90.08 (6.10)"),
+        ("C16", "65 models"),
         ("C17", "30 public"),
     ],
 )
@@ -35,6 +36,9 @@ def test_another_print_changes_the_verdict():
     facts.loc[at, ["text", "value"]] = ["12", 12.0]
     assert audit("lectures", facts).set_index("id").loc["C16", "verdict"] == "ERROR"
     facts = published()
+    assert audit("lectures", facts).set_index("id").loc["C16", "verdict"] == "NOTE"
+    facts.loc[facts["metric"] == "n_models_imagenet", ["text", "value"]] = ["65", 65.0]
+    assert audit("lectures", facts).set_index("id").loc["C16", "verdict"] == "PASS"
     facts.loc[facts["metric"] == "n_models_cifar10", ["text", "value"]] = ["30", 30.0]
     assert audit("lectures", facts).set_index("id").loc["C17", "verdict"] == "PASS"
 

@@ -213,7 +213,10 @@ def test_the_dashed_curve_is_exact_for_one_shift():
 
 
 def test_rank_intervals_are_drawn_where_they_lie():
-    ways = {"models": recht.Interval(0.9, 0.8, 0.95), "families": recht.Interval(0.9, 0.7, 0.97)}
+    ways = {
+        "models": recht.Interval(0.9, 0.8, 0.95, np.array([0.9])),
+        "families": recht.Interval(0.9, 0.7, 0.97, np.array([0.9])),
+    }
     ax = lab.figure("recht-ranks", {"tau": {"one set": ways}}).axes[0]
     ends = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
     assert ends == [(0.8, 0.95), (0.7, 0.97)]
