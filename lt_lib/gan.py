@@ -152,7 +152,8 @@ class Fitted:
         n, settings = len(images), self.settings
         random = torch.Generator().manual_seed(_key(settings["seed"], self.epoch + 1))
         totals = torch.zeros(4, dtype=torch.float64, device=device)
-        for batch in torch.randperm(n, generator=random).tensor_split(-(-n // settings["batch_size"])):
+        parts = min(-(-n // settings["batch_size"]), n // 2)  # nobody stands alone
+        for batch in torch.randperm(n, generator=random).tensor_split(parts):
             real = images[batch.to(images.device)].to(device)
             if settings["flips"]:
                 turn = torch.rand(2, len(batch), 1, 1, 1, generator=random).to(device) < 0.5
@@ -212,7 +213,7 @@ def fit_dcgan(
         images: (N, C, 64, 64) uint8, N at least 2, on any device; scaled to [-1, 1] batch by batch.
         latent, width: of :class:`Generator` and :class:`Discriminator`.
         epochs: passes over the images, those of `resume` included; 0 gives the untrained pair.
-        batch_size: largest batch.
+        batch_size: largest batch, but for an image that would stand alone.
         lr, betas: of both Adams.
         seed: keys initial weights, order, flips and latent vectors.
         flips: turn each tile left-right and upside down at random: a tile seen from above has no upper side.

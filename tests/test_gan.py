@@ -188,12 +188,15 @@ def test_a_callback_that_draws_changes_nothing():
     assert torch.equal(seen[-1], sample(with_draws.generator, 4, seed=0))
 
 
-@pytest.mark.parametrize(("n", "sizes"), [(5, {5}), (9, {4, 5}), (17, {5, 6}), (16, {8})])
-def test_batches_are_equal(n, sizes, monkeypatch):
+@pytest.mark.parametrize(
+    ("n", "most", "sizes"),
+    [(5, 8, {5}), (9, 8, {4, 5}), (17, 8, {5, 6}), (16, 8, {8}), (5, 2, {2, 3}), (3, 2, {3}), (4, 1, {2})],
+)
+def test_batches_are_equal_and_nobody_stands_alone(n, most, sizes, monkeypatch):
     seen = []
     forward = Generator.forward
     monkeypatch.setattr(Generator, "forward", lambda self, z: seen.append(len(z)) or forward(self, z))
-    fit_dcgan(textures(n, 1), epochs=1, **TINY)
+    fit_dcgan(textures(n, 1), epochs=1, **TINY | {"batch_size": most})
     assert set(seen) == sizes
     assert sum(seen) == n
 

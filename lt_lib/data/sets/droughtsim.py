@@ -13,9 +13,10 @@ A tile is made as a scene is:
 3. *Air.* Cloud hides the ground, more often where it is wet, and casts a shadow; it alone shows in B9; haze
    adds blue.
 4. *Sensor.* The thermal bands see coarser pixels; noise; 8 bits.
-5. *Label.* Forage is grass that grows dense enough to graze and is not overgrown by woody plants; water
-   nearby makes more of it usable. Its mean around the centre pixel, nearer pixels counting more and none
-   beyond ``RADIUS``, is judged by a person with an error of ``JUDGEMENT`` and now and then a slip, and cut
+5. *Label.* Forage is grass that grows dense enough to graze and is not overgrown by woody plants. Its mean
+   around the centre pixel, nearer pixels counting more and none beyond ``RADIUS``, counts in full where
+   cattle find water within ``REACH``, a waterhole of a few pixels or a river, and elsewhere to a small part:
+   what lies around the grass decides, which no mean of a band shows. The result is judged by a person with an error of ``JUDGEMENT`` and now and then a slip, and cut
    into four classes in the proportions of the real set. One label a tile; nobody labels the rest of it.
 
 The spectra are typical curves as textbooks of remote sensing draw them, read off by eye at the band centres,
@@ -93,15 +94,19 @@ FIELDS = {
     "water": (2, 2, 1, 0, 0),
     "cloud": (2, 2, 1, 1, 0),
 }
+WATERHOLES, AWAY = 128, 10  # of 256 tiles have one, at most so many pixels north or east of the centre
 # --- the label
 RADIUS = 14  # pixels: ground further from the centre does not count
-JUDGEMENT = (18, 8)  # sd of the annotator's error: 18/1024 of forage, and an eighth of what there is
+REACH, DRINK = 16, 4  # water to drink lies within so many pixels of the centre, and is so many pixels
+DRY = 102  # of 1024 of the forage that can be used without water
+JUDGEMENT = (6, 12)  # sd of the annotator's error: 6/1024 of forage, and a twelfth of what there is
 SLIP = 8  # of 256 labels are given at random
-CUTS = (86, 170, 352)  # forage as judged at which the class changes
+CUTS = (26, 68, 231)  # forage as judged at which the class changes
 # --- a change above changes DIGESTS: `python -m lt_lib.data.sets.droughtsim` prints the new ones
 
 _WHOLE = 1024  # cover of a whole pixel
 _ONE = 255 * 16  # reflectance 1: sixteenths of a grey level
+_PLACE = np.arange(SIDE, dtype=np.int32) - SIDE // 2  # of a pixel, from the centre
 _PARAMETERS = 32  # 16-bit numbers a tile
 _CHUNK = 32  # tiles made at a time, so that the work arrays stay in cache
 _SPLITS = ("train", "test")
@@ -117,8 +122,8 @@ class Tiles:
         cover: (N, 6, 65, 65) int32, the part of each pixel under each of ``COVERS``, in 1/1024; sums to 1024.
         cloud: (N, 65, 65) int32, how much cloud hides, in 1/1024.
         light: (N, 65, 65) int32, the light on the ground, in 1/256 of that on a flat, clear one.
-        forage: (N, 65, 65) int32, the usable forage of each pixel, in 1/1024.
-        score: (N,) int64, forage around the centre, in 1/1024.
+        forage: (N, 65, 65) int32, the forage of each pixel, in 1/1024.
+        score: (N,) int64, forage around the centre that can be used, in 1/1024.
         judged: (N,) int64, the same as the annotator saw it.
     """
 
@@ -221,10 +226,15 @@ def _ground(draw: _Draw, field: dict[str, np.ndarray], wet: np.ndarray) -> np.nd
     green = share("green", draw.between(-100, 350) + (wet * 10 >> 4), 350)
     woody = share("woody", draw.between(-400, 200) + (wet * 4 >> 4), 500)
     light = share("soil", draw.between(150, 1100) - (wet * 4 >> 4), 500)
+    wells = draw.between(0, 255) < WATERHOLES
+    north, east, radius = draw.between(-AWAY, AWAY), draw.between(-AWAY, AWAY), draw.between(16, 24)  # eighths
     river, pond, level = draw.between(0, 255) < 16, draw.between(0, 255) < 16, draw.between(-150, 150)
     # a river follows a contour line of its field, ponds fill the peaks of it
     water = np.where(river, 60 - np.abs(field["water"] - level), np.where(pond, field["water"] - 700, -1))
-    water = np.clip(water * 16, 0, _WHOLE)
+    # a waterhole is a disc: full within, a pixel of bank around it
+    apart = (_PLACE[:, None] - north) ** 2 + (_PLACE - east) ** 2
+    hole = np.where(wells, (radius * radius - 64 * apart), -1)
+    water = np.clip(np.maximum(water, hole) * 16, 0, _WHOLE)
     land = _WHOLE - water
     woody = land * woody >> 10
     grass = (land - woody) * grass >> 10
@@ -305,27 +315,22 @@ def _blur(plane: np.ndarray) -> np.ndarray:
 
 
 def _forage(cover: np.ndarray) -> np.ndarray:
-    """Usable forage of each pixel (N, 65, 65), in 1/1024: thin grass and thickets feed nobody."""
+    """Forage of each pixel (N, 65, 65), in 1/1024: thin grass and thickets feed nobody."""
     green, dry, woody = cover[:, 2], cover[:, 3], cover[:, 4]
     dense = np.clip((green + dry - 200) * 2, 0, _WHOLE)
     open_ = np.clip(_WHOLE - 3 * (woody - 100), 0, _WHOLE)
     return ((green + (dry * 5 >> 3)) * dense >> 10) * open_ >> 10
 
 
-def _window() -> np.ndarray:
-    """Weights of the ground by distance from the centre pixel: (65, 65) int64."""
-    place = np.arange(SIDE) - SIDE // 2
-    return np.maximum(RADIUS**2 - place**2 - place[:, None] ** 2, 0).astype(np.int64)
-
-
-_WINDOW = _window()
+_APART = (_PLACE**2 + _PLACE[:, None] ** 2).astype(np.int64)  # squared distance from the centre pixel
+_WINDOW = np.maximum(RADIUS**2 - _APART, 0)
 
 
 def _score(forage: np.ndarray, water: np.ndarray) -> np.ndarray:
-    """Forage around the centre (N,) int64, in 1/1024; up to a quarter more where there is water."""
+    """Forage around the centre that can be used (N,) int64, in 1/1024: little of it without water near."""
     mean = (forage * _WINDOW).sum((1, 2)) // _WINDOW.sum()
-    near = np.minimum((water * _WINDOW).sum((1, 2)) * 8 // _WINDOW.sum(), 256)
-    return mean * (_WHOLE + near) >> 10
+    near = np.minimum((water * (_APART <= REACH**2)).sum((1, 2)) // DRINK, _WHOLE)
+    return mean * (DRY + ((_WHOLE - DRY) * near >> 10)) >> 10
 
 
 def _judge(draw: _Draw, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -203,15 +203,16 @@ class Averaging(Options):
     """Stochastic weight averaging: snapshots at the ends of epochs > `start` that `every` divides, counted
     from 1.
 
-    `snapshots: last` and `norms: test` are what the released code does: one snapshot, batch statistics from
-    the test images."""
+    The batch statistics of the average are computed anew, from batches drawn as in training or, with `norms:
+    natural`, without the sampler. `snapshots: last` and `norms: test` are what the released code does: one
+    snapshot, batch statistics from the test images."""
 
     code = ("lt_lib.lab.train.averaging:Averaged",)
 
     start: Annotated[int, Field(ge=0)] = 10
     every: Annotated[int, Field(gt=0)] = 5
     snapshots: Literal["all", "last"] = "all"
-    norms: Literal["train", "test"] = "train"
+    norms: Literal["drawn", "natural", "test"] = "drawn"
 
 
 class Mixing(Options):

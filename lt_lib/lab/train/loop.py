@@ -294,6 +294,21 @@ def pairs(indices: Tensor) -> np.ndarray:
     return np.stack([indices, copies], axis=1)
 
 
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """The images of an epoch (M,) in batches of `size`, in order. A last image that would stand alone is left
+    out: batch normalisation has nothing to normalise it by.
+
+    Raises:
+        LabError: batches of one image, or a single image in all.
+    """
+    if size < 2 or len(order) < 2:
+        raise LabError(
+            f"{len(order)} training images in batches of {size}: batch normalisation needs two images in a "
+            "batch; raise optimizer.batch_size, or train on more images"
+        )
+    return [batch for batch in order.split(size) if len(batch) > 1]
+
+
 def hold_out(pairs: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training and validation pairs: a share of them, at least one, drawn by the subset seed."""
     order = torch.randperm(len(pairs), generator=generator("hold", seed)).numpy()

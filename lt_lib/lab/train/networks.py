@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lt_lib.lab.record.spec import Backbone, Optimizer, Seeds
 from lt_lib.lab.train.device import Images, crop_flip, device, keep_memory, normalisation, prepare
-from lt_lib.lab.train.loop import Loop, Outcome, accuracy, generator, seed_all
+from lt_lib.lab.train.loop import Loop, Outcome, accuracy, batches, generator, seed_all
 
 
 def train_network(
@@ -39,14 +39,14 @@ def train_network(
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
-        LabError: the loss is no longer finite.
+        LabError: batches of one image, or a loss that is no longer finite.
     """
     keep_memory()
     train, val, test = images
     mean, std = normalisation(backbone)
     descent = torch.optim.Adam(net.parameters(), lr=optimizer.lr, weight_decay=optimizer.weight_decay)
     n = len(train.labels)
-    steps = -(-n // optimizer.batch_size)
+    steps = len(batches(torch.arange(n), optimizer.batch_size))
     rates = schedule(descent, optimizer, steps)
     seed_all("drop", seeds.init)
     what = what or f"training {backbone.name}"
@@ -66,7 +66,7 @@ def train_network(
         net.train()
         gen = generator("order", seeds.order, epoch)
         order, total = torch.randperm(n, generator=gen).to(device()), 0.0
-        for batch in order.split(optimizer.batch_size):
+        for batch in batches(order, optimizer.batch_size):
             pixels = train.pixels[batch]
             if augment == "crop-flip":
                 pixels = crop_flip(pixels, gen)

@@ -6,7 +6,7 @@ the learning rate moves, whether weights are averaged, whether images are mixed 
 classes are filled up by a GAN. Each remedy's options name the code that does it; a record rests on the code
 of those it uses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from lt_lib.errors import LabError
 from lt_lib.lab.record.plan import definition
 from lt_lib.lab.record.spec import Optimizer, Recipe, Spec
 from lt_lib.lab.train.device import device, keep_memory
-from lt_lib.lab.train.loop import Loop, Outcome, Task, generator, hold_out, pairs, seed_all
+from lt_lib.lab.train.loop import Loop, Outcome, Task, batches, generator, hold_out, pairs, seed_all
 from lt_lib.lab.train.modes import Voted
 from lt_lib.lab.train.splits import Split, band_statistics, centre_crops, evaluate
 from lt_lib.models import create
@@ -174,12 +174,17 @@ class Objective:
         if self.ldam:
             self.ldam.weight = self.weight
 
+    def views(self, split: Split, batch: Tensor, gen: torch.Generator) -> Tensor:
+        """What the network is shown of a batch, standardised: the images, and where they are mixed two
+        mixtures of each after them."""
+        x = split.unit(batch)
+        return split.standard(x if self.mix is None else torch.cat([x, self.mix(x, gen), self.mix(x, gen)]))
+
     def __call__(self, net: torch.nn.Module, split: Split, batch: Tensor, gen: torch.Generator) -> Tensor:
         """Loss of one batch, given by the positions of its images."""
-        x, labels = split.unit(batch), split.labels[batch]
-        views = [x] if self.mix is None else [x, self.mix(x, gen), self.mix(x, gen)]
+        labels = split.labels[batch]
         with torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
-            logits = net(split.standard(torch.cat(views)))
+            logits = net(self.views(split, batch, gen))
         clean, *mixed = logits.float().split(len(batch))
         loss = self.ldam(clean, labels) if self.ldam else F.cross_entropy(clean, labels, weight=self.weight)
         if not mixed:
@@ -232,11 +237,12 @@ def train_recipe(
 
     Returns:
         Outcome. "last" is the network at the end: with averaging, the averaged one, its batch statistics
-        computed anew.
+        computed anew from
+        batches drawn as in training.
 
     Raises:
         BudgetEnded: the deadline passed; the state is saved.
-        LabError: the network cannot be built, or the loss is no longer finite.
+        LabError: the network cannot be built, batches of one image, or a loss that is no longer finite.
     """
     keep_memory()
     recipe, opt = task.recipe, task.optimizer
@@ -268,22 +274,24 @@ def train_recipe(
     seed_all("drop", task.seeds.init)
     n, where = len(own), device()
     what = f"training {task.backbone.called} on {n} images"
-    loop = Loop(what, opt.epochs, checkpoint, deadline, steps=-(-n // opt.batch_size), **parts)
+
+    def drawn(epoch: int, sampler: str) -> Iterator[tuple[Tensor, torch.Generator]]:
+        gen = generator("order", task.seeds.order, epoch)
+        order = balanced_sample(own, n, gen) if sampler == "balanced" else torch.randperm(n, generator=gen)
+        for batch in batches(order, opt.batch_size):
+            yield batch.to(where), gen
+
+    steps = len(batches(torch.arange(n), opt.batch_size))
+    loop = Loop(what, opt.epochs, checkpoint, deadline, steps=steps, **parts)
     for epoch in loop:
         rate = learning_rate(opt, recipe, epoch)
         for group in descent.param_groups:
             group["lr"] = rate
         loss_of.start(epoch)
-        gen = generator("order", task.seeds.order, epoch)
-        order = (
-            balanced_sample(own, n, gen) if recipe.sampler == "balanced" else torch.randperm(n, generator=gen)
-        )
         net.train()
         total = torch.zeros((), device=where)
-        for batch in order.split(opt.batch_size):
-            if len(batch) == 1 and n > 1:
-                continue  # batch statistics of a single image are no statistics
-            loss = loss_of(net, train_set, batch.to(where), gen)
+        for batch, gen in drawn(epoch, recipe.sampler):
+            loss = loss_of(net, train_set, batch, gen)
             total += loss.detach() * len(batch)
             if recipe.learn:
                 descent.zero_grad(set_to_none=True)
@@ -297,8 +305,12 @@ def train_recipe(
         if average is not None:
             average.take(net, epoch + 1, last)
             if last and int(average.n_averaged):
-                batches = (train_set if recipe.swa.norms == "train" else test_set).loader(opt.batch_size)
-                judged = average.recompute_bn(batches)
+                if recipe.swa.norms == "test":
+                    shown = test_set.loader(opt.batch_size)
+                else:  # one more epoch
+                    sampler = recipe.sampler if recipe.swa.norms == "drawn" else "none"
+                    shown = (loss_of.views(train_set, *drawing) for drawing in drawn(epoch + 1, sampler))
+                judged = average.recompute_bn(shown)
         logits, curves = evaluate(judged, val_set, test_set)
         loop.log(logits, judged.state_dict(), train_loss=float(total) / n, **curves, lr=rate)
     return loop.outcome(n)

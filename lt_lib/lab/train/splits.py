@@ -58,7 +58,7 @@ class Split:
         return ((x - self.mean) / self.spread).contiguous(memory_format=torch.channels_last)
 
     def loader(self, size: int):
-        """Standardised batches in order."""
+        """Standardised batches in order, the last one with what is left."""
         for first in range(0, len(self.labels), size):
             yield self.standard(self.unit(slice(first, first + size)))
 

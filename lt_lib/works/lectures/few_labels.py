@@ -154,13 +154,18 @@ def train_few_labels(
         parts |= {"maker": maker, "making": making}
     seed_all("drop", task.seeds.order)
     what, size = f"{lesson.method} with {lesson.labels} labels", opt.batch_size
+    if not 2 <= size <= len(pool):
+        raise LabError(
+            f"optimizer.batch_size is {size}; {what} needs batches of 2 to {len(pool)} images: there are no "
+            "more to train on"
+        )
     loop = Loop(what, opt.epochs, checkpoint, deadline, unit="epoch", **parts)
     for epoch in loop:
         gen, total = generator("order", task.seeds.order, epoch), 0.0
-        batches = torch.randperm(len(pool), generator=gen).to(where).split(size)
-        batches = [batch for batch in batches if len(batch) == size]
+        order = torch.randperm(len(pool), generator=gen).to(where)
+        whole = order[: len(pool) // size * size].split(size)
         net.train()
-        for batch in batches:
+        for batch in whole:
             some = torch.randint(len(x), (min(size, len(x)),), generator=gen).to(where)
             made = maker(torch.randn(size, lesson.latent, generator=gen).to(where)) if maker else None
             unfed = None if made is None else made.detach()
@@ -180,7 +185,7 @@ def train_few_labels(
         loop.log(
             logits,
             net.state_dict(),
-            train_loss=total / max(len(batches), 1),
+            train_loss=total / len(whole),
             val_accuracy=accuracy(said, held_y),
             test_accuracy=accuracy(logits, test_y),
         )

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from lt_lib import data as datasets
 from lt_lib.lab.train.device import device
-from lt_lib.lab.train.loop import Loop, Outcome, Task, Trace, accuracy, generator, seed_all
+from lt_lib.lab.train.loop import Loop, Outcome, Task, Trace, accuracy, batches, generator, seed_all
 from lt_lib.works.lectures.options import Norms
 
 AHEAD = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # steps, in units of the rate
@@ -134,9 +134,7 @@ def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, loop: 
         order = torch.randperm(len(x), generator=generator("order", task.seeds.order, epoch)).to(where)
         total = 0.0
         net.train()
-        for batch in order.split(opt.batch_size):
-            if len(batch) == 1:  # has no spread to be normalised by
-                continue
+        for batch in batches(order, opt.batch_size):
             looking = look and step % lesson.probe == 0
             before, random = _copied(net), torch.get_rng_state()
             loss, gradient = _slope(net, x[batch], y[batch])

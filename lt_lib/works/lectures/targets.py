@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.train.device import crop_flip, device, keep_memory
-from lt_lib.lab.train.loop import Loop, Outcome, Task, generator, seed_all
+from lt_lib.lab.train.loop import Loop, Outcome, Task, batches, generator, seed_all
 from lt_lib.lab.train.splits import Split, band_statistics, centre_crops, evaluate
 from lt_lib.losses import smooth_labels
 from lt_lib.metrics import classification_report
@@ -309,7 +309,8 @@ def _fit(
     else:
         descent = torch.optim.Adam(net.parameters(), lr=opt.lr, weight_decay=opt.weight_decay)
     seed_all("drop", task.seeds.init)
-    what, steps = f"training {task.backbone.called} on {n} images", -(-n // opt.batch_size)
+    what = f"training {task.backbone.called} on {n} images"
+    steps = len(batches(torch.arange(n), opt.batch_size))
     loop = Loop(what, opt.epochs, checkpoint, deadline, steps=steps, net=net, descent=descent)
     for epoch in loop:
         rate = opt.lr * 0.1 ** sum(epoch >= share * opt.epochs for share in lesson.drops)
@@ -317,9 +318,7 @@ def _fit(
             group["lr"] = rate
         net.train()
         gen, total = generator("order", task.seeds.order, epoch), torch.zeros((), device=where)
-        for batch in torch.randperm(n, generator=gen).split(opt.batch_size):
-            if len(batch) == 1 and n > 1:
-                continue  # batch statistics of a single image are no statistics
+        for batch in batches(torch.randperm(n, generator=gen), opt.batch_size):
             loss = _loss(net, lesson, sets, batch.to(where), gen, teacher)
             descent.zero_grad(set_to_none=True)
             loss.backward()

@@ -37,7 +37,7 @@ from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Backbone, Optimizer, Pretraining
 from lt_lib.lab.train.backbones import backbone_network, made
 from lt_lib.lab.train.device import device, keep_memory, normalisation
-from lt_lib.lab.train.loop import Loop, Outcome, Task, accuracy, generator, seed_all
+from lt_lib.lab.train.loop import Loop, Outcome, Task, accuracy, batches, generator, seed_all
 from lt_lib.lab.train.networks import schedule
 from lt_lib.lab.train.splits import centre_crops
 from lt_lib.losses import class_weights
@@ -184,14 +184,15 @@ def _pretrain(backbone: Backbone, source_data: datasets.ImageSet, path: Path, de
     labels = torch.from_numpy(np.asarray(source_data.labels("train"))[rows]).long().to(where)
     seed_all("lend", recipe.seed)
     net = _fresh(backbone, len(source_data.classes)).to(where, memory_format=torch.channels_last)
-    descent, steps = torch.optim.Adam(net.parameters(), lr=recipe.lr), -(-len(rows) // recipe.batch_size)
+    descent = torch.optim.Adam(net.parameters(), lr=recipe.lr)
+    steps = len(batches(torch.arange(len(rows)), recipe.batch_size))
     cycle = Optimizer(lr=recipe.lr, epochs=recipe.epochs, batch_size=recipe.batch_size, schedule="one-cycle")
     rates, part = schedule(descent, cycle, steps), path.with_suffix(".part")
     parts = {"net": net, "descent": descent, "rates": rates}
     loop = Loop(f"pre-training {backbone.name}", recipe.epochs, part, deadline, steps=steps, **parts)
     for epoch in loop:
         order = torch.randperm(len(rows), generator=generator("lend", recipe.seed, epoch)).to(where)
-        for batch in order.split(recipe.batch_size):
+        for batch in batches(order, recipe.batch_size):
             loss = F.cross_entropy(net(standardise(pixels[batch])), labels[batch])
             descent.zero_grad(set_to_none=True)
             loss.backward()
@@ -339,7 +340,7 @@ def _fit(
     descent = torch.optim.Adam(groups, weight_decay=opt.weight_decay)
     train, n = sets["train"], len(sets["train"].y)
     weight = class_weights(torch.bincount(train.y, minlength=net.head.out_features), "ins").float().to(where)
-    steps = -(-n // opt.batch_size)
+    steps = len(batches(torch.arange(n), opt.batch_size))
     rates = schedule(descent, opt, steps)
     looks = sorted({max(1, round(opt.epochs * (i + 1) / lesson.looks)) for i in range(lesson.looks)})
     what = f"{task.backbone.called}, {frozen} of {len(net.blocks)} blocks frozen, {n} images"
@@ -349,9 +350,7 @@ def _fit(
         _mode(net, task, frozen)
         total = 0.0
         order = torch.randperm(n, generator=generator("order", task.seeds.order, epoch)).to(where)
-        for batch in order.split(opt.batch_size):
-            if len(batch) == 1 and n > 1:
-                continue  # has no spread to be normalised by
+        for batch in batches(order, opt.batch_size):
             loss = F.cross_entropy(net(train.x[batch], frozen), train.y[batch], weight)
             descent.zero_grad(set_to_none=True)
             loss.backward()

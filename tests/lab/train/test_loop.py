@@ -12,7 +12,7 @@ from lt_lib.lab.record import spec
 from lt_lib.lab.record.plan import definition
 from lt_lib.lab.record.spec import MODES, Optimizer, Seeds, Topic
 from lt_lib.lab.train import loop as loops
-from lt_lib.lab.train.loop import Damaged, Loop, Task, Trace, hold_out, pairs, seed_all
+from lt_lib.lab.train.loop import Damaged, Loop, Task, Trace, batches, hold_out, pairs, seed_all
 from lt_lib.lab.train.modes import Mode
 
 X = torch.linspace(-1, 1, 40).view(20, 2)
@@ -52,6 +52,21 @@ def same(a, b):
         and all(torch.equal(a.logits[k], b.logits[k]) for k in b.logits)
         and all(torch.equal(a.weights[k], b.weights[k]) for k in b.weights)
     )
+
+
+@pytest.mark.parametrize("images, size", [(9, 4), (9, 2), (8, 4), (3, 2), (2, 64), (5, 5)])
+def test_no_batch_has_one_image(images, size):
+    order = torch.randperm(images)
+    dealt = batches(order, size)
+    assert all(2 <= len(batch) <= size for batch in dealt)
+    together = torch.cat(dealt)
+    assert torch.equal(together, order[: len(together)]) and len(together) == images - (images % size == 1)
+
+
+@pytest.mark.parametrize("images, size", [(9, 1), (1, 4), (1, 1)])
+def test_a_batch_of_one_cannot_be_asked_for(images, size):
+    with pytest.raises(LabError, match=f"{images} training images in batches of {size}"):
+        batches(torch.arange(images), size)
 
 
 @pytest.mark.parametrize("stop_after", [1, 3, 5])

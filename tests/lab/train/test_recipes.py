@@ -210,6 +210,38 @@ def test_averaging_is_the_mean_of_the_snapshots(strata, experiment, monkeypatch)
     assert torch.equal(last.weights["fc.weight"], snapshots[2]["fc.weight"])
 
 
+def test_batch_statistics_of_an_average_are_those_of_training_batches(strata, experiment, monkeypatch):
+    shown, means = [], strata.images("train").mean((1, 2, 3))
+    renew = averaging.update_bn
+
+    def spy(batches, net):
+        batches = list(batches)
+        shown.append(batches)
+        renew(batches, net)
+
+    monkeypatch.setattr(averaging, "update_bn", spy)
+    swa = spec_of(experiment, "all").recipe.swa
+    weights = []
+    for norms, sampler in (("drawn", "balanced"), ("natural", "balanced"), ("drawn", "none")):
+        of = swa.model_copy(update={"norms": norms})
+        outcome = trained(spec_of(experiment, "all", augmix=None, swa=of, sampler=sampler), strata)
+        weights.append(outcome.weights["bn1.running_mean"])
+    drawn, natural, plain = (torch.cat(batches) for batches in shown)
+    assert len(means) and len(drawn) == len(natural) == len(plain) == 56
+    assert len(drawn.unique(dim=0)) < 56 == len(natural.unique(dim=0)) == len(plain.unique(dim=0))
+    assert not torch.equal(weights[0], weights[1])
+    shown.clear()
+    trained(spec_of(experiment, "all", swa=swa), strata, mix=lambda x, gen: x / 2)
+    assert [len(batch) for batch in shown[0]] == [48, 48, 48, 24]  # mixtures too, as in training
+
+
+def test_batches_of_one_image_are_refused_before_a_step(strata, experiment):
+    spec = spec_of(experiment, "plain")
+    spec = spec.model_copy(update={"optimizer": spec.optimizer.model_copy(update={"batch_size": 1})})
+    with pytest.raises(LabError, match="raise optimizer.batch_size"):
+        trained(spec, strata)
+
+
 def test_weights_wait_for_the_switch(strata, experiment, monkeypatch):
     seen = []
     monkeypatch.setattr(

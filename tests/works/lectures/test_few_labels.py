@@ -63,6 +63,12 @@ def test_labels_that_cannot_be_are_named(count, message):
         few(np.arange(300) % 10, count, 0)
 
 
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_batch_that_the_pool_cannot_fill_is_refused(task, size):
+    with pytest.raises(LabError, match=f"batch_size is {size}; .* needs batches of 2 to "):
+        run(task(optimizer={"batch_size": size}))
+
+
 def test_losses_are_those_of_the_game():
     net, maker, pool = players()
     x, y, made = pool[:6], torch.tensor([0, 1, 2, 0, 1, 2]), maker(torch.randn(20, 2)).detach()
