@@ -17,7 +17,7 @@ _NAMES = {
     "lt_lib.lab.figures.evidence": ("strongest",),
     "lt_lib.lab.publish.chapter": ("check_parameters",),
     "lt_lib.lab.read.badges": ("badge",),
-    "lt_lib.lab.read.estimates": ("difference", "estimate"),
+    "lt_lib.lab.read.estimates": ("difference", "estimate", "in_words", "paired"),
     "lt_lib.lab.read.evidence": ("evidence", "group"),
     "lt_lib.lab.read.published": ("published",),
     "lt_lib.lab.read.report": (

@@ -1,5 +1,8 @@
 """Which records a figure shows: those it is given, and beside or instead of them the committed evidence."""
 
+from collections.abc import Mapping
+
+from lt_lib.lab.read.badges import Lines, by_kind, seeds_behind
 from lt_lib.lab.read.evidence import STRENGTH, best_evidence, group
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.records import Record, Store
@@ -54,11 +57,27 @@ def comparable(records: list[Record]) -> bool:
     return {(r.profile, r.data) for r in records} == {("paper", "real")}
 
 
-def sources(records: list[Record]) -> str:
+def sources(shown: list[Record] | Lines) -> str:
     """What stands behind a figure, for its footnote: a line for each profile and data, with the number of
-    seeds."""
-    seeds = {}
-    for r in records:
-        source = "real data" if r.data == "real" else f"{r.spec.data}, a stand-in"
-        seeds.setdefault(f"{r.profile} + {r.data} ({source})", set()).add(r.seed)
-    return "\n".join(f"{name}, n = {len(found)}" for name, found in seeds.items())
+    seeds behind each mark.
+
+    Args:
+        shown: records by the name of their mark; or records alone, whose marks are their rows.
+    """
+    lines = shown if isinstance(shown, Mapping) else _by_row(shown)
+    said = []
+    for (profile, data), found in by_kind(lines).items():
+        made = dict.fromkeys(r.spec.data for records in found.values() for r in records)
+        source = "real data" if data == "real" else f"{'/'.join(made)}, a stand-in"
+        said.append(f"{profile} + {data} ({source}), {seeds_behind(found)}")
+    return "\n".join(said)
+
+
+def _by_row(records: list[Record]) -> dict[str, list[Record]]:
+    """Records by the label of their row, with the variant where the row has several."""
+    lines: dict[str, list[Record]] = {}
+    for (name, key, variant), found in group(records).items():
+        row = load(name).select(key)[0]
+        label = row.label + (f" ({variant})" if len(row.variants) > 1 else "")
+        lines.setdefault(label, []).extend(found)
+    return lines
