@@ -14,7 +14,8 @@ with needs("lab", __name__):  # what it declares is looked up here, before the f
 _NAMES = {
     "lt_lib.errors": ("LabError",),
     "lt_lib.lab.figures": ("figure",),
-    "lt_lib.lab.figures.evidence": ("strongest",),
+    "lt_lib.lab.figures.evidence": ("strongest", "strongest_pairs"),
+    "lt_lib.lab.figures.words": ("differences_in_words",),
     "lt_lib.lab.publish.chapter": ("check_parameters",),
     "lt_lib.lab.read.badges": ("badge",),
     "lt_lib.lab.read.estimates": ("difference", "estimate", "in_words", "paired"),

@@ -1,6 +1,6 @@
 """Which records a figure shows: those it is given, and beside or instead of them the committed evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lt_lib.lab.read.badges import Lines, by_kind, seeds_behind
 from lt_lib.lab.read.evidence import STRENGTH, best_evidence, group
@@ -38,10 +38,22 @@ def stronger_evidence(own: list[Record], index: dict, experiment: Experiment | N
 
 
 def strongest(records: list[Record]) -> list[Record]:
-    """For each row the committed evidence, where it is stronger than these records, else the records
-    themselves."""
+    """The committed evidence of these rows, where all of them have some of one kind that is stronger than
+    these records; else the records themselves. So rows can be compared with each other."""
+    return [r for own in _of_one_kind(list(group(records).values()), evidence_index()) for r in own]
+
+
+def strongest_pairs(pairs: dict[str, tuple[list[Record], list[Record]]]) -> dict[str, tuple]:
+    """Each pair of rows in its strongest records, of one kind for both; pairs that lack one left out."""
     index = evidence_index()
-    return [r for own in group(records).values() for r in stronger_evidence(own, index) or own]
+    return {name: tuple(_of_one_kind(pair, index)) for name, pair in pairs.items() if all(pair)}
+
+
+def _of_one_kind(rows: Sequence[list[Record]], index: dict) -> Sequence[list[Record]]:
+    """The committed records of all rows, if all have some of one kind that is stronger; else the rows."""
+    filed = [stronger_evidence(own, index) for own in rows]
+    kinds = {(r.profile, r.data) for own in filed for r in own}
+    return filed if all(filed) and len(kinds) == 1 else rows
 
 
 def panels_by_source(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[Record]]]:

@@ -43,27 +43,33 @@ def estimate(values) -> Estimate:
 def difference(
     first: list[Record], second: list[Record], metric: str = "accuracy", selection: str = "last"
 ) -> Estimate:
-    """Paired difference first minus second over the seeds both have: same subset, same test images."""
-    left, right = ({r.seed: r.metric(metric, selection) for r in records} for records in (first, second))
-    return estimate(left[s] - right[s] for s in sorted(left.keys() & right.keys()))
+    """Paired difference first minus second over the seeds that both have of one profile and data: same
+    subset, same test images."""
+    left, right = ({_pair(r): r.metric(metric, selection) for r in records} for records in (first, second))
+    return estimate(left[pair] - right[pair] for pair in sorted(left.keys() & right.keys()))
 
 
 def paired(first: list[Record], second: list[Record]) -> list[Record]:
     """The records that a paired difference rests on: those of both sides at the seeds that both have."""
-    shared = {r.seed for r in first} & {r.seed for r in second}
-    return [r for r in (*first, *second) if r.seed in shared]
+    shared = set(map(_pair, first)) & set(map(_pair, second))
+    return [r for r in (*first, *second) if _pair(r) in shared]
 
 
 def in_words(first: str, second: str, gap: Estimate) -> str:
     """A paired difference, first minus second, in words: which lies higher, by how much, over how many pairs.
 
-    E.g. "INS: 0.029 ± 0.011 above ENS (n = 5 pairs)", or "INS cannot be told from ENS: +0.003 ± 0.011 (n = 5
+    E.g. "INS 0.029 ± 0.011 above ENS (n = 5 pairs)", or "INS cannot be told from ENS, +0.003 ± 0.011 (n = 5
     pairs)", where the interval holds zero.
     """
     if gap.half is None:
-        return f"{first}, {second}: {gap.mean:+.3f} (one pair, no interval)"
+        return f"{first} {gap.mean:+.3f} against {second} (one pair, no interval)"
     pairs = f"(n = {gap.n} pairs)"
     if abs(gap.mean) <= gap.half:
-        return f"{first} cannot be told from {second}: {gap.mean:+.3f} ± {gap.half:.3f} {pairs}"
+        return f"{first} cannot be told from {second}, {gap.mean:+.3f} ± {gap.half:.3f} {pairs}"
     side = "above" if gap.mean > 0 else "below"
-    return f"{first}: {abs(gap.mean):.3f} ± {gap.half:.3f} {side} {second} {pairs}"
+    return f"{first} {abs(gap.mean):.3f} ± {gap.half:.3f} {side} {second} {pairs}"
+
+
+def _pair(record: Record) -> tuple[str, str, int]:
+    """What two records have in common that may be subtracted."""
+    return record.profile, record.data, record.seed

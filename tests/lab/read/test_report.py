@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lt_lib.errors import LabError
 from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import in_words, paired
@@ -103,15 +104,19 @@ def test_a_difference_rests_on_the_seeds_that_both_sides_have():
     behind = paired(first, second)
     assert [r.seed for r in behind] == [0, 2, 2, 0]
     assert "n = 2" in badge(behind)
+    others = [record(0, 0.5, "laptop", "embedded")]
+    assert paired(first, others) == []
+    with pytest.raises(LabError):
+        difference(first, others)
 
 
 @pytest.mark.parametrize(
     ("gaps", "said"),
     [
-        ([0.1, 0.11, 0.12], "A: 0.110 ± 0.025 above B (n = 3 pairs)"),
-        ([-0.1, -0.11, -0.12], "A: 0.110 ± 0.025 below B (n = 3 pairs)"),
-        ([-0.1, 0.1], "A cannot be told from B: +0.000 ± 1.271 (n = 2 pairs)"),
-        ([0.1], "A, B: +0.100 (one pair, no interval)"),
+        ([0.1, 0.11, 0.12], "A 0.110 ± 0.025 above B (n = 3 pairs)"),
+        ([-0.1, -0.11, -0.12], "A 0.110 ± 0.025 below B (n = 3 pairs)"),
+        ([-0.1, 0.1], "A cannot be told from B, +0.000 ± 1.271 (n = 2 pairs)"),
+        ([0.1], "A +0.100 against B (one pair, no interval)"),
     ],
 )
 def test_a_difference_in_words(gaps, said):

@@ -85,7 +85,7 @@ def test_le1_is_computed():
     assert (
         "0 of 4000 steps" in found.numbers
         and "best step is 1.00c" in found.numbers
-        and "1.95c" in found.numbers
+        and "every step below 2.00c descends" in found.numbers
     )
 
 
