@@ -314,7 +314,7 @@ def average_learner(record):
 for r in ratios:
     for name, found in both(f"bagging-{r}").items():
         adds = lab.estimate(b.metric() - average_learner(b) for b in found)
-        said = lab.in_words("vote", "the average learner", adds)
+        said = lab.in_words("the vote", "the average learner", adds)
         print(f"ratio {r}, {name}, {said}")
 
 # %% [markdown] tags=["fragment-slide"]
@@ -347,7 +347,7 @@ for r in ratios:
             if b.seed in whole
         ]
         if gaps:
-            said = lab.in_words("learner", "one model", lab.estimate(gaps))
+            said = lab.in_words("it", "one model", lab.estimate(gaps))
             print(f"ratio {r}, {name}, {said}")
 
 # %% [markdown] tags=["fragment-slide"]
@@ -368,7 +368,7 @@ lab.figure("differences", pairs)
 # top of the weights. In print two of the three lie below zero. The strongest records there are:
 
 # %% tags=["fragment-slide"]
-print(lab.differences_in_words(pairs, "bags", "their rival"))
+print(lab.differences_in_words(pairs, "bagging", "its rival"))
 
 # %% [markdown] tags=["fragment-slide"]
 # One network is not the other, and one printed run is one run; `paper` + `real` will tell. What the bags

@@ -362,7 +362,7 @@ for name, found in sources.items():
             for method in ("weighted", "baseline")
         ]
         if all(pair):
-            said = lab.in_words("weights", "none", lab.difference(*pair))
+            said = lab.in_words("weighted", "plain", lab.difference(*pair))
             print(f"{name}, {r}, {said}")
 
 # %% [markdown] tags=["slide"]

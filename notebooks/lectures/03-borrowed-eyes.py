@@ -132,7 +132,7 @@ print(
 #
 # A network that knows nothing has the same blocks, their weights drawn anew.
 
-# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of small colour squares. Those of the lender are mostly of one tendency: a light against a dark side, or one colour against another. Those of the untrained copy are confetti."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of sixteen small colour squares, the filters of the lender above those of the untrained copy."}}
 import copy
 
 blank = copy.deepcopy(lender)
@@ -145,7 +145,7 @@ lab.figure("first-filters", {"lender": lender, "untrained": blank})
 # %% [markdown] tags=["slide", "live"]
 # ### What becomes of an image
 
-# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows. In the first the digit stays visible as a bright shape through the first blocks and becomes a few bright cells in the last. In the second, textures and lines of the land light up in the first blocks; the last are a few cells as well."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows, one for a digit and one for a tile of land: the image, then what comes out of each block, in ever fewer cells."}}
 digit, tile = near.images("train")[4:5], far.images("train")[1:2]
 tile = tile[:, 16:48, 16:48]
 bands = (5, 4, 1)
@@ -187,7 +187,7 @@ def behind(*keys):
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-ways", "caption": "Accuracy on the near target after training, by how much of the borrowed network learns on, for two sizes of the training set. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four lines of marks beside a dotted line at chance: from scratch, frozen, top block thawed, all thawed; two marks a line, for 100 and for 400 images."}}
 ways = {
-    "scratch": "from scratch",
+    "scratch": "scratch",
     "frozen": "frozen",
     "top": "top block thawed",
     "all": "all thawed",
@@ -314,7 +314,7 @@ print("balanced accuracy ·", behind(*both))
 gap = lab.difference(
     rows["far-all"], rows["far-scratch"], "balanced_accuracy"
 )
-print("far:", lab.in_words("all thawed", "from scratch", gap))
+print("far:", lab.in_words("all thawed", "scratch", gap))
 print("balanced accuracy ·", behind("far-all", "far-scratch"))
 
 # %% [markdown] tags=["slide"]

@@ -567,6 +567,13 @@ for name, net in nets.items():
         print(
             f"{name}, {where:8} points: {right:.2f} right, {sure:.2f} sure"
         )
+too_sure = [
+    sure - right
+    for right, sure in (
+        report(net, fresh, fresh_kinds) for net in nets.values()
+    )
+]
+assert abs(too_sure[1]) < abs(too_sure[0])
 
 # %% [markdown]
 # Without mixup every stray point gets an island of certainty. With it the islands are gone and the colours

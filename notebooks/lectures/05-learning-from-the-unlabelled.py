@@ -372,7 +372,7 @@ for n in (10, 20, 50, 100):
         for r in rows[f"ssgan-{n}"]
         if r.seed in near
     )
-    said = lab.in_words("neighbours", "the game", gap)
+    said = lab.in_words("the spreading", "the game", gap)
     print(f"{n:3} labels: right {lab.estimate(near.values())}; {said}")
 
 # %% [markdown]

@@ -297,7 +297,7 @@ def less_plain(metric, key="bn"):
 
 
 for metric, words in columns.items():
-    for name, key in (("norms", "bn"), ("disturbed", "bn-noisy")):
+    for name, key in (("with norms", "bn"), ("disturbed", "bn-noisy")):
         said = lab.in_words(name, "without", less_plain(metric, key))
         print(f"{words}: {said}")
 print(lab.badge(by_row))

@@ -213,12 +213,13 @@ def one_sided(path):
     return int(((above < 0.05) | (above > 0.95)).sum())
 
 
-print(
-    {
-        name: f"{one_sided(path)} of 16 draw one sort only"
-        for name, path in games().items()
-    }
-)
+def one_sort_only():
+    found = {name: one_sided(path) for name, path in games().items()}
+    assert found["equal rates"] < found["a fast inspector"]
+    return found
+
+
+print("of 16 pairs, how many draw one sort only:", one_sort_only())
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
 from lt_lib import lab
@@ -226,8 +227,8 @@ from lt_lib import lab
 lab.figure("forgers", games(), every=10)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# At equal rates the forgers find both sorts. With an inspector who is always far ahead, a good part of them
-# settle on one and stay. Look at the lower right panel of {numref}`fig-spectrum-02-forgers`: no number drawn
+# At equal rates the forgers find both sorts. With an inspector who is always far ahead, more of them settle on
+# one and stay. Look at the lower right panel of {numref}`fig-spectrum-02-forgers`: no number drawn
 # there is false. What is false is that half of the world is missing. This is *mode collapse*, and no
 # inspector who judges notes one by one can object to it. It takes somebody who counts.
 #
