@@ -362,8 +362,8 @@ for name, found in sources.items():
             for method in ("weighted", "baseline")
         ]
         if all(pair):
-            said = lab.in_words("weighted", "plain", lab.difference(*pair))
-            print(f"{name}, {r}, {said}")
+            gap = lab.difference(*pair)
+            print(f"{name}, {r},", lab.in_words("weighted", "plain", gap))
 
 # %% [markdown] tags=["slide"]
 # ## The staircase

@@ -285,7 +285,7 @@ print(behind(*targets))
 
 # %% [markdown] tags=["fragment-slide"]
 # The last line asks most. Upper blocks have learned to ignore what does not tell a 57 from a 75, and drought does
-# not. So far from home they can be worse than chance filters, which have learned to ignore nothing.
+# not. Are they then worse, far from home, than chance filters, which have learned to ignore nothing?
 
 # %% [markdown] tags=["slide"]
 # ### Borrow the first blocks, train the rest

@@ -540,8 +540,8 @@ for metric in ("accuracy", "balanced_accuracy"):
     moved = lab.estimate(
         y[metric] - x[metric] for x, y in zip(plain, weighted)
     )
-    said = lab.in_words("weighted", "plain", moved)
-    print(f"{metric.replace('_', ' ')}: {said}")
+    words = lab.in_words("weighted", "plain", moved)
+    print(f"{metric.replace('_', ' ')}: {words}")
 
 # %% [markdown] tags=["fragment-slide"]
 # Keep these two lines in mind for all that follows. No new picture was taken, no new layer added, only the same

@@ -560,8 +560,8 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# As long as that is far above one, a counterfeit differs more from the tiles of its own class than any two
-# classes differ from each other. It need not follow that the difference of the classes is lost in it. A note
+# A counterfeit can differ more from the tiles of its own class than any two classes differ from each other, and
+# the difference of the classes need not be lost in it. A note
 # can have the wrong paper and yet be clearly a ten. But nothing in the *picture* of a counterfeit assures us
 # of its label. That has to be tested, and will be.
 

@@ -465,8 +465,7 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# (So solarize will hardly be noticed: on this ground only cloud is that bright.) Every operator is judged
-# twice. First the regression learns plain tiles and is asked about painted ones: how surprised is it? Then it
+# (Solarize touches no other pixel.) Every operator is judged twice. First the regression learns plain tiles and is asked about painted ones: how surprised is it? Then it
 # learns painted tiles and is asked about painted ones: what is left to be known? The tiles are dealt into
 # five groups, each with a half to learn from and a half to be asked about, which gives an interval.
 
@@ -602,7 +601,7 @@ pairs = {
 lab.figure("differences", pairs, metric="balanced_accuracy")
 
 # %% [markdown] tags=["slide"]
-# The same for the other two scores, and the share of tiles that are answered with *zero*, from the strongest
+# In words, with the other two scores and the share of tiles that are answered with *zero*, from the strongest
 # records there are:
 
 
@@ -624,8 +623,8 @@ for metric in ("balanced_accuracy", "macro_f1", "accuracy"):
     print(lab.differences_in_words(pairs, "AugMix", "none", metric))
 best = lab.strongest_pairs(pairs)
 for label, pair in best.items():
-    said = lab.in_words("AugMix", "none", more_zeros(*pair))
-    print(f"answered with zero, {label}: {said}")
+    words = lab.in_words("AugMix", "none", more_zeros(*pair))
+    print(f"answered with zero, {label}: {words}")
 
 # %% [markdown] tags=["slide"]
 # ### Recall for precision

@@ -30,15 +30,15 @@ def by_kind(lines: Lines) -> dict[tuple[str, str], dict[str, list[Record]]]:
 
 
 def seeds_behind(lines: Lines) -> str:
-    """How many seeds each line rests on: "n = 5", or by name those that rest on another number."""
+    """How many seeds each line rests on: "n = 5", and by name those that rest on another number."""
     counts = {name: len({r.seed for r in found}) for name, found in lines.items()}
     numbers = list(counts.values())
     usual = max(numbers, key=lambda n: (numbers.count(n), n))
     others = [
-        f"{n} for {', '.join(name for name in counts if counts[name] == n)}"
+        f"{n} for {'; '.join(name for name in counts if counts[name] == n)}"
         for n in sorted(set(numbers) - {usual})
     ]
-    return f"n = {usual}" + (f" ({'; '.join(others)})" if others else "")
+    return f"n = {usual}" + (f", but {'; '.join(others)}" if others else "")
 
 
 def _badge(lines: dict[str, list[Record]]) -> str:

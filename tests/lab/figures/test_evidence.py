@@ -38,7 +38,7 @@ def test_a_footnote_has_the_seeds_of_each_mark():
     assert evidence.sources(few) == "laptop + real (real data), n = 3"
     fewer = [r for r in few if r.key == "weighted-0.1" or r.seed == 0]
     label = next(row.label for row in load("ee443-results").rows if row.key == "baseline-0.1")
-    assert evidence.sources(fewer).endswith(f"n = 3 (1 for {label})")
+    assert evidence.sources(fewer).endswith(f"n = 3, but 1 for {label}")
 
 
 def test_a_difference_is_drawn_with_the_number_of_its_pairs(monkeypatch, tmp_path):
@@ -48,7 +48,7 @@ def test_a_difference_is_drawn_with_the_number_of_its_pairs(monkeypatch, tmp_pat
         rows[r.key].append(r)
     one, other = rows["weighted-0.1"], rows["baseline-0.1"]
     fig = draw("differences", {"whole": (one, other), "in part": (one, other[2:])})
-    assert "n = 3 (1 for in part)" in fig.get_supxlabel()
+    assert "n = 3, but 1 for in part" in fig.get_supxlabel()
 
 
 def test_rows_are_not_taken_from_different_runs(monkeypatch, tmp_path):

@@ -93,7 +93,7 @@ def test_badge_names_the_stand_ins():
 def test_badge_of_several_lines_says_which_rest_on_fewer_seeds():
     five, three = ([record(s, 0.5) for s in range(n)] for n in (5, 3))
     assert "n = 5 ·" in badge({"a": five, "b": five})
-    assert "n = 5 (3 for b, d) ·" in badge({"a": five, "b": three, "c": five, "d": three, "e": five})
+    assert "n = 5, but 3 for b; d ·" in badge({"a": five, "b": three, "c": five, "d": three, "e": five})
     mixed = badge({"a": five, "b": [record(0, 0.5, "laptop", "embedded")]})
     assert mixed.startswith("paper · real · n = 5") and "; laptop · digits50 (stand-in)" in mixed
     assert badge({"a": []}) == badge([]) == "no record"
