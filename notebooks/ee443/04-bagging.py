@@ -242,18 +242,18 @@ def rows(records, key, variant="as-released"):
 
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-cuts", "caption": "Accuracy of two other cuts minus that of the cut nearest the threshold, paired over seeds, with 95 % intervals."}, "image": {"alt": "Two horizontal intervals, one for the cut at the median and one for the cut at class 9, beside a vertical line at zero."}}
-lab.figure(
-    "differences",
-    {
-        "median": (rows(cuts, "median"), rows(cuts, "nearest")),
-        "class 9": (rows(cuts, "class-9"), rows(cuts, "nearest")),
-    },
-)
+other_cuts = {
+    "median": (rows(cuts, "median"), rows(cuts, "nearest")),
+    "class 9": (rows(cuts, "class-9"), rows(cuts, "nearest")),
+}
+lab.figure("differences", other_cuts)
+
+# %% tags=["fragment-slide"]
+print(lab.differences_in_words(other_cuts, "this cut", "the nearest"))
 
 # %% [markdown] tags=["fragment-slide"]
-# An earlier cut copies more and deals less: larger bags, longer training, learners more alike. Should class 9
-# lead in
-# {numref}`fig-ee443-04-cuts`, its learners also saw half as many images again.
+# An earlier cut copies more and deals less: larger bags, longer training, learners more alike. Those of class 9
+# also saw half as many images again.
 
 # %% [markdown] tags=["slide"]
 # ## The vote
