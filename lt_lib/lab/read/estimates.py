@@ -61,12 +61,12 @@ def in_words(first: str, second: str, gap: Estimate) -> str:
     E.g. "INS is 0.029 ± 0.011 above ENS (n = 5 pairs)", or "INS cannot be told from ENS, +0.003 ± 0.011 (n =
     5 pairs)", where the interval holds zero.
     """
+    side = "above" if gap.mean > 0 else "below"
     if gap.half is None:
-        return f"{first} is at {gap.mean:+.3f} from {second} (one pair, no interval)"
+        return f"{first} is {abs(gap.mean):.3f} {side} {second} (one pair, no interval)"
     pairs = f"(n = {gap.n} pairs)"
     if abs(gap.mean) <= gap.half:
         return f"{first} cannot be told from {second}, {gap.mean:+.3f} ± {gap.half:.3f} {pairs}"
-    side = "above" if gap.mean > 0 else "below"
     return f"{first} is {abs(gap.mean):.3f} ± {gap.half:.3f} {side} {second} {pairs}"
 
 

@@ -116,7 +116,7 @@ def test_a_difference_rests_on_the_seeds_that_both_sides_have():
         ([0.1, 0.11, 0.12], "A is 0.110 ± 0.025 above B (n = 3 pairs)"),
         ([-0.1, -0.11, -0.12], "A is 0.110 ± 0.025 below B (n = 3 pairs)"),
         ([-0.1, 0.1], "A cannot be told from B, +0.000 ± 1.271 (n = 2 pairs)"),
-        ([0.1], "A is at +0.100 from B (one pair, no interval)"),
+        ([0.1], "A is 0.100 above B (one pair, no interval)"),
     ],
 )
 def test_a_difference_in_words(gaps, said):
