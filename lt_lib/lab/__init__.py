@@ -14,10 +14,11 @@ with needs("lab", __name__):  # what it declares is looked up here, before the f
 _NAMES = {
     "lt_lib.errors": ("LabError",),
     "lt_lib.lab.figures": ("figure",),
-    "lt_lib.lab.figures.evidence": ("strongest",),
+    "lt_lib.lab.figures.evidence": ("strongest", "strongest_pairs"),
+    "lt_lib.lab.figures.words": ("differences_in_words",),
     "lt_lib.lab.publish.chapter": ("check_parameters",),
     "lt_lib.lab.read.badges": ("badge",),
-    "lt_lib.lab.read.estimates": ("difference", "estimate"),
+    "lt_lib.lab.read.estimates": ("difference", "estimate", "in_words", "paired"),
     "lt_lib.lab.read.evidence": ("evidence", "group"),
     "lt_lib.lab.read.published": ("published",),
     "lt_lib.lab.read.report": (

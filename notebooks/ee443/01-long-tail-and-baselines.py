@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -262,8 +264,7 @@ lab.figure("ee443-fig2", baselines)
 #
 # One number for fifty classes hides the bill. In a fair exam accuracy is the mean recall, so split it by
 # class. The curve of the full data is the yardstick: all classes have equally many images there, and what
-# separates them is difficulty. What the other curve lacks on the right, and gains on the left, is the tail's
-# doing.
+# separates them is difficulty. Where the other curve leaves it, to either side, the tail is at work.
 
 
 # %%
@@ -440,9 +441,9 @@ print(f"{few} classes given up: {needed:.3f} on the others")
 
 # %% [markdown]
 # More than the full-data baseline has with all its images. Hard to believe, though not impossible: whoever
-# never says nineteen of the fifty words errs less often in the rest, which is why the frequent classes can
-# rise above the yardstick in
-# {numref}`fig-ee443-01-recall`. One accuracy cannot settle it. Recall by class can: look at the line *few*.
+# never says nineteen of the fifty words errs less often in the rest, so the frequent classes may well rise
+# above the yardstick of {numref}`fig-ee443-01-recall`. One accuracy cannot settle it. Recall by class can: look
+# at the line *few*.
 #
 # ```{solution-end}
 # ```

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -266,10 +268,10 @@ lab.figure("validation-gap", control + targets)
 
 # %% [markdown] tags=["fragment-slide"]
 # The grey bars of {numref}`fig-ee443-02-leak` need care. The uppermost is what separates training from test
-# pictures anyway (on digits, other hands wrote the test). *As released*, both sides are balanced, and what
+# pictures anyway (on digits, mostly other hands wrote the test). *As released*, both sides are balanced, and what
 # the bar exceeds the uppermost by is copies, recognised again. *Ours* leaks nothing, yet its bar can be long
 # as well: its held-out fifth is lopsided like the tail, and the frequent classes, which count most in it, are
-# easy. One triangle is a cheat, the other answers a different question. Neither predicts the circle.
+# easy. One triangle is a cheat, the other answers a different question. Neither is asked what the circle is.
 #
 # The report's test accuracy is no cheat: no test image is ever copied. *As released* may even score higher
 # there than *ours*, since copies of nearly every picture reach its training part, while *ours* gives up a

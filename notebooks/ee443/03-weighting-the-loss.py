@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -241,15 +243,14 @@ lab.figure("differences", gains)
 # %%
 recipes = lab.run("ee443-fig4", **options)
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-curves", "caption": "The report's Fig 4, redrawn: training loss at ratio 0.02 under five weightings, mean over seeds with the range as a band. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Falling curves of training loss over training steps, one for each weighting; those of INS and ENS with beta 0.999 run together."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-03-curves", "caption": "The report's Fig 4, redrawn: training loss at ratio 0.02 under five weightings, mean over seeds with the range as a band. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Curves of training loss over training steps, one for each of five weightings."}}
 lab.figure("ee443-fig4", recipes)
 
 # %% [markdown] tags=["fragment-slide"]
 # Beware of reading {numref}`fig-ee443-03-curves` from top to bottom. Each curve is a mean under its own
-# weights, so each has its own yardstick; a lower one is not a better network. That INS and ENS run together
-# says no more than
-# {numref}`fig-ee443-03-shares` did; and once a head knows its training images by heart, all five run together. Only test
-# accuracy, the same for all, can answer:
+# weights, so each has its own yardstick; a lower one is not a better network. INS and ENS are nearly one loss,
+# by {numref}`fig-ee443-03-shares`, and must have nearly one curve. Only test accuracy, the same for all, can
+# answer:
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Ask which curve is the best network. The right answer is that this figure cannot say. 1 min.
@@ -267,6 +268,9 @@ against = {
     for scheme in ("ins", "isns")
 }
 lab.figure("differences", against)
+
+# %% tags=["fragment-slide"]
+print(lab.differences_in_words(against, "it", "ENS"))
 
 # %% [markdown] tags=["slide"]
 # Claim EE1 of the audit puts "hardly matters" to a test: at each ratio every two of the three recipes should
@@ -318,9 +322,9 @@ lab.figure(
 from lt_lib.lab import strongest
 
 best = strongest(recipes)
-print(lab.badge(rows(best, "ins-0.005")))
-for scheme in ("none", "ins", "isns"):
-    found = rows(best, f"{scheme}-0.005")
+shown = {s: rows(best, f"{s}-0.005") for s in ("none", "ins", "isns")}
+print(lab.badge(shown))
+for scheme, found in shown.items():
     for group in ("many", "medium", "few"):
         if found and found[0].metric(group) is not None:
             mean = lab.estimate(r.metric(group) for r in found)

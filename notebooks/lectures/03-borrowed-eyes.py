@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -130,7 +132,7 @@ print(
 #
 # A network that knows nothing has the same blocks, their weights drawn anew.
 
-# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of small colour squares. Those of the lender are mostly of one tendency: a light against a dark side, or one colour against another. Those of the untrained copy are confetti."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-filters", "caption": "Sixteen filters of the first convolution as colour images, of the lender and of an untrained copy. Grey is zero; each filter is stretched by its own largest weight. Computed."}, "image": {"alt": "Two groups of sixteen small colour squares, the filters of the lender above those of the untrained copy."}}
 import copy
 
 blank = copy.deepcopy(lender)
@@ -143,7 +145,7 @@ lab.figure("first-filters", {"lender": lender, "untrained": blank})
 # %% [markdown] tags=["slide", "live"]
 # ### What becomes of an image
 
-# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows. In the first the digit stays visible as a bright shape through the first blocks and becomes a few bright cells in the last. In the second, textures and lines of the land light up in the first blocks; the last are a few cells as well."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-lectures-03-views", "caption": "A near and a far image, and the strength of what comes out of each block of the lender (root mean square over channels, brighter is more). Computed."}, "image": {"alt": "Two rows, one for a digit and one for a tile of land: the image, then what comes out of each block, in ever fewer cells."}}
 digit, tile = near.images("train")[4:5], far.images("train")[1:2]
 tile = tile[:, 16:48, 16:48]
 bands = (5, 4, 1)
@@ -177,11 +179,15 @@ runs = lab.run("lectures-thaw", **options)
 rows = {
     key: found for (_, key, _), found in lab.group(strongest(runs)).items()
 }
-foot = lab.badge(rows["frozen"])
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-ways", "caption": "Accuracy on the near target after training, by how much of the borrowed network learns on, for two sizes of the training set. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four lines of marks. From scratch lies near chance at 100 images and a little above at 400. Frozen, top thawed and all thawed lie far to the right of it, those with 400 images furthest."}}
+
+def behind(*keys):
+    return lab.badge({key: rows[key] for key in keys})
+
+
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-ways", "caption": "Accuracy on the near target after training, by how much of the borrowed network learns on, for two sizes of the training set. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four lines of marks beside a dotted line at chance: from scratch, frozen, top block thawed, all thawed; two marks a line, for 100 and for 400 images."}}
 ways = {
-    "scratch": "from scratch",
+    "scratch": "scratch",
     "frozen": "frozen",
     "top": "top block thawed",
     "all": "all thawed",
@@ -194,7 +200,7 @@ lab.figure(
         }
         for n, end in ((100, "-100"), (400, ""))
     },
-    foot=foot,
+    foot=behind(*(key + end for key in ways for end in ("-100", ""))),
 )
 
 # %% [markdown] tags=["slide"]
@@ -203,7 +209,6 @@ lab.figure(
 # Differences, paired by seed.
 
 # %% tags=["fragment-slide"]
-print(foot)
 for n, end in ((100, "-100"), (400, "")):
     for more, less in (
         ("frozen", "scratch"),
@@ -211,13 +216,12 @@ for n, end in ((100, "-100"), (400, "")):
         ("all", "top"),
     ):
         gap = lab.difference(rows[more + end], rows[less + end])
-        print(f"{n} images, {ways[more]:16} less {ways[less]:16} {gap}")
+        said = lab.in_words(ways[more], ways[less], gap)
+        print(f"{n} images: {said}")
 
 # %% [markdown] tags=["fragment-slide"]
-# The first step is the great one. Three hundred more images of your own buy a network from scratch less than
-# the borrowed eyes give for nothing. Thawing the top adds to that, more where there are more images to teach
-# it. Thawing everything adds nothing further; with a hundred images it spoils some of what was borrowed. And
-# it costs all the computing that freezing saves.
+# Thawing can win back what is special about your images, and with few of them it can spoil what was borrowed.
+# Thawing everything costs all the computing that freezing saves.
 
 # %%
 near_rows = [r for r in runs if r.key.removesuffix("-100") in ways]
@@ -238,10 +242,10 @@ lab.compare(near_rows)
 # The control is an untrained network: what any pile of random filters would do.
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Let the room draw the two curves before you show them. Most draw the near one right and the far one flat.
-# That the far one goes *down* says that upper blocks do not just lack information: they throw it away.
+# Let the room draw the two curves before you show them. Ask what it would mean if the far one went *down*:
+# that upper blocks do not just lack information, they throw it away.
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-03-probes", "caption": "Balanced accuracy of a linear classifier on what comes out of each block (0: of the image itself), for a near and a far target; lender and untrained network. 95 % intervals over seeds. Chance is 0.10 on the left, 0.25 on the right. Profile and data at the foot."}, "image": {"alt": "Left, the lender's line climbs steeply to the last block while that of the untrained network stays at chance. Right, the lender's line climbs to the second block and then falls below where it began; the untrained one is nearly flat."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-03-probes", "caption": "Balanced accuracy of a linear classifier on what comes out of each block (0: of the image itself), for a near and a far target; lender and untrained network. 95 % intervals over seeds. Chance is 0.10 on the left, 0.25 on the right. Profile and data at the foot."}, "image": {"alt": "Two panels of balanced accuracy over blocks, near target left and far target right, each with a line for the lender and one for the untrained network."}}
 panels = {
     f"near: {near.name}": {
         "lender": rows["frozen"],
@@ -252,7 +256,8 @@ panels = {
         "untrained": rows["far-untrained"],
     },
 }
-lab.figure("block-probes", panels, foot)
+targets = ("frozen", "untrained", "far-frozen", "far-untrained")
+lab.figure("block-probes", panels, behind(*targets))
 
 # %% [markdown] tags=["slide"]
 # ### Tested
@@ -269,20 +274,18 @@ for key, who in (
     ("far-untrained", "far, untrained"),
 ):
     found = lab.estimate(r.metric(gain) for r in rows[key])
-    print(f"{who:16} half less all: {found}")
+    print(f"{who}:", lab.in_words("half of the blocks", "all", found))
 apart = lab.difference(rows["far-frozen"], rows["frozen"], gain)
 last = lab.difference(
     rows["far-frozen"], rows["far-untrained"], f"probe_{len(lender.blocks)}"
 )
-print(f"far less near: {apart}")
-print(f"far, behind all blocks, lender less untrained: {last}")
-print(foot)
+print("half less all:", lab.in_words("far", "near", apart))
+print("far, behind all:", lab.in_words("lender", "untrained", last))
+print(behind(*targets))
 
 # %% [markdown] tags=["fragment-slide"]
-# Read the intervals. Where the far one lies above zero and the near one below, the caveat holds here as it is
-# said. And compare the last block with the untrained network's: far from home the lender's upper blocks can
-# be worse than chance filters. They have learned to ignore what does not tell a 57 from a 75, and drought
-# does not.
+# The last line asks most. Upper blocks have learned to ignore what does not tell a 57 from a 75, and drought does
+# not. Are they then worse, far from home, than chance filters, which have learned to ignore nothing?
 
 # %% [markdown] tags=["slide"]
 # ### Borrow the first blocks, train the rest
@@ -291,30 +294,19 @@ print(foot)
 # them, and trained *new* blocks above:
 
 # %% tags=["fragment-slide"]
+depths = ("scratch", "first-1", "first-2", "first-3", "frozen")
 print(f"{'blocks borrowed':18}{'near':>16}{'far':>18}")
-for k, (home, away) in enumerate(
-    zip(
-        ("scratch", "first-1", "first-2", "first-3", "frozen"),
-        (
-            "far-scratch",
-            "far-first-1",
-            "far-first-2",
-            "far-first-3",
-            "far-frozen",
-        ),
-    )
-):
+for k, depth in enumerate(depths):
     said = [
         lab.estimate(r.metric("balanced_accuracy") for r in rows[key])
-        for key in (home, away)
+        for key in (depth, f"far-{depth}")
     ]
     print(f"{25 * k:3} %{'':13}{said[0]!s:>16}{said[1]!s:>18}")
-print("balanced accuracy ·", foot)
+both = [f"{far}{depth}" for depth in depths for far in ("", "far-")]
+print("balanced accuracy ·", behind(*both))
 
 # %% [markdown]
-# Near, every block borrowed is a gain until the last, where the new head is all that learns; three quarters
-# and a fresh block on top do about as well as thawing. Far, there is less to gain at any depth, and the last
-# blocks cost. With so few seeds the order of neighbours means little; the ends are what to look at.
+# With few seeds the order of neighbours means little; the ends are what to look at.
 #
 # And if the far network is allowed to unlearn? All blocks borrowed and thawed, against from scratch:
 
@@ -322,7 +314,8 @@ print("balanced accuracy ·", foot)
 gap = lab.difference(
     rows["far-all"], rows["far-scratch"], "balanced_accuracy"
 )
-print(f"far, all thawed less from scratch: {gap} · {foot}")
+print("far:", lab.in_words("all thawed", "scratch", gap))
+print("balanced accuracy ·", behind("far-all", "far-scratch"))
 
 # %% [markdown] tags=["slide"]
 # ## What is forgotten
@@ -331,7 +324,7 @@ print(f"far, all thawed less from scratch: {gap} · {foot}")
 # blocks that have learned on, and ask about the numbers 50 to 99. Then fit a new head on twenty images a
 # class, to see whether the knowledge is gone or only in another place.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-memory", "caption": "Accuracy on the lender's task over accuracy on the near target, after learning from 400 images. Filled: with the lender's own head; hollow: with one fitted anew, on 20 images a class. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four pairs of marks. Of the filled ones, frozen is highest and furthest left, all thawed lowest and far right; top block and all thawed at a slower rate lie between. The hollow ones lie lower and closer together, in a similar order."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-03-memory", "caption": "Accuracy on the lender's task over accuracy on the near target, after learning from 400 images. Filled: with the lender's own head; hollow: with one fitted anew, on 20 images a class. 95 % intervals over seeds. Profile and data at the foot."}, "image": {"alt": "Four pairs of marks, one filled and one hollow: frozen, all thawed with the borrowed weights slower, top block thawed, all thawed."}}
 kept = {
     "frozen": "frozen",
     "all-slower": "all, borrowed slower",
@@ -340,18 +333,19 @@ kept = {
 }
 known = "old" in rows["frozen"][0].metrics["last"]
 lab.figure(
-    "thaw-memory", {w: rows[k] for k, w in kept.items()}, foot
+    "thaw-memory", {w: rows[k] for k, w in kept.items()}, behind(*kept)
 ) if known else "the lender's own images are not here"
 
 # %%
 for key in ("all-slower", "top", "all") if known else ():
     for metric in ("old", "old_again"):
         gap = lab.difference(rows[key], rows["frozen"], metric)
-        print(f"{kept[key]:22}{metric:10} less frozen: {gap}")
+        print(f"{metric}:", lab.in_words(kept[key], "frozen", gap))
 
 # %% [markdown]
-# This is *catastrophic forgetting* {cite}`mccloskey1989catastrophic`, in a mild form: the two tasks share
-# their digits. Nothing in the loss asked the network to stay able to do what it could. A hospital that
+# (*Old*: with the lender's own head. *Old again*: with one fitted anew.) What is lost in this way is called
+# *catastrophic forgetting* {cite}`mccloskey1989catastrophic`; tasks that share their digits, as these two do,
+# are a mild case of it. Nothing in the loss asked the network to stay able to do what it could. A hospital that
 # fine-tunes last year's model on this year's scanner should test it on last year's images as well.
 
 # %% [markdown] tags=["slide"]
@@ -370,13 +364,12 @@ for key in ("all-slower", "top", "all") if known else ():
 # %% tags=["fragment-slide"]
 for metric in ("accuracy", "moved", *["old"] * known):
     gap = lab.difference(rows["all-slower"], rows["all"], metric)
-    print(f"{metric:9} at s = 0.1 less at s = 1: {gap}")
-print(foot)
+    print(f"{metric}:", lab.in_words("s = 0.1", "s = 1", gap))
+print(behind("all-slower", "all"))
 
 # %% [markdown]
-# *Moved* is the length of the change of the borrowed weights, relative to their own. A tenth of the rate
-# moves them less, though not ten times less, and forgets less; what it costs on the new task the first line
-# says.
+# *Moved* is the length of the change of the borrowed weights, relative to their own; *old* is what they still
+# know. What the slower rate costs on the new task the first line says.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -59,9 +61,8 @@ example()
 # %% [markdown]
 # ## Choose what to run
 #
-# Embedded data are real: small scans of handwritten digits, the test digits by other writers than the
-# training digits
-# {cite}`alpaydin1998digits`. `data = "real"` is CIFAR-10.
+# Embedded data are real: small scans of handwritten digits {cite}`alpaydin1998digits`, the test digits mostly by
+# other writers than the training digits. `data = "real"` is CIFAR-10.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper
@@ -199,8 +200,8 @@ def rows(records, key):
 
 
 # %% [markdown]
-# `best` is the strongest evidence there is, row by row: records that came with the book where there are any,
-# else this run. Each figure says which.
+# `best` is the strongest evidence there is: the records that came with the book if they cover every row, else
+# this run. Each figure says which.
 
 # %% [markdown] tags=["slide"]
 # ## Does it mean what it says?
@@ -213,7 +214,7 @@ def rows(records, key):
 # \text{ECE} = \sum_b \frac{n_b}{N}\, \bigl| \text{acc}_b - \text{conf}_b \bigr| .
 # ```
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-reliability", "caption": "Reliability of three networks on the test images, in 15 bins, seeds together; below, the share of images in each bin. Below the diagonal: too sure. Above: too modest. Sparse bins jump."}, "image": {"alt": "Three columns. With hard labels nearly all images lie in the last bin and the curve lies mostly below the diagonal. With smoothing of 0.1 the confidences pile up around 0.8 to 0.9 and the curve lies far above the diagonal; with 0.02 it lies in between."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-reliability", "caption": "Reliability of three networks on the test images, in 15 bins, seeds together; below, the share of images in each bin. Below the diagonal: too sure. Above: too modest. Sparse bins jump."}, "image": {"alt": "Three columns, one for hard labels and two for smoothed ones: above, the share right over confidence beside a diagonal; below, bars of the share of images in each bin."}}
 targets = {
     "hard labels": rows(best, "hard"),
     "smoothed, 0.02": rows(best, "smoothed-mildly"),
@@ -222,9 +223,24 @@ targets = {
 lab.figure("reliability-bins", targets)
 
 # %% [markdown]
-# Hard labels make the first radiologist: nearly everything announced as certain. Smoothing moves the heap to
-# the left, with $\alpha = 0.1$ past the mark, to where {eq}`lectures-04-lead` said it would be. Nearly all
-# the images lie in the last bins; what the curve does further left, a handful of images decides.
+# What a curve does where a bin is nearly empty, a handful of images decides. On average over all images, how
+# sure is each network, and how often right?
+
+
+# %%
+def sure(record):
+    bins = record.history["learners"][0]
+    return sum(bins["bin_confidence"]) / sum(bins["bin_count"])
+
+
+print(lab.badge(targets))
+for name, found in targets.items():
+    gap = lab.estimate(sure(r) - r.metric() for r in found)
+    said = lab.in_words("confidence", "the share right", gap)
+    print(f"{name}: says {lab.estimate(map(sure, found))}; {said}")
+
+# %% [markdown]
+# The ceiling that {eq}`lectures-04-lead` gives for $\alpha = 0.1$ is 0.91.
 
 # %% [markdown]
 # ### How many bins?
@@ -232,7 +248,7 @@ lab.figure("reliability-bins", targets)
 # ECE is not a property of the network alone. More bins, more gaps that no longer cancel, more bins with three
 # images whose share right is chance:
 
-# %% mystnb={"figure": {"name": "fig-lectures-04-bins", "caption": "ECE of the same answers over the number of bins: mean over seeds, the range as a band."}, "image": {"alt": "Three curves that rise slowly with the number of bins: smoothing with 0.1 far above, hard labels and smoothing with 0.02 close together below, their bands overlapping."}}
+# %% mystnb={"figure": {"name": "fig-lectures-04-bins", "caption": "ECE of the same answers over the number of bins: mean over seeds, the range as a band."}, "image": {"alt": "Three curves of ECE over the number of bins, each with a band: hard labels, smoothing with 0.02, smoothing with 0.1."}}
 lab.figure("ece-bins", targets)
 
 # %% [markdown]
@@ -253,30 +269,28 @@ lab.figure("ece-bins", targets)
 #
 # No answer changes, only how sure it sounds. $T > 1$ tones down, $T < 1$ speaks up.
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-temperature", "caption": "ECE (15 bins) and cross-entropy on the test images, as trained and after temperature scaling on the validation images; mean over seeds with 95 % intervals."}, "image": {"alt": "Two panels with four lines each. As trained, ECE is largest for smoothing with 0.1, next for mixup. After temperature scaling the four lie close together and their intervals overlap."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-temperature", "caption": "ECE (15 bins) and cross-entropy on the test images, as trained and after temperature scaling on the validation images; mean over seeds with 95 % intervals."}, "image": {"alt": "Two panels, ECE and cross-entropy, with four lines each: hard labels, two smoothings, mixup; two marks a line, as trained and after temperature scaling."}}
 shown = targets | {"mixup": rows(best, "mixup")}
 lab.figure("temperature-dots", shown)
 
 # %%
-print(lab.badge(rows(best, "hard")))
+print(lab.badge(shown))
 for name, found in shown.items():
     heat = lab.estimate(r.metric("temperature") for r in found)
     print(f"{name:15} T = {heat}")
 
 # %% [markdown]
-# The temperatures tell the same story in one number each: above one for who was too sure, below for who was
-# too modest. After it, not much is left between the four. One caution: the validation digits come from the
-# writers of the training digits, the test digits from others. A temperature is as good as its validation
+# A temperature is above one for who was too sure, below for who was too modest. One caution: the validation
+# digits come from the writers of the training digits, the test digits mostly from others. A temperature is as good as its validation
 # images are like tomorrow's patients.
 
 # %% [markdown] tags=["slide"]
 # ### Claim LE3, judged
 #
-# ECE with smoothing minus ECE without, paired over seeds; negative is better. Twice: with clean labels, where
-# this network errs seldom, and with 40 % wrong training labels (more of them below), where it errs often and
-# is no less sure.
+# ECE with smoothing minus ECE without, paired over seeds; negative is better. Twice: with clean labels, and with
+# 40 % wrong training labels (more of them below).
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-le3", "caption": "ECE minus that of hard labels, as trained, paired over seeds, with 95 % intervals. Left of zero: better calibrated. Hollow: not the setting of the papers."}, "image": {"alt": "Horizontal intervals beside a line at zero. With clean labels smoothing with 0.1, in the standard form and in the slides', lies far to the right of zero and its two variants coincide; smoothing with 0.02 lies near zero. In committed evidence smoothing with 0.1 at 40 % wrong labels lies far to the left."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-le3", "caption": "ECE minus that of hard labels, as trained, paired over seeds, with 95 % intervals. Left of zero: better calibrated. Hollow: not the setting of the papers."}, "image": {"alt": "Four horizontal intervals beside a line at zero: smoothing with 0.02, with 0.1, with 0.1 in the slides' form, and with 0.1 at 40 % wrong labels."}}
 hard = rows(runs, "hard")
 lab.figure(
     "differences",
@@ -318,13 +332,12 @@ for key, base in (
     against(key, base, "accuracy", ("worse", "better"))
 
 # %% [markdown]
-# Both answers are in the records that come with the book: *worse* where hardly anything was wrong, *better* where much was. LE3
-# is no law. What holds is: **smoothing lowers confidence**, towards {eq}`lectures-04-lead`. That helps
-# whoever was too sure, by about $\alpha$, and harms whoever was not. The papers' networks err on one image in
-# four or five; there 0.91 is a high ceiling. Here, with clean labels, it is low.
+# Read the blocks with {eq}`lectures-04-lead` in mind. **Smoothing lowers confidence**, towards its ceiling. That
+# helps whoever was too sure and harms whoever was not, so LE3 cannot be a law. The papers' networks err on one
+# image in four or five; there 0.91 is a high ceiling. For a network that is right 96 times in 100 it is low.
 #
-# In every block the difference is gone after temperature scaling (`ece_scaled`). What smoothing does for the *answers* is a
-# separate question, and the accuracy line its answer.
+# The lines of `ece_scaled` say what temperature scaling leaves of the difference. What smoothing does for the
+# *answers* is a separate question, and the accuracy line its answer.
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # This is the moment to say that a result against the claim is a result. Ask which single number they would
@@ -353,13 +366,22 @@ for key, base in (
 # - **resemblance**: how much the logits of the other classes still vary from image to image of one class, in
 #   units of the lead of the true class. Zero means that every seven looks the same to the network.
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-erased", "caption": "What is left of the differences between images of one class, by how the targets were made: mean over seeds with 95 % intervals. Both numbers are ours, for what the paper shows in pictures."}, "image": {"alt": "Two panels. In both, hard labels have larger values than smoothed ones, 0.1 the smallest; mixup has the largest."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-04-erased", "caption": "What is left of the differences between images of one class, by how the targets were made: mean over seeds with 95 % intervals. Both numbers are ours, for what the paper shows in pictures."}, "image": {"alt": "Two panels, tightness and resemblance, each with an interval for hard labels, two smoothings, and mixup."}}
 lab.figure("erased-dots", shown)
 
 # %% [markdown]
-# Erased indeed, and the more the larger $\alpha$. (Mixup does the opposite: its targets differ from image to
-# image.) So the explanation stands. Its consequence? A student of half the width learns alone, from a hard
-# teacher, and from a smoothed one:
+# (Mixup's targets differ from image to image; it has no reason to erase.) In words:
+
+# %%
+hard_best = rows(best, "hard")
+erased = {
+    f"alpha {a}": (shown[f"smoothed, {a}"], hard_best) for a in (0.02, 0.1)
+}
+for metric in ("tightness", "resemblance"):
+    print(lab.differences_in_words(erased, "smoothed", "hard", metric))
+
+# %% [markdown]
+# And the consequence? A student of half the width learns alone, from a hard teacher, and from a smoothed one:
 
 # %%
 for metric in ("accuracy", "nll_scaled"):
@@ -382,20 +404,18 @@ lab.figure(
 )
 
 # %%
-against("student-of-hard", "student", "accuracy", ("worse", "better"))
-against(
-    "student-of-smoothed",
-    "student-of-hard",
-    "accuracy",
-    ("worse", "better"),
-)
+taught = {
+    "hard teacher": (of_hard, alone),
+    "smoothed teacher": (of_smoothed, alone),
+}
+print(lab.differences_in_words(taught, "its student", "the student alone"))
+rivals = {"against each other": (of_smoothed, of_hard)}
+print(lab.differences_in_words(rivals, "smoothed", "hard"))
 
 # %% [markdown]
-# If the third interval lies to the right of zero, the claim's conclusion fails here although its premise
-# holds: the smoothed teacher has less to say, and its student does no worse for it. Why? We can only guess. A
-# student of a smoothed teacher is also a smoothed student, and on a thousand digits that may be worth more
-# than the asides of a teacher who knows all its training images by heart and is sure of each. Müller and
-# colleagues had larger sets, where teachers still have doubts.
+# The last line is the claim's. A smoothed teacher has less to say; but its student is also a smoothed student,
+# and on a thousand digits that may be worth more than the asides of a teacher who knows all its training images
+# by heart. Müller and colleagues had larger sets, where teachers still have doubts.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Between two images
@@ -547,6 +567,13 @@ for name, net in nets.items():
         print(
             f"{name}, {where:8} points: {right:.2f} right, {sure:.2f} sure"
         )
+too_sure = [
+    sure - right
+    for right, sure in (
+        report(net, fresh, fresh_kinds) for net in nets.values()
+    )
+]
+assert abs(too_sure[1]) < abs(too_sure[0])
 
 # %% [markdown]
 # Without mixup every stray point gets an island of certainty. With it the islands are gone and the colours
@@ -560,7 +587,7 @@ for name, net in nets.items():
 # an island of its own is a wrong label learned by heart, so {numref}`fig-lectures-04-plane` predicts: mixup
 # should resist.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-memory", "caption": "40 % wrong labels: above, the share of the wrong labels that the network answers as given; below, accuracy on the test images, whose labels are true. Mean over seeds, the range as a band; dotted: chance."}, "image": {"alt": "Above, hard labels climb to nearly one, mixup and dropout later or lower, both together lowest. Below, test accuracy rises in the first epochs for all four, then hard labels lose most, the combination least."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-memory", "caption": "40 % wrong labels: above, the share of the wrong labels that the network answers as given; below, accuracy on the test images, whose labels are true. Mean over seeds, the range as a band; dotted: chance."}, "image": {"alt": "Two panels over epochs with four curves each, hard labels, mixup, dropout and both: above, the share of wrong labels learned; below, test accuracy."}}
 noisy = {
     "hard labels": rows(best, "hard-40"),
     "mixup": rows(best, "mixup-40"),
@@ -570,14 +597,13 @@ noisy = {
 lab.figure("memorisation", noisy)
 
 # %% [markdown]
-# Read the two panels of {numref}`fig-lectures-04-memory` together. First the network learns what most images
-# of a class have in common, and test accuracy rises although four in ten labels lie. Then it has nothing left
-# to learn but the lies, one by one, and pays for each. Mixup makes that dear: a wrong label never comes
-# alone, but with another image each time. It does not forbid it. Train long enough, and many of the lies are
-# learned after all.
+# Read the two panels of {numref}`fig-lectures-04-memory` together. What most images of a class have in common can
+# be learned although four in ten labels lie. When it is learned, nothing is left to learn but the lies, one by
+# one, and each is paid for below. Mixup makes that dear: a wrong label never comes alone, but with another image
+# each time. It does not forbid it.
 
 # %%
-print(lab.badge(rows(best, "hard-40")))
+print(lab.badge(noisy))
 for name, found in noisy.items():
     learned, found_out = (
         lab.estimate(r.metric(m) for r in found)
@@ -600,7 +626,7 @@ for name, found in noisy.items():
 # %%
 lab.compare([r for r in runs if r.key.endswith("-40")])
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-le4", "caption": "Test accuracy after the last epoch with 40 % wrong labels, minus that of hard labels without any remedy, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals, none of them left of a line at zero: dropout's the nearest to it, that of mixup and dropout together the farthest."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-lectures-04-le4", "caption": "Test accuracy after the last epoch with 40 % wrong labels, minus that of hard labels without any remedy, paired over seeds, with 95 % intervals."}, "image": {"alt": "Three horizontal intervals beside a line at zero: mixup, dropout, and both together."}}
 noisy_runs = rows(runs, "hard-40")
 lab.figure(
     "differences",
@@ -621,10 +647,9 @@ for selection in ("last", "best_on_val"):
         against(key, "hard-40", "accuracy", ("worse", "better"), selection)
 
 # %% [markdown]
-# After the last epoch LE4 is what we find, and so is the slides' remark that mixup and dropout together do
-# better. But look at the second block. Whoever keeps validation images with *true* labels can stop at the
-# epoch that does best on them, and then most of the advantage is gone: stopping early also leaves the lies
-# unlearned. Mixup's merit is that it needs no such images.
+# The first block is LE4, and the slides' remark that mixup and dropout together do better. The second is its
+# rival. Whoever keeps validation images with *true* labels can stop at the epoch that does best on them, and
+# stopping early also leaves the lies unlearned. Mixup's merit is that it needs no such images.
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # A good question for the room: where would true validation labels come from, if 40 % of the others are wrong?
@@ -831,8 +856,8 @@ print(f"off-class {off:.4f}, standard {standard:.4f}")
 
 # %% [markdown]
 # The others hold $\alpha (K-1)/K$ of the mass, over a sum of $1 - \alpha/K$: $\alpha' = \alpha
-# (K-1)/(K-\alpha)$. For the standard form it is $\alpha K / (K - \alpha)$: 0.101 in place of 0.1. That is why
-# the two lie on top of each other in
+# (K-1)/(K-\alpha)$. For the standard form it is $\alpha K / (K - \alpha)$: 0.101 in place of 0.1. So the two
+# can hardly differ in
 # {numref}`fig-lectures-04-le3`. With two classes and a large $\alpha$ it would show.
 #
 # ```{solution-end}

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -265,7 +267,7 @@ for times in (1, 2, 4):
 results = lab.run("lectures-norms", **options)
 by_row = {key: found for (_, key, _), found in lab.group(results).items()}
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-06-traces", "caption": "Along the training of three networks at one learning rate: how far the loss ranges within four steps along the gradient; how much the gradient changes there, over its length; how much a layer's gradient changes when only the layers below it move (internal covariate shift). Mean over seeds, band: lowest to highest. Digits of 8 x 8 pixels; profile and seeds in the table."}, "image": {"alt": "Three panels over training steps. In the first two the line without norms soon lies clearly above the two with norms. In the third the lines lie closer together, that without norms mostly highest."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-06-traces", "caption": "Along the training of three networks at one learning rate: how far the loss ranges within four steps along the gradient; how much the gradient changes there, over its length; how much a layer's gradient changes when only the layers below it move (internal covariate shift). Mean over seeds, band: lowest to highest. Digits of 8 x 8 pixels."}, "image": {"alt": "Three panels over training steps, range of the loss, change of the gradient and covariate shift, each with a line for the network without norms, with norms, and with disturbed norms."}}
 lab.figure("norm-traces", results)
 
 # %% tags=["slide"]
@@ -295,14 +297,15 @@ def less_plain(metric, key="bn"):
 
 
 for metric, words in columns.items():
-    found = less_plain(metric), less_plain(metric, "bn-noisy")
-    print(f"{words:23} norms {found[0]}, disturbed {found[1]}")
+    for name, key in (("with norms", "bn"), ("disturbed", "bn-noisy")):
+        said = lab.in_words(name, "without", less_plain(metric, key))
+        print(f"{words}: {said}")
+print(lab.badge(by_row))
 
 # %% [markdown] tags=["fragment-slide"]
-# Look at {numref}`fig-lectures-06-traces` for the first half, and at the column *covariate shift* for the second: if its difference is
-# negative, then norms do make layers less dependent on each other's steps in *this* network, and the slides'
-# plain *no* would be too much. What the disturbed row says is whether steady inputs are needed for it. The
-# verdict on the committed evidence:
+# The first three measures are the first half of the claim, *covariate shift* is the second: how much the layers
+# depend on each other's steps. The disturbed network says whether steady inputs are needed. The verdict on the
+# committed evidence:
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.read.claims import claims_table, strongest
@@ -338,8 +341,8 @@ frame = pd.DataFrame(
 frame.rename_axis("learning rate")
 
 # %% [markdown]
-# That a network with norms keeps learning at rates that the other does not survive is what its inventors had
-# promised. Read the last lines for it, and the first for the price of the disturbance.
+# Its inventors promised that a network with norms keeps learning at rates that the other does not survive. Read
+# the last lines for it, and the first for the price of the disturbance.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why

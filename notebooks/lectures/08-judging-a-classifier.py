@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -259,7 +261,7 @@ for name in ("logistic regression", "naive Bayes"):
 # - the **ROC curve** shows the one over the other, and asks each *row* of the table;
 # - the **precision-recall curve** asks a row and a *column*.
 
-# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-curves", "caption": "ROC and precision-recall curves of two classifiers on one test half, with pointwise 95 % bands over resampled test cases; the corners that matter, enlarged. A score without knowledge would lie far outside, on the diagonal of the one and at the share of ill people in the other."}, "image": {"alt": "Two panels. In the left one both curves rise steeply along the left edge to the top, logistic regression above naive Bayes; in the right one both stay near precision one and fall at high recall. Their bands overlap for most of the way."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-curves", "caption": "ROC and precision-recall curves of two classifiers on one test half, with pointwise 95 % bands over resampled test cases; the corners that matter, enlarged. A score without knowledge would lie far outside, on the diagonal of the one and at the share of ill people in the other."}, "image": {"alt": "Two panels, the ROC curve left and the precision-recall curve right, each with a curve and a band for logistic regression and for naive Bayes."}}
 first = {
     name: runs[name][0] for name in ("logistic regression", "naive Bayes")
 }
@@ -267,8 +269,8 @@ lab.figure("roc-pr", first, resamples)
 
 # %% [markdown]
 # The bands of {numref}`fig-lectures-08-curves` resample the *cases* of one test half: draw as many with
-# replacement, draw the curve again, and keep the middle 95 % at each place. They are wider than the picture
-# of two smooth lines would suggest, for a test half holds little more than a hundred tumours.
+# replacement, draw the curve again, and keep the middle 95 % at each place. Two smooth lines hide that a test
+# half holds little more than a hundred tumours.
 
 # %% [markdown] tags=["slide"]
 # ## The area is a probability
@@ -368,7 +370,7 @@ for name, half in first.items():
 # and $t^*$ makes it smallest *if* the scores are probabilities: if, of all patients told 0.2, one in five is
 # ill. Are they?
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-08-reliability", "caption": "Share of malignant lumps over the probability announced, in ten groups of equal size, all test halves together. Dotted: announced is meant."}, "image": {"alt": "Three curves beside a diagonal. Logistic regression and calibrated naive Bayes follow it; naive Bayes has nearly all its points at announced probabilities zero and one, while the shares there are not zero and one."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-lectures-08-reliability", "caption": "Share of malignant lumps over the probability announced, in ten groups of equal size, all test halves together. Dotted: announced is meant."}, "image": {"alt": "Three curves of shares over announced probabilities beside a diagonal: logistic regression, naive Bayes, calibrated naive Bayes."}}
 pooled = {
     name: tuple(map(np.concatenate, zip(*found)))
     for name, found in runs.items()
@@ -376,11 +378,11 @@ pooled = {
 lab.figure("reliability", pooled)
 
 # %% [markdown]
-# Naive Bayes counted the same evidence three times and is too sure. {numref}`fig-lectures-08-reliability`
-# also shows a remedy: learn, on held-out cases, a rising staircase from announced to observed (isotonic
-# regression) and announce that. It hardly changes the order of patients, so the area stays where it was,
-# nearly; but now the numbers mean something. How far off they are on average is the expected calibration
-# error {cite}`guo2017calibration`:
+# Who counts the same evidence three times is too sure. {numref}`fig-lectures-08-reliability` also shows a remedy:
+# learn, on held-out cases, a rising staircase from announced to observed (isotonic regression) and announce that.
+# A staircase that rises keeps the order of patients, ties apart, and it is the order that the area sees; what
+# changes is what the numbers mean. How far off they are on average is the expected calibration error
+# {cite}`guo2017calibration`:
 
 # %%
 import torch
@@ -399,6 +401,16 @@ for name, found in runs.items():
     print(f"{name:24} ECE {error}   AUC {rank}")
 
 
+def gap(score, name, other):
+    pairs = zip(runs[name], runs[other], strict=True)
+    return lab.estimate(score(*a) - score(*b) for a, b in pairs)
+
+
+for words, score in (("ECE", calibration_error), ("AUC", area)):
+    moved = gap(score, "naive Bayes, calibrated", "naive Bayes")
+    print(f"{words}: {lab.in_words('calibrated', 'as announced', moved)}")
+
+
 # %% tags=["live"]
 def cost(y, p, threshold, miss=10, alarm=1):
     n = four_counts(y, p, threshold)
@@ -412,13 +424,13 @@ costs = {
     for name, found in runs.items()
 }
 
-# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-cost", "caption": "Cost of a case, in false alarms, if a miss costs ten: mean over halvings with the range as a band. Dotted: the threshold of equal costs, and the one that calibrated probabilities ask for."}, "image": {"alt": "Three curves of cost over threshold. That of logistic regression is lowest near the left dotted line and rises towards one half; naive Bayes is nearly flat and higher; calibrated naive Bayes is low at the left and rises to meet it."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-cost", "caption": "Cost of a case, in false alarms, if a miss costs ten: mean over halvings with the range as a band. Dotted: the threshold of equal costs, and the one that calibrated probabilities ask for."}, "image": {"alt": "Three curves of cost over threshold, each with a band: logistic regression, naive Bayes, calibrated naive Bayes; two dotted lines mark thresholds."}}
 lab.figure("cost-curves", thresholds, costs, best)
 
 # %% [markdown]
-# In {numref}`fig-lectures-08-cost` the curve of naive Bayes is nearly flat: its scores are all but zero or
-# one, so moving the threshold moves nobody. Calibrated, it obeys. In numbers, with a third way to choose
-# beside it: the threshold that was cheapest on the *training* half, by cross-validation.
+# Where scores are all but zero or one, moving the threshold moves nobody, and a curve of
+# {numref}`fig-lectures-08-cost` is flat. Calibrated scores obey. In numbers, with a third way to choose beside it:
+# the threshold that was cheapest on the *training* half, by cross-validation.
 
 # %%
 from sklearn.model_selection import cross_val_predict
@@ -434,14 +446,13 @@ print(" " * 24, "at 0.5".ljust(13), "at 1/11".ljust(13), "tuned")
 for name, found in runs.items():
     chosen = [tuned(MODELS[name], seed) for seed in splits]
     ways = [0.5] * len(found), [best] * len(found), chosen
-    print(
-        f"{name:24}",
-        *(lab.estimate(map(cost, *zip(*found), ts)) for ts in ways),
-    )
+    paid = [list(map(cost, *zip(*found), ts)) for ts in ways]
+    print(f"{name:24}", *map(lab.estimate, paid))
+    apart = lab.estimate(a - b for a, b in zip(*paid[1:]))
+    print(" ", lab.in_words("at 1/11", "tuned", apart))
 
 # %% [markdown]
-# Where probabilities are calibrated, {eq}`lectures-08-threshold` does as well as the search, and needs no
-# data. (The cheapest threshold on the *test* half would look better still, in the table and only there: it
+# The rule {eq}`lectures-08-threshold` needs no data; it needs probabilities. (The cheapest threshold on the *test* half would look better still, in the table and only there: it
 # has seen the answers.)
 
 # %% [markdown] tags=["slide"]
@@ -456,7 +467,7 @@ for name, found in runs.items():
 # \text{PPV} = \frac{\text{TPR}\; \pi}{\text{TPR}\; \pi + \text{FPR}\, (1 - \pi)} .
 # ```
 
-# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-prevalence", "caption": "One test, logistic regression at threshold 0.5, carried to places where fewer people are ill: true and false positive rate fixed at their mean over halvings. Broken grey: accuracy of calling everybody healthy."}, "image": {"alt": "Five curves over prevalence from 0.1 to 60 per cent. Precision, F1 and MCC rise from near 0.1, 0.15 and 0.27 to above 0.9. Accuracy stays just below one throughout, and below about one per cent prevalence lies under the grey curve of calling everybody healthy."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-prevalence", "caption": "One test, logistic regression at threshold 0.5, carried to places where fewer people are ill: true and false positive rate fixed at their mean over halvings. Broken grey: accuracy of calling everybody healthy."}, "image": {"alt": "Curves of precision, F1, MCC and accuracy over prevalence from 0.1 to 60 per cent, and a broken grey curve for the accuracy of calling everybody healthy."}}
 usual = reports["logistic regression"]
 tpr, fpr = (np.mean([r[score] for r in usual]) for score in ("tpr", "fpr"))
 lab.figure(
@@ -489,10 +500,10 @@ for place, share in places.items():
     )
 
 # %% [markdown]
-# The test has not changed, and its letter, true nearly every time in the clinic, has become a coin toss or
-# less. Its accuracy hardly moved. Worse: look where the grey line of {numref}`fig-lectures-08-prevalence`
-# crosses it. Among people who are nearly all healthy, the program that clears everybody unseen is *more
-# accurate* than a test that finds nine tumours of ten. That is how accuracy flatters: it lets the many vote.
+# The test has not changed; compare what its letter is worth in the two places, and then its accuracy. Worse: look
+# for the place where the grey line of {numref}`fig-lectures-08-prevalence` crosses it. Among people who are nearly
+# all healthy, the program that clears everybody unseen is *more accurate* than any test whose false alarms
+# outnumber its finds. That is how accuracy flatters: it lets the many vote.
 #
 # Is {eq}`lectures-08-ppv` to be trusted? Draw a screening from the test cases, one ill woman in a hundred,
 # and count:
@@ -586,7 +597,7 @@ for seed in splits:
                 )
             )
 
-# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-tail", "caption": "Three classifiers of long-tailed digits on two test sets, by four criteria: mean over splits with 95 % intervals. Computed on scikit-learn's digits, a stand-in for rare diagnoses."}, "image": {"alt": "Four panels, accuracy, macro F1, balanced accuracy and MCC, each with a line for each of three classifiers and two marks. Accuracy of plain and weighted logistic regression is nearly the same on the long-tailed test and far apart on the balanced one; the classifier that always says the first class reaches more than a third on the long-tailed test and MCC zero on both."}}
+# %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-08-tail", "caption": "Three classifiers of long-tailed digits on two test sets, by four criteria: mean over splits with 95 % intervals. Computed on scikit-learn's digits, a stand-in for rare diagnoses."}, "image": {"alt": "Four panels, accuracy, macro F1, balanced accuracy and MCC, each with a line for each of three classifiers, always the first class, plain and weighted logistic regression, and a mark on it for each of the two tests."}}
 criteria = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -608,21 +619,33 @@ lab.figure(
 )
 
 # %% [markdown]
-# Read the first panel of {numref}`fig-lectures-08-tail` from left to right. On the long-tailed test all who
-# learned anything look excellent; the balanced test shows what they do with the rare classes. Balanced
-# accuracy comes close to saying so on *either* test, because it averages over classes. But on the long-tailed
-# test it rests on one or two images for a rare class, and its intervals show it. MCC exposes who never
-# looked, but not who neglects the tail: on the long-tailed test it flatters like accuracy. No formula
-# replaces a test set that holds a tail worth counting.
-#
+# Read the first panel of {numref}`fig-lectures-08-tail` from left to right. A long-tailed test hardly asks about
+# the rare classes; a balanced one asks as much about them as about the others. Balanced accuracy asks on *either*
+# test, because it averages over classes, but on the long-tailed one it rests on one or two images for a rare
+# class. MCC is 0 for who never looked; who looked and neglects the tail, it need not expose. No formula replaces a
+# test set that holds a tail worth counting. What the weights do by each of them:
+
+
+# %%
+def weights_add(score, test):
+    pairs = zip(tail["weighted", test], tail["plain", test], strict=True)
+    return lab.estimate(a[score] - b[score] for a, b in pairs)
+
+
+for test in tests:
+    for score, label in criteria.items():
+        said = lab.in_words("weighted", "plain", weights_add(score, test))
+        print(f"{test}, {label}: {said}")
+
+# %% [markdown]
 # By groups of classes (many: more than 100 training images; few: fewer than 20), on the balanced test:
 
 # %%
-for name in ("plain", "weighted"):
-    found = tail[name, "balanced test"]
-    for group in ("many", "medium", "few"):
-        mean = lab.estimate(r[group] for r in found)
-        print(f"{name:9} {group:7} {mean}")
+for group in ("many", "medium", "few"):
+    mean = lab.estimate(r[group] for r in tail["plain", "balanced test"])
+    moved = weights_add(group, "balanced test")
+    said = lab.in_words("weighted", "plain", moved)
+    print(f"{group:7} plain {mean}; {said}")
 
 # %% [markdown] tags=["slide"]
 # ## F1 takes sides, MCC does not

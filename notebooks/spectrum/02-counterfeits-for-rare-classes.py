@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -211,12 +213,13 @@ def one_sided(path):
     return int(((above < 0.05) | (above > 0.95)).sum())
 
 
-print(
-    {
-        name: f"{one_sided(path)} of 16 draw one sort only"
-        for name, path in games().items()
-    }
-)
+def one_sort_only():
+    found = {name: one_sided(path) for name, path in games().items()}
+    assert found["equal rates"] < found["a fast inspector"]
+    return found
+
+
+print("of 16 pairs, how many draw one sort only:", one_sort_only())
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-spectrum-02-forgers", "caption": "What forgers of one number draw, step by step. Thick lines: where the real numbers lie. Above, both learn at one rate; below, the inspector learns ten times as fast. Left the most even of sixteen at the last step, right the most one-sided. Computed, no data."}, "image": {"alt": "Four panels of dots over 800 steps with thick lines at minus one and plus one. In three panels dots gather on both lines; in the lower right one all end on a single line."}}
 from lt_lib import lab
@@ -224,8 +227,8 @@ from lt_lib import lab
 lab.figure("forgers", games(), every=10)
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# At equal rates the forgers find both sorts. With an inspector who is always far ahead, a good part of them
-# settle on one and stay. Look at the lower right panel of {numref}`fig-spectrum-02-forgers`: no number drawn
+# At equal rates the forgers find both sorts. With an inspector who is always far ahead, more of them settle on
+# one and stay. Look at the lower right panel of {numref}`fig-spectrum-02-forgers`: no number drawn
 # there is false. What is false is that half of the world is missing. This is *mode collapse*, and no
 # inspector who judges notes one by one can object to it. It takes somebody who counts.
 #
@@ -405,14 +408,13 @@ lab.figure("counterfeits", records, dataset, store=store)
 # And one forger at school. The same eight vectors $z$ go into him again and again, so each column of
 # {numref}`fig-spectrum-02-growth` is one note on its way.
 
-# %% mystnb={"figure": {"name": "fig-spectrum-02-growth", "caption": "What the forger of class 1 draws from the same eight vectors after more and more epochs. Each line has a stretch of its own, so that faint patterns show. The distance is explained below."}, "image": {"alt": "Lines of eight small square pictures, one line a moment of training: a fine regular pattern in the first, later larger patches of colour."}}
+# %% mystnb={"figure": {"name": "fig-spectrum-02-growth", "caption": "What the forger of class 1 draws from the same eight vectors after more and more epochs. Each line has a stretch of its own, so that faint patterns show. The distance is explained below."}, "image": {"alt": "Lines of eight small square pictures, one line a moment of training, the first moment on top."}}
 lab.figure("counterfeit-growth", records[0], store=store)
 
 # %% [markdown]
-# The brush comes first: a regular grid, the same in all eight. Colour and large patches follow, the fine
-# grain of real ground last, if at all. With the seconds of one processor core that `laptop` spends on a
-# forger, expect blobs of colour behind a grid. Tiles that one would recognise as ground take minutes, or a
-# GPU.
+# Look for the brush first: a regular grid, the same in all eight. Then for colour and large patches, and last
+# for the fine grain of real ground. Seconds of one processor core, which is what `laptop` spends on a forger, are
+# hardly enough for blobs of colour behind a grid.
 #
 # How good is that? The eye is a poor judge: it forgives what it does not look for. We need a number.
 
@@ -490,7 +492,7 @@ damages = {
 }
 
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-02-damage", "caption": "Energy distance between two crowds of real tiles, one of them spoilt more and more in four ways; bars are 95 % intervals. Dotted: the two unspoilt. Other level lines: the counterfeits of this run, mean over seeds."}, "image": {"alt": "Four panels with rising curves, for noise, blur, a chequerboard, and a crowd in which ever fewer different tiles are left; a dotted line near zero and three level lines for the counterfeits of the three classes."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-02-damage", "caption": "Energy distance between two crowds of real tiles, one of them spoilt more and more in four ways; bars are 95 % intervals. Dotted: the two unspoilt. Other level lines: the counterfeits of this run, mean over seeds."}, "image": {"alt": "Four panels of distance over damage, for noise, blur, a chequerboard, and a crowd in which ever fewer different tiles are left; a dotted line for unspoilt tiles and three level lines for the counterfeits of the three classes."}}
 def mean(found, metric="distance"):
     return lab.estimate(r.metric(metric) for r in found).mean
 
@@ -499,8 +501,8 @@ drawn = {cows[k]: mean(found) for k, found in of_class.items()}
 lab.figure("crowd-damage", damages, drawn, tile_distance(crowd, other)[0])
 
 # %% [markdown] tags=["fragment-slide"]
-# All four curves climb, so the distance notices noise, blur, the brush, and collapse. It is a strict judge of
-# grain and a lenient one of variety: compare the first panel with the last. Where a level line cuts a curve,
+# Where a curve climbs, the distance notices the damage. Whether it is as strict a judge of variety as of grain,
+# the last panel says beside the first. Where a level line cuts a curve,
 # you can read off how badly real tiles must be spoilt to be as far off as the counterfeits. For noise:
 
 # %% tags=["fragment-slide"]
@@ -516,14 +518,13 @@ for name, distance in drawn.items():
 # %% [markdown] tags=["slide"]
 # ### While they learn
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-distance", "caption": "Energy distance of drawn tiles to unseen real tiles of the same class over training, mean over seeds with the range as bars. Dotted: training tiles in place of drawn ones, which is as near as one can get. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three falling curves, one for each minority class, over the steps of training on a logarithmic scale, far above three dotted lines near zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-02-distance", "caption": "Energy distance of drawn tiles to unseen real tiles of the same class over training, mean over seeds with the range as bars. Dotted: training tiles in place of drawn ones, which is as near as one can get. Committed evidence, where there is any, stands above this run."}, "image": {"alt": "Three curves of distance, one for each minority class, over the steps of training on a logarithmic scale, and three dotted lines for the training tiles."}}
 lab.figure("counterfeit-distance", records)
 
 # %% [markdown] tags=["fragment-slide"]
 # Mind the logarithmic scale of {numref}`fig-spectrum-02-distance`: where a curve flattens, ten times the
-# patience buys little. On simulated ground the three classes, and both panels, keep to nearly one curve,
-# though they differ in tiles by a factor of five. Steps are what counts, and not how many tiles there are to
-# look at. At the end:
+# patience buys little. And compare the classes: do steps count, or how many tiles there are to look at? At the
+# end:
 
 # %% tags=["fragment-slide"]
 lab.compare(records, metric="distance")
@@ -559,8 +560,8 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# As long as that is far above one, a counterfeit differs more from the tiles of its own class than any two
-# classes differ from each other. It need not follow that the difference of the classes is lost in it. A note
+# A counterfeit can differ more from the tiles of its own class than any two classes differ from each other, and
+# the difference of the classes need not be lost in it. A note
 # can have the wrong paper and yet be clearly a ten. But nothing in the *picture* of a counterfeit assures us
 # of its label. That has to be tested, and will be.
 
@@ -723,7 +724,7 @@ def of_drawn(seed):
     )
 
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-02-judged", "caption": "What a judge who knows real tiles only says of unseen real tiles and of counterfeits: shares of each class, summed over seeds. No counterfeits of class 0 are made."}, "image": {"alt": "Two tables of shares, truth or intended class in rows, answers in columns. Left, real tiles: the darkest cells lie near the diagonal. Right, counterfeits of three classes; the first row is empty."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-02-judged", "caption": "What a judge who knows real tiles only says of unseen real tiles and of counterfeits: shares of each class, summed over seeds. No counterfeits of class 0 are made."}, "image": {"alt": "Two tables of shares, truth or intended class in rows, answers in columns: real tiles left, counterfeits of three classes right, where the first row is empty."}}
 lab.figure(
     "confusions",
     {
@@ -733,8 +734,7 @@ lab.figure(
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# On the left, as much as so simple a judge can do: least with the middle classes, which have neighbours on
-# both sides. On the right, mind the columns. If all counterfeits are taken for one class, then its own row
+# On the left, as much as so simple a judge can do; the middle classes have neighbours on both sides. On the right, mind the columns. If all counterfeits are taken for one class, then its own row
 # looks splendid, and means nothing. What counts is whether the answer *depends* on the class that was meant.
 # Let $a_{jk}$ be the share of tiles of class $j$ that are taken for class $k$. The *edge*
 #
@@ -785,6 +785,7 @@ def told_by_seed(draw):
         )
 
 
+behind = {cows[k]: found for k, found in of_class.items()}
 summary = pd.DataFrame(
     [
         {
@@ -801,7 +802,7 @@ summary = pd.DataFrame(
 Table(
     summary,
     summary.to_dict("records"),
-    f"{lab.badge(of_class[1])}; mean ± 95 % interval over seeds",
+    f"{lab.badge(behind)}; mean ± 95 % interval over seeds",
 )
 
 # %% [markdown] tags=["fragment-slide"]
@@ -875,7 +876,7 @@ def case(real, drawn):
     return "the second or the third; too few seeds to say"
 
 
-print(lab.badge(of_class[1]))
+print(lab.badge(behind))
 print("our line:", case(*summary.to_dict("records")))
 
 # %% [markdown] tags=["notes", "remove-cell"]

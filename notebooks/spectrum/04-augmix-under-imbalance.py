@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -463,8 +465,7 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# (So solarize will hardly be noticed: on this ground only cloud is that bright.) Every operator is judged
-# twice. First the regression learns plain tiles and is asked about painted ones: how surprised is it? Then it
+# (Solarize touches no other pixel.) Every operator is judged twice. First the regression learns plain tiles and is asked about painted ones: how surprised is it? Then it
 # learns painted tiles and is asked about painted ones: what is left to be known? The tiles are dealt into
 # five groups, each with a half to learn from and a half to be asked about, which gives an interval.
 
@@ -509,7 +510,7 @@ costs = {
 }
 print("plain tiles, balanced accuracy:", lab.estimate(base))
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-operators", "caption": "What each operator at level 3, and a mixture as AugMix draws it, costs a logistic regression on three band means: balanced accuracy minus that on plain tiles, with 95 % intervals over five disjoint groups of tiles. Simulated ground, unless data is real."}, "image": {"alt": "Ten lines with two marks each, beside a vertical line at zero. On simulated tiles autocontrast and equalize lie a tenth to the left of it with both marks, posterize less far, the moving operators and solarize on it, the mixture a little to the left."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-operators", "caption": "What each operator at level 3, and a mixture as AugMix draws it, costs a logistic regression on three band means: balanced accuracy minus that on plain tiles, with 95 % intervals over five disjoint groups of tiles. Simulated ground, unless data is real."}, "image": {"alt": "Ten lines with two marks each, one line for each of nine operators and one for the mixture, beside a vertical line at zero."}}
 lab.figure("operator-costs", costs, f"{tiles.name}, {len(x)} tiles")
 
 # %% [markdown] tags=["notes", "remove-cell"]
@@ -519,10 +520,14 @@ lab.figure("operator-costs", costs, f"{tiles.name}, {len(x)} tiles")
 # %% [markdown] tags=["fragment-slide"]
 # Read {numref}`fig-spectrum-04-operators` by colour. Where the first mark falls and the second does not, an
 # operator has only moved the scale, and whoever trains on painted tiles can learn the new one. Where both
-# fall, evidence is gone. On the simulated ground both fall for autocontrast and equalize, and with them goes
-# most of what three means know beyond chance, a quarter; tilting and shoving cost nothing that could be seen.
-# How much is left in the mixture, half of which is the tile itself on average, the last line says.
-#
+# fall, evidence is gone. The second marks in words, the last of them for the mixture, half of which is the tile
+# itself on average:
+
+# %% tags=["fragment-slide"]
+for name, cost in costs.items():
+    print(lab.in_words(name, "plain tiles", cost["learnt painted tiles"]))
+
+# %% [markdown] tags=["fragment-slide"]
 # And what would plain accuracy have said of the first two, to a regression that learnt plain tiles?
 
 # %% tags=["fragment-slide"]
@@ -534,11 +539,12 @@ for name in ("autocontrast", "equalize"):
         )
         for score in ("accuracy", "balanced_accuracy")
     }
-    print(name, *(f"{score} {m}" for score, m in moved.items()))
+    for score, gap in moved.items():
+        print(f"{score}: {lab.in_words(name, 'plain tiles', gap)}")
 
 # %% [markdown] tags=["fragment-slide"]
-# On the simulated ground it praises what balanced accuracy condemns. A puzzled regression says *zero* more
-# often, and zero is right more often than not: the pattern of row (3), in miniature.
+# Accuracy can praise what balanced accuracy condemns. A puzzled regression may say *zero* more often, and zero is
+# right more often than not: the pattern of row (3), in miniature.
 #
 # A network sees more than three means: texture, edges, what lies where. So this is a suspect, not a verdict.
 # The trial is next.
@@ -595,37 +601,30 @@ pairs = {
 lab.figure("differences", pairs, metric="balanced_accuracy")
 
 # %% [markdown] tags=["slide"]
-# The same for the other two scores, and the share of tiles that are answered with *zero*, from the strongest
+# In words, with the other two scores and the share of tiles that are answered with *zero*, from the strongest
 # records there are:
 
+
 # %%
-from lt_lib.lab import strongest
-
-
-def strongest_pair(mixed, parent):
-    """Committed records, if both rows have them of one kind."""
-    best = strongest(mixed), strongest(parent)
-    kinds = {(r.profile, r.data) for found in best for r in found}
-    return best if len(kinds) == 1 else (mixed, parent)
-
-
 def zeros(record):
     matrix = np.array(record.confusion)
     return matrix[:, 0].sum() / matrix.sum()
 
 
-def paired(mixed, parent):
+def more_zeros(mixed, parent):
     old = {r.seed: zeros(r) for r in parent}
-    return lab.estimate(zeros(r) - old[r.seed] for r in mixed)
+    return lab.estimate(
+        zeros(r) - old[r.seed] for r in mixed if r.seed in old
+    )
 
 
 # %% tags=["fragment-slide"]
-best = {name: strongest_pair(*pair) for name, pair in pairs.items()}
+for metric in ("balanced_accuracy", "macro_f1", "accuracy"):
+    print(lab.differences_in_words(pairs, "AugMix", "none", metric))
+best = lab.strongest_pairs(pairs)
 for label, pair in best.items():
-    print(label, "·", lab.badge(pair[0]))
-    for metric in ("macro_f1", "accuracy"):
-        print(f"  {metric}: {lab.difference(*pair, metric)}")
-    print(f"  answered with zero: {paired(*pair)}")
+    words = lab.in_words("AugMix", "none", more_zeros(*pair))
+    print(f"answered with zero, {label}: {words}")
 
 # %% [markdown] tags=["slide"]
 # ### Recall for precision
@@ -699,12 +698,17 @@ print(
         *majority(released[0])
     )
 )
+chance = lab.estimate(
+    r.metric("balanced_accuracy") - majority(r)[1]
+    for r in lab.strongest(released)
+)
+print("balanced accuracy", lab.in_words("as released", "chance", chance))
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares. A network that never learnt answers without regard to the truth, so that its rows are nearly alike; the trained one has its largest shares on the diagonal or in the first column."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-04-released", "caption": "Answers by truth, summed over seeds: AugMix without a backward pass, and row (3), the same with it. The strongest records there are; not comparable with print unless paper + real."}, "image": {"alt": "Two squares of four by four shares, truth in rows and answers in columns: a network without a backward pass, and the same row with one."}}
 lab.figure(
     "confusions",
     {
-        name: np.sum([r.confusion for r in strongest(found)], axis=0)
+        name: np.sum([r.confusion for r in lab.strongest(found)], axis=0)
         for name, found in (
             ("as released", released),
             ("with a backward pass", rows("r18-652-augmix-ce")),
@@ -717,9 +721,9 @@ lab.figure(
 # training would have caught it. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# Chance, by balanced accuracy, with a favourite class that depends on the first weights; where that is not
-# class 0, accuracy falls even below the vote that looks at nothing. Something does change in such a network:
-# batch statistics, which need no gradient. They do not help.
+# Without a gradient the first weights choose a favourite class; where that is not class 0, accuracy must fall even
+# below the vote that looks at nothing. Something does change in such a network: batch statistics, which need no
+# gradient, and teach nothing about labels.
 
 # %% [markdown]
 # ## Honest confidence
@@ -743,15 +747,11 @@ lab.compare([r for r in results if "652" in r.key], metric="ece")
 
 # %%
 pair = best["CE, (2) to (3)"]
-print(
-    "AugMix changes ECE by",
-    lab.difference(*pair, "ece"),
-    "·",
-    lab.badge(pair[0]),
-)
+print("ECE:", lab.in_words("AugMix", "none", lab.difference(*pair, "ece")))
+print(lab.badge(lab.paired(*pair)))
 
 # %% [markdown]
-# Below zero the promise is kept on clean tiles; it was made, above all, for spoilt ones.
+# Lower is better. The promise was made, above all, for spoilt tiles; these are clean.
 
 # %% [markdown]
 # ## Which epoch

@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -196,8 +198,7 @@ for k, name in enumerate(example.classes, 1):
     )
 
 # %% [markdown] tags=["fragment-slide"]
-# By their NDVI hundreds of pixels are worth about as many as there are polygons. The polygon is the sample;
-# the pixel is its grain.
+# Compare the last two numbers of each line. The polygon is the sample; the pixel is its grain.
 
 # %% [markdown] tags=["slide"]
 # ## Two ways to hold out
@@ -349,13 +350,15 @@ for loss in LOSSES:
     pixel, polygon = (balanced(loss, how) for how in SPLITS)
     print(
         f"{loss:9} by pixel {lab.estimate(pixel)}, by polygon "
-        f"{lab.estimate(polygon)}, gap {lead(pixel, polygon)}"
+        f"{lab.estimate(polygon)}"
     )
+    said = lab.in_words("by pixel", "by polygon", lead(pixel, polygon))
+    print(f"  {said}")
 for loss in ("weighted", "LDAM"):
     gain = lead(*(balanced(n, "by polygon") for n in (loss, "plain")))
-    print(f"{loss} over plain, by polygon: {gain}")
+    print("by polygon:", lab.in_words(loss, "plain", gain))
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark near one for the split by pixel and a mark well to the left of it, with a wide interval, for the split by polygon."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-gap", "caption": "Balanced accuracy under both splits, mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark and an interval for the split by pixel and for the split by polygon."}}
 lab.figure(
     "map-scores",
     {
@@ -367,16 +370,15 @@ lab.figure(
 )
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Which loss matters less than which split. Ask for a paper in the room's own field where the split is not
-# stated. 3 min.
+# Ask which question moves the marks more, which loss or which split. Then for a paper in the room's own field
+# where the split is not stated. 3 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# Read {numref}`fig-spectrum-05-gap` from side to side before you read it from top to bottom. The question
-# that papers fight over, which loss, moves the marks by less than their intervals; the question that they
-# seldom mention, which split, moves them by a multiple. By pixel, the task looks solved. By polygon the
-# intervals are so wide that the first thing to buy is not another loss but more polygons.
+# Read {numref}`fig-spectrum-05-gap` from side to side before you read it from top to bottom. From top to bottom
+# is the question that papers fight over, which loss; from side to side the one that they seldom mention, which
+# split. Where an interval by polygon is wide, the first thing to buy is not another loss but more polygons.
 #
-# And they are too narrow, if anything. Seeds reshuffle the same polygons; another annotator would draw
+# And the intervals are too narrow, if anything. Seeds reshuffle the same polygons; another annotator would draw
 # others, and somewhere else.
 
 # %% [markdown] tags=["slide"]
@@ -399,10 +401,9 @@ for k, name in enumerate(example.classes):
     )
 
 # %% [markdown] tags=["fragment-slide"]
-# Split by pixel, no class is hard. Split by polygon, it is not the class with the fewest *pixels* that
-# suffers: water is rare and easy, as nothing else is black in infrared. It is the class whose polygons
-# differ. On the real scene that is *urban*, with
-# two: one to learn from, one to be asked about, and two towns need not look alike. A weight makes one example
+# By polygon it need not be the class with the fewest *pixels* that suffers: water is rare, but nothing else is
+# black in infrared. It is the class whose polygons differ. On the real scene *urban* has two: one to learn from,
+# one to be asked about, and two towns need not look alike. A weight makes one example
 # louder, not two out of one. Here reweighting ends, and DroughtWatch's rarest class with its thousands of
 # tiles is far from here.
 
@@ -452,13 +453,13 @@ print(maps.summary(first.confidence_path))
 # coarser copy when you zoom out: nearest neighbours for classes, since the mean of forest and barren is not
 # water, averages for the confidence. Drag the files into QGIS, and they lie in place, in these colours.
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours with large patches of forest and smaller ones of the other classes. Right, the same map in shades of confidence, light over most of its area and dark along borders between classes."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-spectrum-05-map", "caption": "The map read back from its files: class, and the probability that the network gives to it. White: not measured."}, "image": {"alt": "Left, a map in five colours, one for each class. Right, the same map in shades of confidence."}}
 lab.figure("map-classes", first, foot=maps.badge(options, 1))
 
 # %% [markdown] tags=["fragment-slide"]
-# There it is, *where*. The right half of {numref}`fig-spectrum-05-map` adds how sure the network is: less
-# along borders, where a pixel of 30 m holds both neighbours. How sure, not how right: it is certain of nearly
-# everything, and the split by polygon has just told us what that is worth.
+# There it is, *where*. The right half of {numref}`fig-spectrum-05-map` adds how sure the network is. Look along
+# borders, where a pixel of 30 m holds both neighbours. How sure, not how right: what certainty is worth, the split
+# by polygon has just told us.
 
 # %% [markdown] tags=["slide"]
 # ### How much of it
@@ -497,8 +498,8 @@ for k, name in enumerate(example.classes):
 # An area with three decimals, and the spread of networks with equal rights. Ask what they would sign. 2 min.
 
 # %% [markdown] tags=["fragment-slide"]
-# The rarer a class, the less is known of its area, in proportion: errors of the large classes spill into the
-# small ones, and a small share may consist of little else. Class weights do not mend that, for they buy
+# Errors of the large classes spill into the small ones, and a small share may consist of little else; so mind the
+# ± in proportion to the share. Class weights do not mend that, for they buy
 # recall of the tail with false alarms. An area to be acted on needs a random sample of map pixels checked on
 # the ground, class by class, and an estimate corrected by it. Polygons drawn where it was easy are no such
 # sample.
@@ -524,7 +525,7 @@ print(
     },
 )
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps. The first has large patches of forest; the second, of the later date, has whole regions in other classes where clouds and shadows lie; in the third these regions are white."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-later", "caption": "The same network at the first date, at the later one, and there without clouds and shadows (band Fmask). White: not measured, saturated, or masked."}, "image": {"alt": "Three maps in the colours of the classes: the first date, the later date, and the later date with clouds and shadows left white."}}
 lab.figure(
     "map-pair",
     {"first date": first, "later date": later, "later, clear only": clear},
@@ -557,15 +558,16 @@ for loss in LOSSES:
         "first date": lab.estimate(then),
         "later date": lab.estimate(now),
     }
-    print(f"{loss:9} falls by {lead(then, now)}")
+    said = lab.in_words("the later date", "the first", lead(now, then))
+    print(f"{loss}: {said}")
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, with the mark of the later date to the left of the mark of the first date."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-05-shift", "caption": "Balanced accuracy on test polygons that are clear at both dates, trained on the first: mean over seeds with 95 % intervals."}, "image": {"alt": "Three lines, one for each loss, each with a mark and an interval for the first and for the later date."}}
 lab.figure(
     "map-scores", both, "balanced accuracy on clear test pixels", badge
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# Not all of that fall need be the network's fault. The labels are from the first date, and in between a field may have been
+# A fall need not be all the network's fault. The labels are from the first date, and in between a field may have been
 # cleared; nobody went to see. But neither split at the first date can foretell it. {numref}`fig-spectrum-05-gap` moved from
 # twins to neighbours, {numref}`fig-spectrum-05-shift` moves from neighbours to strangers, and the herder's
 # next season is a stranger.
@@ -697,12 +699,11 @@ ahead = {
 assert ahead["by pixel"].mean > 0
 print(badge)
 for how, gain in ahead.items():
-    print(f"{how}: the network leads by {gain}")
+    print(f"{how}:", lab.in_words("network", "regression", gain))
 
 # %% [markdown]
-# By pixel the network wins, and at ten seeds beyond its interval: it can remember more, and memory is what is
-# asked for. By polygon the lead is lost in the interval. A flattering split does not only flatter, it
-# recommends.
+# By pixel, memory is what is asked for, and the network can remember more. A flattering split does not only
+# flatter, it recommends.
 #
 # ```{solution-end}
 # ```

@@ -1,5 +1,8 @@
 """Which records a figure shows: those it is given, and beside or instead of them the committed evidence."""
 
+from collections.abc import Mapping, Sequence
+
+from lt_lib.lab.read.badges import Lines, by_kind, seeds_behind
 from lt_lib.lab.read.evidence import STRENGTH, best_evidence, group
 from lt_lib.lab.record.paths import evidence_dir
 from lt_lib.lab.record.records import Record, Store
@@ -35,10 +38,22 @@ def stronger_evidence(own: list[Record], index: dict, experiment: Experiment | N
 
 
 def strongest(records: list[Record]) -> list[Record]:
-    """For each row the committed evidence, where it is stronger than these records, else the records
-    themselves."""
+    """The committed evidence of these rows, where all of them have some of one kind that is stronger than
+    these records; else the records themselves. So rows can be compared with each other."""
+    return [r for own in _of_one_kind(list(group(records).values()), evidence_index()) for r in own]
+
+
+def strongest_pairs(pairs: dict[str, tuple[list[Record], list[Record]]]) -> dict[str, tuple]:
+    """Each pair of rows in its strongest records, of one kind for both; pairs that lack one left out."""
     index = evidence_index()
-    return [r for own in group(records).values() for r in stronger_evidence(own, index) or own]
+    return {name: tuple(_of_one_kind(pair, index)) for name, pair in pairs.items() if all(pair)}
+
+
+def _of_one_kind(rows: Sequence[list[Record]], index: dict) -> Sequence[list[Record]]:
+    """The committed records of all rows, if all have some of one kind that is stronger; else the rows."""
+    filed = [stronger_evidence(own, index) for own in rows]
+    kinds = {(r.profile, r.data) for own in filed for r in own}
+    return filed if all(filed) and len(kinds) == 1 else rows
 
 
 def panels_by_source(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[Record]]]:
@@ -54,11 +69,27 @@ def comparable(records: list[Record]) -> bool:
     return {(r.profile, r.data) for r in records} == {("paper", "real")}
 
 
-def sources(records: list[Record]) -> str:
+def sources(shown: list[Record] | Lines) -> str:
     """What stands behind a figure, for its footnote: a line for each profile and data, with the number of
-    seeds."""
-    seeds = {}
-    for r in records:
-        source = "real data" if r.data == "real" else f"{r.spec.data}, a stand-in"
-        seeds.setdefault(f"{r.profile} + {r.data} ({source})", set()).add(r.seed)
-    return "\n".join(f"{name}, n = {len(found)}" for name, found in seeds.items())
+    seeds behind each mark.
+
+    Args:
+        shown: records by the name of their mark; or records alone, whose marks are their rows.
+    """
+    lines = shown if isinstance(shown, Mapping) else _by_row(shown)
+    said = []
+    for (profile, data), found in by_kind(lines).items():
+        made = dict.fromkeys(r.spec.data for records in found.values() for r in records)
+        source = "real data" if data == "real" else f"{'/'.join(made)}, a stand-in"
+        said.append(f"{profile} + {data} ({source}), {seeds_behind(found)}")
+    return "\n".join(said)
+
+
+def _by_row(records: list[Record]) -> dict[str, list[Record]]:
+    """Records by the label of their row, with the variant where the row has several."""
+    lines: dict[str, list[Record]] = {}
+    for (name, key, variant), found in group(records).items():
+        row = load(name).select(key)[0]
+        label = row.label + (f" ({variant})" if len(row.variants) > 1 else "")
+        lines.setdefault(label, []).extend(found)
+    return lines

@@ -7,7 +7,7 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.marks import estimate_mark
 from lt_lib.lab.figures.style import BLUE, GREEN, footnote, legend
-from lt_lib.lab.read.estimates import difference
+from lt_lib.lab.read.estimates import difference, paired
 from lt_lib.lab.record.records import Record
 
 
@@ -17,18 +17,18 @@ def differences(
 ) -> Figure:
     """Paired differences, first minus second, one line a label, against a line at zero; committed evidence
     beside this run."""
-    index, shown = evidence_index(), []
+    index, shown = evidence_index(), {}
     pairs = {label: pair for label, pair in pairs.items() if all(pair)}
     fig, ax = plt.subplots(figsize=(5.4, 1.6 + 0.42 * len(pairs)))
     ax.axvline(0, color="0.3", lw=1)
     for y, (label, pair) in enumerate(reversed(pairs.items())):
         filed = [stronger_evidence(own, index) for own in pair]
         for (first, second), offset, colour, mark in ((filed, -0.2, GREEN, "s"), (pair, 0, BLUE, "o")):
-            if {r.seed for r in first} & {r.seed for r in second}:
+            if behind := paired(first, second):
                 estimate_mark(
                     ax, difference(first, second, metric, selection), y + offset, first, colour, mark
                 )
-                shown += first + second
+                shown.setdefault(label.replace("\n", " "), []).extend(behind)
     ax.set(
         yticks=range(len(pairs)),
         yticklabels=list(reversed(pairs)),

@@ -3,6 +3,8 @@
 All figures are colour-blind safe (seaborn's "colorblind"), have labelled axes, show 95 % intervals wherever
 seeds allow, and are at most 5.6 inches wide, so that their letters can still be read on a phone."""
 
+from textwrap import fill
+
 import seaborn as sns
 
 PALETTE = sns.color_palette("colorblind")
@@ -42,4 +44,6 @@ def legend(fig, ax, ncols: int = 3) -> None:
 def footnote(fig, text: str) -> None:
     """What stands behind the marks, in small letters under the figure."""
     if text:
+        width = int(16 * fig.get_size_inches()[0])  # letters of this size in a line
+        text = "\n".join(fill(line, width) for line in text.splitlines())
         fig.supxlabel(text, x=0.01, ha="left", fontsize=8, color="0.35")

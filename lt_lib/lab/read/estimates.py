@@ -45,6 +45,33 @@ def estimate(values) -> Estimate:
 def difference(
     first: list[Record], second: list[Record], metric: str = "accuracy", selection: str = "last"
 ) -> Estimate:
-    """Paired difference first minus second over the seeds both have: same subset, same test images."""
-    left, right = ({r.seed: r.metric(metric, selection) for r in records} for records in (first, second))
-    return estimate(left[s] - right[s] for s in sorted(left.keys() & right.keys()))
+    """Paired difference first minus second over the seeds that both have of one profile and data: same
+    subset, same test images."""
+    left, right = ({_pair(r): r.metric(metric, selection) for r in records} for records in (first, second))
+    return estimate(left[pair] - right[pair] for pair in sorted(left.keys() & right.keys()))
+
+
+def paired(first: list[Record], second: list[Record]) -> list[Record]:
+    """The records that a paired difference rests on: those of both sides at the seeds that both have."""
+    shared = set(map(_pair, first)) & set(map(_pair, second))
+    return [r for r in (*first, *second) if _pair(r) in shared]
+
+
+def in_words(first: str, second: str, gap: Estimate) -> str:
+    """A paired difference, first minus second, in words: which lies higher, by how much, over how many pairs.
+
+    E.g. "INS is 0.029 ± 0.011 above ENS (n = 5 pairs)", or "INS cannot be told from ENS, +0.003 ± 0.011 (n =
+    5 pairs)", where the interval holds zero.
+    """
+    side = "above" if gap.mean > 0 else "below"
+    if gap.half is None:
+        return f"{first} is {abs(gap.mean):.3f} {side} {second} (one pair, no interval)"
+    pairs = f"(n = {gap.n} pairs)"
+    if abs(gap.mean) <= gap.half:
+        return f"{first} cannot be told from {second}, {gap.mean:+.3f} ± {gap.half:.3f} {pairs}"
+    return f"{first} is {abs(gap.mean):.3f} ± {gap.half:.3f} {side} {second} {pairs}"
+
+
+def _pair(record: Record) -> tuple[str, str, int]:
+    """What two records have in common that may be subtracted."""
+    return record.profile, record.data, record.seed

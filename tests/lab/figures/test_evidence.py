@@ -1,9 +1,13 @@
 """Which records a figure takes."""
 
+from collections import defaultdict
+
 import pytest
 from helpers import records
 
-from lt_lib.lab.figures import evidence
+from lt_lib import lab
+from lt_lib.lab.figures import draw, evidence
+from lt_lib.lab.record.spec import load
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,54 @@ def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, tmp_pat
     assert {(r.experiment, r.key, r.variant) for r in found} == {
         (r.experiment, r.key, r.variant) for r in mine
     }
+
+
+def test_a_footnote_has_the_seeds_of_each_mark():
+    rows = [r for r in records(seeds=3, profile="laptop", data="real") if r.variant == "as-released"]
+    few = [r for r in rows if r.key in ("weighted-0.1", "baseline-0.1")]
+    assert evidence.sources(few) == "laptop + real (real data), n = 3"
+    fewer = [r for r in few if r.key == "weighted-0.1" or r.seed == 0]
+    label = next(row.label for row in load("ee443-results").rows if row.key == "baseline-0.1")
+    assert evidence.sources(fewer).endswith(f"n = 3, but 1 for {label}")
+
+
+def test_a_difference_is_drawn_with_the_number_of_its_pairs(monkeypatch, tmp_path):
+    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    rows = defaultdict(list)
+    for r in records(seeds=3, profile="laptop", data="real"):
+        rows[r.key].append(r)
+    one, other = rows["weighted-0.1"], rows["baseline-0.1"]
+    fig = draw("differences", {"whole": (one, other), "in part": (one, other[2:])})
+    assert "n = 3, but 1 for in part" in fig.get_supxlabel()
+
+
+def test_rows_are_not_taken_from_different_runs(monkeypatch, tmp_path):
+    """One of two rows has committed records: no difference of the one's evidence and the other's run."""
+    mine = [
+        r
+        for r in records(seeds=2, profile="smoke", data="embedded")
+        if r.key in ("weighted-0.1", "baseline-0.1")
+    ]
+    theirs = [r for r in records(seeds=3, profile="laptop", data="real") if r.key == "weighted-0.1"]
+    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr(
+        evidence, "best_evidence", lambda _e, row, *_: theirs if row.key == "weighted-0.1" else []
+    )
+    assert evidence.strongest(mine) == mine
+    one, other = ([r for r in mine if r.key == key] for key in ("weighted-0.1", "baseline-0.1"))
+    assert evidence.strongest_pairs({"both": (one, other), "half": (one, [])}) == {"both": (one, other)}
+    assert {r.profile for r in evidence.strongest(one)} == {"laptop"}
+
+
+def test_differences_in_words_say_what_the_records_say(monkeypatch, tmp_path):
+    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    rows = defaultdict(list)
+    for r in records(seeds=3, profile="laptop", data="real"):
+        rows[r.key].append(r)
+    one, other = rows["weighted-0.1"], rows["baseline-0.1"]
+    head, line, turned = lab.differences_in_words(
+        {"ratio\n0.1": (one, other), "turned": (other, one)}, "WL", "plain"
+    ).split("\n")
+    assert head.startswith("accuracy, laptop · real") and "n = 3" in head
+    assert line == f"ratio 0.1: {lab.in_words('WL', 'plain', lab.difference(one, other))}"
+    assert ("above" in line) == ("below" in turned) != ("cannot" in line)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lt_lib.errors import LabError
 from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
 from lt_lib.lab.read.badges import badge
-from lt_lib.lab.read.estimates import OVER_SEEDS
+from lt_lib.lab.read.estimates import OVER_SEEDS, in_words, paired
 from lt_lib.lab.read.report import provenance
 from lt_lib.lab.read.verdicts import sampling_variance
 from lt_lib.lab.record.records import Record
@@ -135,6 +136,39 @@ def test_badge_names_the_stand_ins():
         and "stale" in text
     )
     assert "stand-in" not in badge([record(0, 0.5, "paper", "real")])
+
+
+def test_badge_of_several_lines_says_which_rest_on_fewer_seeds():
+    five, three = ([record(s, 0.5) for s in range(n)] for n in (5, 3))
+    assert "n = 5 ·" in badge({"a": five, "b": five})
+    assert "n = 5, but 3 for b; d ·" in badge({"a": five, "b": three, "c": five, "d": three, "e": five})
+    mixed = badge({"a": five, "b": [record(0, 0.5, "laptop", "embedded")]})
+    assert mixed.startswith("paper · real · n = 5") and "; laptop · digits50 (stand-in)" in mixed
+    assert badge({"a": []}) == badge([]) == "no record"
+
+
+def test_a_difference_rests_on_the_seeds_that_both_sides_have():
+    first, second = [record(s, 0.5) for s in (0, 1, 2)], [record(s, 0.4) for s in (2, 0)]
+    behind = paired(first, second)
+    assert [r.seed for r in behind] == [0, 2, 2, 0]
+    assert "n = 2" in badge(behind)
+    others = [record(0, 0.5, "laptop", "embedded")]
+    assert paired(first, others) == []
+    with pytest.raises(LabError):
+        difference(first, others)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        ([0.1, 0.11, 0.12], "A is 0.110 ± 0.025 above B (n = 3 pairs)"),
+        ([-0.1, -0.11, -0.12], "A is 0.110 ± 0.025 below B (n = 3 pairs)"),
+        ([-0.1, 0.1], "A cannot be told from B, +0.000 ± 1.271 (n = 2 pairs)"),
+        ([0.1], "A is 0.100 above B (one pair, no interval)"),
+    ],
+)
+def test_a_difference_in_words(gaps, said):
+    assert in_words("A", "B", estimate(gaps)) == said
 
 
 def test_compare_shows_published_and_this_run(lab_env):

@@ -99,7 +99,7 @@ def test_le1_is_computed():
     assert (
         "0 of 4000 steps" in found.numbers
         and "best step is 1.00c" in found.numbers
-        and "above 2.00c climb" in found.numbers
+        and "every step below 2.00c descends" in found.numbers
     )
 
 

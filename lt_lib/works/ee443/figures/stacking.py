@@ -58,14 +58,15 @@ def result_bars(records: list[Record]) -> Figure:
     """The report's bar chart: full baseline behind, stacking with weighted loss in the middle, imbalanced
     baseline in front."""
     experiment, index = load("ee443-results"), evidence_index()
-    own, filed, shown = {}, {}, {row.key: published_value(experiment, row) for row in experiment.rows}
+    own, filed, drawn = {}, {}, []
+    printed = {row.key: published_value(experiment, row) for row in experiment.rows}
     for (_, key, _), found in group(
         [r for r in records if (r.experiment, r.variant) == ("ee443-results", "as-released")]
     ).items():
         own[key] = found
         filed[key] = stronger_evidence(found, index, experiment)
     panels = [
-        ("published", shown),
+        ("published", printed),
         ("committed evidence", {k: v for k, v in filed.items() if v}),
         ("this run", own),
     ]
@@ -81,7 +82,10 @@ def result_bars(records: list[Record]) -> Figure:
             for key, width, colour, label in bars:
                 value = values.get(key if key.endswith("full") else f"{key}-{ratio:g}")
                 if value:
-                    height = estimate(r.metric() for r in value).mean if isinstance(value, list) else value
+                    height = value
+                    if isinstance(value, list):
+                        height = estimate(r.metric() for r in value).mean
+                        drawn += value
                     ax.bar(x, height, color=colour, width=width, label=once(ax, label))
         ax.set(
             xticks=range(3),
@@ -93,7 +97,7 @@ def result_bars(records: list[Record]) -> Figure:
         ax.grid(axis="x", visible=False)
     axes[0].set_ylabel("test accuracy")
     legend(fig, axes[0])
-    footnote(fig, sources([r for values in (own, filed) for found in values.values() for r in found]))
+    footnote(fig, sources(drawn))
     return fig
 
 

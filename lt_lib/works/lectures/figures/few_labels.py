@@ -5,7 +5,8 @@ import torch
 from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
-from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, RED, SKY, legend, once
+from lt_lib.lab.figures.evidence import sources
+from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, RED, SKY, footnote, legend, once
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.read.evidence import group
 from lt_lib.lab.read.findings import on_file
@@ -52,7 +53,7 @@ def few_labels(records: list[Record]) -> Figure:
         "matching": "feature matching",
         "entropy": "entropy minimised",
     }
-    there = on_file("lectures-few-labels")
+    there, shown = on_file("lectures-few-labels"), []
     for shift, (method, label), colour, style, mark in zip(
         (0.94, 0.98, 1.02, 1.06), names.items(), PALETTE, LINES, "os^D"
     ):
@@ -87,8 +88,10 @@ def few_labels(records: list[Record]) -> Figure:
                 mfc=colour if filled else "white",
                 label=once(ax, label),
             )
+            shown += [r for own in source.values() for r in own if r.spec.lesson.method == method]
     ax.set(xscale="log", xlabel="labels (log scale)", ylabel="test accuracy", ylim=(None, 1))
     ax.set_xticks((10, 20, 50, 100), labels=("10", "20", "50", "100"))
     ax.minorticks_off()
     legend(fig, ax)
+    footnote(fig, sources(shown))
     return fig

@@ -5,7 +5,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
-from lt_lib.lab.figures.style import LINES, PALETTE, once
+from lt_lib.lab.figures.evidence import sources
+from lt_lib.lab.figures.style import LINES, PALETTE, footnote, once
 from lt_lib.lab.read.evidence import group
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
@@ -33,4 +34,5 @@ def norm_traces(records: list[Record]) -> Figure:
     axes[-1].set_xlabel("step")
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=9)
+    footnote(fig, sources(records))
     return fig

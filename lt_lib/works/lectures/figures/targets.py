@@ -76,7 +76,7 @@ def reliability_bins(runs: dict[str, list[Record]], bins: int = 15) -> Figure:
     axes[0, 0].set(ylabel="share right", ylim=(0, 1.03))
     axes[1, 0].set_ylabel("images")
     axes[1, 0].yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    footnote(fig, sources([r for records in runs.values() for r in records]))
+    footnote(fig, sources(runs))
     return fig
 
 
@@ -96,7 +96,7 @@ def ece_over_bins(
     ax.set_xticks(bins, [str(b) for b in bins])
     ax.minorticks_off()
     legend(fig, ax)
-    footnote(fig, sources([r for records in runs.values() for r in records]))
+    footnote(fig, sources(runs))
     return fig
 
 
@@ -135,7 +135,7 @@ def temperature_dots(runs: dict[str, list[Record]], metrics: tuple[str, ...] = (
         ax.grid(axis="y", visible=False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=9)
-    footnote(fig, sources([r for records in runs.values() for r in records]))
+    footnote(fig, sources(runs))
     return fig
 
 
@@ -161,7 +161,7 @@ def erased_dots(runs: dict[str, list[Record]]) -> Figure:
         )
         ax.set_xlim(left=0)
         ax.grid(axis="y", visible=False)
-    footnote(fig, sources([r for records in runs.values() for r in records]))
+    footnote(fig, sources(runs))
     return fig
 
 
@@ -243,7 +243,7 @@ def memorisation(runs: dict[str, list[Record]], chance: float = 0.1) -> Figure:
     axes[1].set(ylabel="test accuracy", xlabel="epoch")
     axes[1].xaxis.get_major_locator().set_params(integer=True)
     legend(fig, axes[0])
-    footnote(fig, sources([r for records in runs.values() for r in records]))
+    footnote(fig, sources(runs))
     return fig
 
 

@@ -249,5 +249,5 @@ def curves(runs: dict[str, list[Record]], metric: str = "test_balanced_accuracy"
         ax.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
     ax.set(xlabel="epoch", ylabel=metric.replace("_", " "))
     legend(fig, ax)
-    footnote(fig, sources([r for found in runs.values() for r in found]))
+    footnote(fig, sources(runs))
     return fig
