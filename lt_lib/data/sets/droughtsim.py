@@ -16,8 +16,9 @@ A tile is made as a scene is:
 5. *Label.* Forage is grass that grows dense enough to graze and is not overgrown by woody plants. Its mean
    around the centre pixel, nearer pixels counting more and none beyond ``RADIUS``, counts in full where
    cattle find water within ``REACH``, a waterhole of a few pixels or a river, and elsewhere to a small part:
-   what lies around the grass decides, which no mean of a band shows. The result is judged by a person with an error of ``JUDGEMENT`` and now and then a slip, and cut
-   into four classes in the proportions of the real set. One label a tile; nobody labels the rest of it.
+   what lies around the grass decides, which no mean of a band shows. The result is judged by a person with
+   an error of ``JUDGEMENT`` and now and then a slip, and cut into four classes in the proportions of the real
+   set. One label a tile; nobody labels the rest of it.
 
 The spectra are typical curves as textbooks of remote sensing draw them, read off by eye at the band centres,
 not measurements of one place: soil rises steadily with wavelength; green leaves absorb blue and red, reflect
@@ -94,14 +95,15 @@ FIELDS = {
     "water": (2, 2, 1, 0, 0),
     "cloud": (2, 2, 1, 1, 0),
 }
-WATERHOLES, AWAY = 128, 10  # of 256 tiles have one, at most so many pixels north or east of the centre
+WATERHOLES = 128  # so many of 256 tiles have one
+AWAY = 12  # pixels in each direction that it may lie from the centre
 # --- the label
 RADIUS = 14  # pixels: ground further from the centre does not count
 REACH, DRINK = 16, 4  # water to drink lies within so many pixels of the centre, and is so many pixels
 DRY = 102  # of 1024 of the forage that can be used without water
 JUDGEMENT = (6, 12)  # sd of the annotator's error: 6/1024 of forage, and a twelfth of what there is
 SLIP = 8  # of 256 labels are given at random
-CUTS = (26, 68, 231)  # forage as judged at which the class changes
+CUTS = (26, 65, 218)  # forage as judged at which the class changes
 # --- a change above changes DIGESTS: `python -m lt_lib.data.sets.droughtsim` prints the new ones
 
 _WHOLE = 1024  # cover of a whole pixel
@@ -226,15 +228,13 @@ def _ground(draw: _Draw, field: dict[str, np.ndarray], wet: np.ndarray) -> np.nd
     green = share("green", draw.between(-100, 350) + (wet * 10 >> 4), 350)
     woody = share("woody", draw.between(-400, 200) + (wet * 4 >> 4), 500)
     light = share("soil", draw.between(150, 1100) - (wet * 4 >> 4), 500)
-    wells = draw.between(0, 255) < WATERHOLES
-    north, east, radius = draw.between(-AWAY, AWAY), draw.between(-AWAY, AWAY), draw.between(16, 24)  # eighths
     river, pond, level = draw.between(0, 255) < 16, draw.between(0, 255) < 16, draw.between(-150, 150)
     # a river follows a contour line of its field, ponds fill the peaks of it
     water = np.where(river, 60 - np.abs(field["water"] - level), np.where(pond, field["water"] - 700, -1))
-    # a waterhole is a disc: full within, a pixel of bank around it
-    apart = (_PLACE[:, None] - north) ** 2 + (_PLACE - east) ** 2
-    hole = np.where(wells, (radius * radius - 64 * apart), -1)
-    water = np.clip(np.maximum(water, hole) * 16, 0, _WHOLE)
+    dug, radius = draw.between(0, 255) < WATERHOLES, draw.between(16, 24)  # a disc of 2 to 3 pixels
+    apart = (_PLACE[:, None] - draw.between(-AWAY, AWAY)) ** 2 + (_PLACE - draw.between(-AWAY, AWAY)) ** 2
+    water = np.maximum(water, np.where(dug, radius * radius - 64 * apart, -1))
+    water = np.clip(water * 16, 0, _WHOLE)
     land = _WHOLE - water
     woody = land * woody >> 10
     grass = (land - woody) * grass >> 10

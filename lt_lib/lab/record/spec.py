@@ -44,6 +44,7 @@ MODES = {
     "probe": "lt_lib.lab.train.heads:Heads",
     "finetune": "lt_lib.lab.train.finetune:Finetune",
     "recipe": "lt_lib.lab.train.recipes:Recipes",
+    "floor": "lt_lib.lab.train.floor:Floor",
     "gan": "lt_lib.lab.train.gan_oversampling:Generators",
     "lesson": "lt_lib.lab.train.topics:Topics",
 }

@@ -17,10 +17,11 @@ from torch import Tensor
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.record.plan import definition
-from lt_lib.lab.record.spec import Optimizer, Recipe, Spec
+from lt_lib.lab.record.spec import Cycle, Optimizer, Recipe, Spec
 from lt_lib.lab.train.device import device, keep_memory
 from lt_lib.lab.train.loop import Loop, Outcome, Task, batches, generator, hold_out, pairs, seed_all
 from lt_lib.lab.train.modes import Voted
+from lt_lib.lab.train.networks import schedule
 from lt_lib.lab.train.splits import Split, band_statistics, centre_crops, evaluate
 from lt_lib.models import create
 from lt_lib.sampling import balanced_sample
@@ -61,10 +62,9 @@ def tasks(spec: Spec, dataset: datasets.ImageSet) -> tuple[list[Task], list[int]
         LabError: no recipe, more tiles asked for than there are, a band the data do not have, or a class
     without images."""
     recipe = spec.recipe
-    if recipe is None or len(spec.backbones) != (spec.mode == "recipe"):
+    if recipe is None or len(spec.backbones) != (spec.mode != "gan"):
         raise LabError(
-            f"mode {spec.mode} needs `recipe:` and "
-            f"{'one backbone' if spec.mode == 'recipe' else 'no backbone'}"
+            f"mode {spec.mode} needs `recipe:` and {'no backbone' if spec.mode == 'gan' else 'one backbone'}"
         )
     if spec.mode == "gan" and (recipe.gan is None or spec.target_class not in range(len(dataset.classes))):
         raise LabError(
@@ -198,11 +198,8 @@ def adam(parameters, optimizer: Optimizer) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=optimizer.lr, weight_decay=optimizer.weight_decay)
 
 
-def learning_rate(optimizer: Optimizer, recipe: Recipe, epoch: int) -> float:
-    """That of an epoch, counted from 0: constant, or along the recipe's cycle."""
-    cycle = recipe.clr
-    if cycle is None:
-        return optimizer.lr
+def cyclic_rate(cycle: Cycle, epoch: int) -> float:
+    """The learning rate of an epoch, counted from 0, along a recipe's cycle."""
     (triangular,) = map(definition, cycle.code)
     return triangular(epoch if cycle.stepped else 0, cycle.step_size, cycle.min_lr, cycle.max_lr)
 
@@ -282,11 +279,13 @@ def train_recipe(
             yield batch.to(where), gen
 
     steps = len(batches(torch.arange(n), opt.batch_size))
+    if not recipe.clr:
+        parts["rates"] = schedule(descent, opt, steps)
     loop = Loop(what, opt.epochs, checkpoint, deadline, steps=steps, **parts)
     for epoch in loop:
-        rate = learning_rate(opt, recipe, epoch)
-        for group in descent.param_groups:
-            group["lr"] = rate
+        if recipe.clr:
+            for group in descent.param_groups:
+                group["lr"] = cyclic_rate(recipe.clr, epoch)
         loss_of.start(epoch)
         net.train()
         total = torch.zeros((), device=where)
@@ -299,6 +298,8 @@ def train_recipe(
                 if recipe.clip_norm:
                     torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
                 descent.step()
+                if not recipe.clr:
+                    parts["rates"].step()
             loop.advance()
         loop.finite(total)
         judged, last = net, epoch + 1 == opt.epochs
@@ -312,5 +313,6 @@ def train_recipe(
                     shown = (loss_of.views(train_set, *drawing) for drawing in drawn(epoch + 1, sampler))
                 judged = average.recompute_bn(shown)
         logits, curves = evaluate(judged, val_set, test_set)
+        rate = descent.param_groups[0]["lr"]
         loop.log(logits, judged.state_dict(), train_loss=float(total) / n, **curves, lr=rate)
     return loop.outcome(n)

@@ -194,7 +194,7 @@ def test_only_ground_near_the_centre_counts_and_direction_does_not(tiles):
     )
 
 
-def test_forage_is_dense_open_grass_and_water_helps():
+def test_forage_is_dense_open_grass_and_needs_water():
     pixel = np.zeros((6, 6, 1, 1), np.int32)
     for i, (green, dry, woody) in enumerate(
         [(800, 0, 0), (0, 800, 0), (100, 50, 0), (500, 0, 500), (0, 0, 1000), (400, 0, 0)]
@@ -203,9 +203,21 @@ def test_forage_is_dense_open_grass_and_water_helps():
     green, dry, sparse, thicket, wood, half = droughtsim._forage(pixel)[:, 0, 0]
     assert green > dry > 0 and sparse == thicket == wood == 0 and half < green / 2
     forage, water = np.full((1, 65, 65), 400), np.zeros((1, 65, 65), np.int64)
+    dry = droughtsim._score(forage, water)
+    assert 0 < dry < 400 / 8
+    water[0, 32, 32 + droughtsim.REACH + 1 :] = 1024  # beyond reach
+    assert droughtsim._score(forage, water) == dry
+    water[0, 32 - droughtsim.REACH, 32] = 1024
+    assert dry < droughtsim._score(forage, water) < 400 / 2
+    water[0, 32, 30 : 30 + droughtsim.DRINK] = 1024
     assert droughtsim._score(forage, water) == 400
-    water[0, 30:35, 30:35] = 1024
-    assert 400 < droughtsim._score(forage, water) <= 500
+
+
+def test_half_the_tiles_have_a_waterhole_of_some_pixels_near_the_centre(tiles):
+    near = (tiles.cover[:, 5] * (droughtsim._APART <= droughtsim.REACH**2)).sum((1, 2)) / 1024
+    assert 0.4 < (near >= droughtsim.DRINK).mean() < 0.65
+    holes = near[(near >= droughtsim.DRINK) & (near < 60)]  # rivers and ponds are larger
+    assert len(holes) and 8 < np.median(holes) < 30
 
 
 def test_annotator_errs_by_one_class_mostly(tiles):
