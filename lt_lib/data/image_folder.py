@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
@@ -16,6 +17,8 @@ from lt_lib.errors import DataError
 
 JPEG = {".jfif", ".jif", ".jpe", ".jpeg", ".jpg"}  # one format under several names
 SUFFIXES = JPEG | {".bmp", ".gif", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+# what is read under these names; of Pillow's other formats one starts Ghostscript and some are cut to 8 bits
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 SPLITS = ("train", "test")
 GROUND = (255, 255, 255)  # white: what transparent pixels are laid on
 PLACES = 5  # files that a note names
@@ -280,8 +283,8 @@ def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
     if not path.is_file():  # a pipe, which would be waited for, or a link to nothing
         raise OSError("no regular file")
     remarks = []
-    with Image.open(path) as opened:
-        if opened.mode[0] in "IF" or _is_deep(opened):
+    with Image.open(path, formats=FORMATS) as opened:
+        if opened.mode[0] in "IF" or _is_deep(opened) or _is_deep_within(opened.format, path):
             raise DataError(
                 f"{shown(path)} cannot be used: {opened.mode} pixels have more than 8 bits a channel. Scale "
                 "it to 8 bits first, by a rule of your own (a scientific image has no natural one)."
@@ -307,6 +310,19 @@ def _is_deep(image) -> bool:
             elif codec.startswith("ppm") and isinstance(value, int):
                 found.append(value > 255)  # the largest value
     return any(found)
+
+
+def _is_deep_within(kind: str, path: Path) -> bool:
+    """The same of the formats whose depth Pillow does not tell, by the header of the coded image."""
+    if kind == "AVIF":  # the flag high_bitdepth of an AV1CodecConfigurationRecord, one for each coded image
+        return any(flags[1] & 0x40 for flags in re.findall(rb"av1C\x81(..)", path.read_bytes(), re.DOTALL))
+    if kind == "JPEG2000":  # the marker SIZ, with three bytes a component, of which the first is depth - 1
+        size = re.search(rb"\xff\x4f\xff\x51.{36}(..)", content := path.read_bytes(), re.DOTALL)
+        if size is None:
+            return False
+        depths = content[size.end() :: 3][: int.from_bytes(size[1])]
+        return any((depth & 0x7F) + 1 > 8 for depth in depths)
+    return False
 
 
 def _upright(image, note: Callable[[str], None]):

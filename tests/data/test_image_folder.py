@@ -1,5 +1,6 @@
 """Folders of images and of arrays: odd ones are read, left out with a word, or refused; never in silence."""
 
+import base64
 import os
 import struct
 import zlib
@@ -7,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import rasterio
-from PIL import Image, features
+from PIL import EpsImagePlugin, Image, features
 from typer.testing import CliRunner
 
 from lt_lib.cli import app
@@ -207,6 +208,21 @@ def deep_tiff(path):
         file.write(np.zeros((3, 16, 16), np.uint16))
 
 
+# encoded once by libavif and OpenJPEG, which no package here brings with their options
+AVIF = (
+    "AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAOttZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRt"
+    "AAAAAAABAAAAHmlsb2MAAAAARAAAAQABAAAAAQAAAQ8AAAAjAAAAKGlpbmYAAAAAAAEAAAAaaW5mZQIAAAAAAQAAYXYwMUNvbG9yAAAAAGpp"
+    "cHJwAAAAS2lwY28AAAAUaXNwZQAAAAAAAAAEAAAABAAAABBwaXhpAAAAAAMMDAwAAAAMYXYxQ4FAYAAAAAATY29scm5jbHgAAgACAAaAAAAA"
+    "F2lwbWEAAAAAAAAAAQABBAECgwQAAAArbWRhdBIACghYBH2tAgIGiDIVHEJi5OAAFggAxbIeceldF5ZwcL1A"
+)
+JPEG2000 = (
+    "AAAADGpQICANCocKAAAAFGZ0eXBqcDIgAAAAAGpwMiAAAAAtanAyaAAAABZpaGRyAAAABAAAAAQAAw8HAAAAAAAPY29scgEAAAAAABAAAADB"
+    "anAyY/9P/1EALwAAAAAABAAAAAQAAAAAAAAAAAAAAAQAAAAEAAAAAAAAAAAAAw8BAQ8BAQ8BAf9SAAwAAAABAQAEBAAB/1wABECA/2QAJQAB"
+    "Q3JlYXRlZCBieSBPcGVuSlBFRyB2ZXJzaW9uIDIuNS40/5AACgAAAAAASQAB/5PP/DBoEYPLBOHYUinqGt+jgjHxu21zHU+JYN8m5UHA/kLA"
+    "FABSaeaF0g3jJH/A/kKAEVBKZt2y2uFyD//Z"
+)
+
+
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize(
     ("name", "save"),
@@ -217,12 +233,29 @@ def deep_tiff(path):
         ("grey.png", lambda path: deep_png(path, 0, 1)),
         ("rgb.tif", deep_tiff),
         ("rgb.ppm", lambda path: path.write_bytes(b"P6 16 16 65535\n" + bytes(6 * 256))),
+        ("avif.jpg", lambda path: path.write_bytes(base64.b64decode(AVIF))),
+        ("jpeg2000.jpg", lambda path: path.write_bytes(base64.b64decode(JPEG2000))),
     ],
 )
 def test_more_than_eight_bits_are_refused(tree, name, save):
     save(tree / "train/cat" / name)
     with pytest.raises(DataError, match=f"cat/{name} cannot be used: .*more than 8 bits a channel. Scale it"):
         read(tree)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "TIFF", "WEBP", "BMP", "PPM", "GIF", "PNG"])
+def test_eight_bits_under_another_name_are_read(tree, kind):
+    Image.fromarray(RGB).save(tree / "train/cat/1.jpg", kind)
+    image, notes = read(tree)
+    assert np.abs(image.astype(int) - RGB).mean() < 60 and not notes
+
+
+def test_a_format_that_is_a_program_is_left_out(tree, monkeypatch):
+    """PostScript, for which Pillow would start Ghostscript."""
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("started"))
+    Image.fromarray(RGB).save(tree / "train/cat/1.jpg", "EPS")
+    image, notes = read(tree)
+    assert np.array_equal(image, RGB) and "1 image left out, unreadable: train/cat/1.jpg" in notes[0]
 
 
 # arrays
