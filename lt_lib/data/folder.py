@@ -49,7 +49,7 @@ def read_meta(folder: Path) -> dict:
         meta = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(meta, dict) or meta.get("format") != FORMAT or not set(meta) >= _KEYS:
             raise ValueError(f"not in format {FORMAT}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{path} cannot be used: {reason}. {how_to_mend(folder.name)}") from None
     return meta

@@ -26,6 +26,7 @@ PLACES = 5  # files that a note names
 _EXIF = "with EXIF data of an odd type, which were ignored"
 _ALPHA = "with transparent pixels, which were laid on white"
 _FRAMES = "of several frames, of which the first was taken"
+_WARNED = "with a fault in the file that did not keep it from being read"
 _BROKEN = "left out, unreadable"
 _EXTRA = ("train_from_jpeg", "test_from_jpeg")
 
@@ -83,9 +84,7 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
         if empty := sorted(set(names) - set(map(str, used)), key=int):
             few = ", ".join(empty[:PLACES]) + (", ..." if len(empty) > PLACES else "")
             notes = [f"{len(empty):,} of {len(names):,} classes without an image: {few}."]
-    extra = {
-        name: read_array(path / f"{name}.npy").tolist() for name in _EXTRA if (path / f"{name}.npy").exists()
-    }
+    extra = {name: _numbers(path / f"{name}.npy") for name in _EXTRA if (path / f"{name}.npy").exists()}
     return Arrays(classes=names, splits=splits, extra=extra | ({"notes": notes} if notes else {}))
 
 
@@ -162,7 +161,9 @@ def read_array(path: Path) -> np.ndarray:
         DataError: the file is missing, damaged, or holds something else.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a damaged header, an error follows
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy."
@@ -203,6 +204,15 @@ def _check_channels_last(shape: tuple[int, ...], path: Path) -> None:
         )
 
 
+def _numbers(path: Path) -> list[int]:
+    array = read_array(path)
+    if array.ndim != 1 or array.dtype.kind not in "iub":
+        raise DataError(
+            f"{path} holds {array.dtype} of shape {array.shape}, expected a list of whole numbers."
+        )
+    return array.tolist()
+
+
 def _names(path: Path) -> tuple[str, ...] | None:
     if not path.exists():
         return None
@@ -210,7 +220,9 @@ def _names(path: Path) -> tuple[str, ...] | None:
         names = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("expected a list of class names")
-    except (OSError, ValueError) as error:
+        if len(set(names)) < len(names) or not all(map(str.strip, names)):
+            raise ValueError("a name is empty, or stands for two classes")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
     return tuple(names)
 
@@ -283,7 +295,8 @@ def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
     if not path.is_file():  # a pipe, which would be waited for, or a link to nothing
         raise OSError("no regular file")
     remarks = []
-    with Image.open(path, formats=FORMATS) as opened:
+    with warnings.catch_warnings(record=True) as heard, Image.open(path, formats=FORMATS) as opened:
+        warnings.simplefilter("always")
         if opened.mode[0] in "IF" or _is_deep(opened) or _is_deep_within(opened.format, path):
             raise DataError(
                 f"{shown(path)} cannot be used: {opened.mode} pixels have more than 8 bits a channel. Scale "
@@ -294,6 +307,8 @@ def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
         with contextlib.suppress(Exception):  # a later frame may be damaged: it is not needed
             if getattr(opened, "is_animated", False):
                 remarks.append(_FRAMES)
+    if heard:
+        remarks.append(_WARNED)
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(image), remarks

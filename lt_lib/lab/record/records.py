@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import digest
@@ -47,6 +47,14 @@ class Record(BaseModel):
     sizes: dict[str, Any]
     wall_s: float
     images_per_s: float | None = None
+
+    @model_validator(mode="after")
+    def _whole(self):
+        if missing := {"spec", "data", "code"} - set(self.digests):
+            raise ValueError(f"no digest of {' and '.join(sorted(missing))}")
+        if self.selection not in self.metrics:
+            raise ValueError(f"no metrics of its selection, {self.selection!r}")
+        return self
 
     def metric(self, name: str = "accuracy", selection: str | None = None) -> float:
         """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
