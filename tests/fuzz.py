@@ -86,8 +86,8 @@ def within(seconds: float):
         signal.signal(signal.SIGALRM, before)
 
 
-def read_or_refused(rng: Chance, read, *args):
-    """What `read` returns, or None where it raises one clear error of the library.
+def read_or_refused(rng: Chance, read, *args, refusal=LtError):
+    """What `read` returns, or None where it raises one clear error, of the library unless another is given.
 
     Raises:
         AssertionError: any other error, an empty message, or no end; names the seed.
@@ -95,7 +95,7 @@ def read_or_refused(rng: Chance, read, *args):
     try:
         with within(SECONDS):
             return read(*args)
-    except LtError as error:
+    except refusal as error:
         assert str(error).strip() and "\n" not in str(error), f"seed {rng.number}: {error!r}"
         return None
     except (Exception, Hang) as error:
