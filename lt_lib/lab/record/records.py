@@ -60,14 +60,23 @@ class Record(BaseModel):
         """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
 
         "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A
-        class that is never predicted has no precision: nan."""
+        class that is never predicted has no precision: nan.
+
+        Raises:
+            LabError: the record has no such number.
+        """
         kind, _, label = name.partition(".")
-        if label:
-            if (selection or self.selection) != "last":
-                raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
-            value = self.per_class[kind][int(label)]
-            return float("nan") if value is None else value
-        return self.metrics[selection or self.selection][name]
+        selection = selection or self.selection
+        if label and selection != "last":
+            raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
+        try:
+            value = self.per_class[kind][int(label)] if label else self.metrics[selection][name]
+        except (KeyError, IndexError, ValueError):
+            raise LabError(
+                f"record {short(self.id)} ({self.experiment}/{self.key}, seed {self.seed}) has no {name} of "
+                f"{selection}"
+            ) from None
+        return float("nan") if label and value is None else value
 
 
 def spec_digest(spec: Spec) -> str:

@@ -770,7 +770,7 @@ PACKED = {"": bytes, ".gz": gzip.compress, ".xz": functools.partial(lzma.compres
 def test_any_part_is_read_or_refused(sound, tmp_path):
     """LT_FUZZ=5000 tries more of them."""
     kept = 0
-    for rng in cases(100):
+    for rng in cases(60):
         suffix = rng.choice(["", "", *PACKED])
         path, content = tmp_path / f"part-0{suffix}", PACKED[suffix](odd_part(sound, rng))
         path.write_bytes(damaged(content, rng) if suffix else content)
@@ -780,13 +780,13 @@ def test_any_part_is_read_or_refused(sound, tmp_path):
             assert report.kept == len(tiles) <= 3, rng.number
             assert all(image.shape == (65, 65, 11) and 0 <= label < 4 for image, label in tiles), rng.number
             kept += len(tiles)
-    assert kept > 50
+    assert kept > 30
 
 
 def test_any_archive_of_parts_is_read_or_refused(sound, tmp_path):
     """LT_FUZZ=5000 tries more of them."""
     read, usual = 0, frame(sound[0])
-    for rng in cases(40):
+    for rng in cases(25):
         parts = {f"{split}/part-{k}": usual for split in ("train", "val") for k in "01"}
         parts[rng.choice([*parts, "test/part-0", "../part-0", "val/part-9.gz"])] = odd_part(sound, rng)
         content = zipped(parts)

@@ -118,5 +118,5 @@ def test_any_file_among_the_records_is_read_or_named(store):
     for rng in cases(150):
         path.write_bytes(odd_record(sound, rng))
         records = read_or_refused(rng, everything, Store(store.root))
-        read += len(records)
+        read += len(records or ())
     assert read > 0
