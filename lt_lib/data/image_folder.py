@@ -26,7 +26,7 @@ PLACES = 5  # files that a note names
 _EXIF = "with EXIF data of an odd type, which were ignored"
 _ALPHA = "with transparent pixels, which were laid on white"
 _FRAMES = "of several frames, of which the first was taken"
-_WARNED = "with a fault in the file that did not keep it from being read"
+_WARNED = "of which Pillow warns, but which could be read"
 _BROKEN = "left out, unreadable"
 _EXTRA = ("train_from_jpeg", "test_from_jpeg")
 
@@ -295,8 +295,10 @@ def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
     if not path.is_file():  # a pipe, which would be waited for, or a link to nothing
         raise OSError("no regular file")
     remarks = []
-    with warnings.catch_warnings(record=True) as heard, Image.open(path, formats=FORMATS) as opened:
-        warnings.simplefilter("always")
+    with (
+        warnings.catch_warnings(record=True, action="always") as heard,
+        Image.open(path, formats=FORMATS) as opened,
+    ):
         if opened.mode[0] in "IF" or _is_deep(opened) or _is_deep_within(opened.format, path):
             raise DataError(
                 f"{shown(path)} cannot be used: {opened.mode} pixels have more than 8 bits a channel. Scale "

@@ -262,6 +262,12 @@ def test_a_format_that_is_a_program_is_left_out(tree, monkeypatch):
     assert np.array_equal(image, RGB) and "1 image left out, unreadable: train/cat/1.jpg" in notes[0]
 
 
+def test_a_warning_of_the_decoder_is_a_note_for_each_image(tree, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    (note,) = read(tree)[1]
+    assert note.startswith("4 images of which Pillow warns, but which could be read: train/cat/0.png, ")
+
+
 # damage of any kind
 
 
