@@ -235,9 +235,13 @@ def _load_backbone(net: nn.Module, file: Path) -> None:
     from safetensors.torch import load_file
 
     head = {f"{name}." for name, module in net.named_modules() if module is net.get_classifier()}
-    weights = {
-        k: v for k, v in load_file(file).items() if not any(k.startswith(h) for h in head | {"classifier."})
-    }
+    try:
+        stored = load_file(file)
+    except Exception as error:  # of any kind, as the header says
+        raise ValueError(
+            f"{file} cannot be read as safetensors: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    weights = {k: v for k, v in stored.items() if not any(k.startswith(h) for h in head | {"classifier."})}
     try:
         outcome = net.load_state_dict(weights, strict=False)
     except RuntimeError as error:

@@ -23,19 +23,7 @@ from lt_lib.errors import DataError
 META = "meta.json"
 FORMAT = 1
 LOCK_SECONDS = 900  # how long to wait for another process that is writing the same folder
-_KEYS = {
-    "name",
-    "kind",
-    "digest",
-    "variant",
-    "checked",
-    "source",
-    "licence",
-    "splits",
-    "classes",
-    "extra",
-    "files",
-}
+_TEXTS = ("name", "kind", "digest", "variant", "checked", "source", "licence")
 
 
 def read_meta(folder: Path) -> dict:
@@ -47,12 +35,44 @@ def read_meta(folder: Path) -> dict:
     path = folder / META
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(meta, dict) or meta.get("format") != FORMAT or not set(meta) >= _KEYS:
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise ValueError(f"not in format {FORMAT}")
-    except (OSError, ValueError) as error:
+        if odd := _odd(meta, folder.name):
+            raise ValueError(f"{odd} is missing, or not as this version writes it")
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{path} cannot be used: {reason}. {how_to_mend(folder.name)}") from None
     return meta
+
+
+def _odd(meta: dict, name: str) -> str | None:
+    """The first entry of a meta.json that is not as `write` makes it."""
+
+    def is_count(value) -> bool:
+        return isinstance(value, int) and value >= 0
+
+    def is_shape(value) -> bool:
+        return isinstance(value, list) and len(value) == 4 and all(map(is_count, value))
+
+    def is_noted(file) -> bool:
+        return (
+            isinstance(file, dict)
+            and is_count(file.get("bytes"))
+            and is_count(file.get("mtime_ns"))
+            and isinstance(file.get("sha256"), str)
+        )
+
+    splits, classes, files = (meta.get(key) for key in ("splits", "classes", "files"))
+    sound = {key: isinstance(meta.get(key), str) for key in _TEXTS} | {
+        "name": meta.get("name") == name,
+        "splits": isinstance(splits, dict) and all(map(is_shape, splits.values())),
+        "classes": isinstance(classes, list) and all(isinstance(each, str) for each in classes),
+        "files": isinstance(files, dict) and all(map(is_noted, files.values())),
+        "extra": isinstance(meta.get("extra"), dict),
+    }
+    if sound["splits"] and not splits and meta.get("kind") != "weights":
+        return "splits"
+    return next((key for key, fine in sound.items() if not fine), None)
 
 
 def check_files(folder: Path, meta: dict, in_full: bool = False) -> None:

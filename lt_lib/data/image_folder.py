@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
@@ -16,6 +17,8 @@ from lt_lib.errors import DataError
 
 JPEG = {".jfif", ".jif", ".jpe", ".jpeg", ".jpg"}  # one format under several names
 SUFFIXES = JPEG | {".bmp", ".gif", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+# what is read under these names; of Pillow's other formats one starts Ghostscript and some are cut to 8 bits
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 SPLITS = ("train", "test")
 GROUND = (255, 255, 255)  # white: what transparent pixels are laid on
 PLACES = 5  # files that a note names
@@ -23,6 +26,7 @@ PLACES = 5  # files that a note names
 _EXIF = "with EXIF data of an odd type, which were ignored"
 _ALPHA = "with transparent pixels, which were laid on white"
 _FRAMES = "of several frames, of which the first was taken"
+_WARNED = "of which Pillow warns, but which could be read"
 _BROKEN = "left out, unreadable"
 _EXTRA = ("train_from_jpeg", "test_from_jpeg")
 
@@ -80,9 +84,7 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
         if empty := sorted(set(names) - set(map(str, used)), key=int):
             few = ", ".join(empty[:PLACES]) + (", ..." if len(empty) > PLACES else "")
             notes = [f"{len(empty):,} of {len(names):,} classes without an image: {few}."]
-    extra = {
-        name: read_array(path / f"{name}.npy").tolist() for name in _EXTRA if (path / f"{name}.npy").exists()
-    }
+    extra = {name: _numbers(path / f"{name}.npy") for name in _EXTRA if (path / f"{name}.npy").exists()}
     return Arrays(classes=names, splits=splits, extra=extra | ({"notes": notes} if notes else {}))
 
 
@@ -159,7 +161,9 @@ def read_array(path: Path) -> np.ndarray:
         DataError: the file is missing, damaged, or holds something else.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a damaged header, an error follows
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy."
@@ -200,6 +204,15 @@ def _check_channels_last(shape: tuple[int, ...], path: Path) -> None:
         )
 
 
+def _numbers(path: Path) -> list[int]:
+    array = read_array(path)
+    if array.ndim != 1 or array.dtype.kind not in "iub":
+        raise DataError(
+            f"{path} holds {array.dtype} of shape {array.shape}, expected a list of whole numbers."
+        )
+    return array.tolist()
+
+
 def _names(path: Path) -> tuple[str, ...] | None:
     if not path.exists():
         return None
@@ -207,7 +220,9 @@ def _names(path: Path) -> tuple[str, ...] | None:
         names = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("expected a list of class names")
-    except (OSError, ValueError) as error:
+        if len(set(names)) < len(names) or not all(map(str.strip, names)):
+            raise ValueError("a name is empty, or stands for two classes")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
     return tuple(names)
 
@@ -280,8 +295,11 @@ def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
     if not path.is_file():  # a pipe, which would be waited for, or a link to nothing
         raise OSError("no regular file")
     remarks = []
-    with Image.open(path) as opened:
-        if opened.mode[0] in "IF" or _is_deep(opened):
+    with (
+        warnings.catch_warnings(record=True, action="always") as heard,
+        Image.open(path, formats=FORMATS) as opened,
+    ):
+        if opened.mode[0] in "IF" or _is_deep(opened) or _is_deep_within(opened.format, path):
             raise DataError(
                 f"{shown(path)} cannot be used: {opened.mode} pixels have more than 8 bits a channel. Scale "
                 "it to 8 bits first, by a rule of your own (a scientific image has no natural one)."
@@ -291,6 +309,8 @@ def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
         with contextlib.suppress(Exception):  # a later frame may be damaged: it is not needed
             if getattr(opened, "is_animated", False):
                 remarks.append(_FRAMES)
+    if heard:
+        remarks.append(_WARNED)
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(image), remarks
@@ -307,6 +327,19 @@ def _is_deep(image) -> bool:
             elif codec.startswith("ppm") and isinstance(value, int):
                 found.append(value > 255)  # the largest value
     return any(found)
+
+
+def _is_deep_within(kind: str, path: Path) -> bool:
+    """The same of the formats whose depth Pillow does not tell, by the header of the coded image."""
+    if kind == "AVIF":  # the flag high_bitdepth of an AV1CodecConfigurationRecord, one for each coded image
+        return any(flags[1] & 0x40 for flags in re.findall(rb"av1C\x81(..)", path.read_bytes(), re.DOTALL))
+    if kind == "JPEG2000":  # the marker SIZ, with three bytes a component, of which the first is depth - 1
+        size = re.search(rb"\xff\x4f\xff\x51.{36}(..)", content := path.read_bytes(), re.DOTALL)
+        if size is None:
+            return False
+        depths = content[size.end() :: 3][: int.from_bytes(size[1])]
+        return any((depth & 0x7F) + 1 > 8 for depth in depths)
+    return False
 
 
 def _upright(image, note: Callable[[str], None]):

@@ -1,13 +1,18 @@
 """Folders of images and of arrays: odd ones are read, left out with a word, or refused; never in silence."""
 
+import base64
+import io
+import json
 import os
+import pickle
 import struct
 import zlib
 
 import numpy as np
 import pytest
 import rasterio
-from PIL import Image, features
+from fuzz import Bomb, cases, damaged, read_or_refused
+from PIL import EpsImagePlugin, Image, features
 from typer.testing import CliRunner
 
 from lt_lib.cli import app
@@ -72,7 +77,7 @@ def test_odd_exif_is_ignored_and_counted(tree, block, turns):
     assert notes == ["1 image with EXIF data of an odd type, which were ignored: train/cat/1.png."]
 
 
-def damaged(path, kind):
+def spoil(path, kind):
     Image.fromarray(np.tile(RGB, (4, 4, 1))).save(path, kind)
     content = path.read_bytes()
     start = content.index(b"IDAT" if kind == "PNG" else b"mdat") + 4
@@ -91,7 +96,7 @@ def test_unreadable_files_are_left_out_and_named(tree, kind):
     elif not features.check("avif") and kind == "AVIF":
         pytest.skip("Pillow without AVIF")
     else:
-        damaged(path, kind)
+        spoil(path, kind)
     image, notes = read(tree)
     assert np.array_equal(image, RGB) and len(notes) == 1
     assert notes[0].startswith("1 image left out, unreadable: train/cat/1.jpg (")
@@ -207,6 +212,21 @@ def deep_tiff(path):
         file.write(np.zeros((3, 16, 16), np.uint16))
 
 
+# encoded once by libavif and OpenJPEG, which no package here brings with their options
+AVIF = (
+    "AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAOttZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRt"
+    "AAAAAAABAAAAHmlsb2MAAAAARAAAAQABAAAAAQAAAQ8AAAAjAAAAKGlpbmYAAAAAAAEAAAAaaW5mZQIAAAAAAQAAYXYwMUNvbG9yAAAAAGpp"
+    "cHJwAAAAS2lwY28AAAAUaXNwZQAAAAAAAAAEAAAABAAAABBwaXhpAAAAAAMMDAwAAAAMYXYxQ4FAYAAAAAATY29scm5jbHgAAgACAAaAAAAA"
+    "F2lwbWEAAAAAAAAAAQABBAECgwQAAAArbWRhdBIACghYBH2tAgIGiDIVHEJi5OAAFggAxbIeceldF5ZwcL1A"
+)
+JPEG2000 = (
+    "AAAADGpQICANCocKAAAAFGZ0eXBqcDIgAAAAAGpwMiAAAAAtanAyaAAAABZpaGRyAAAABAAAAAQAAw8HAAAAAAAPY29scgEAAAAAABAAAADB"
+    "anAyY/9P/1EALwAAAAAABAAAAAQAAAAAAAAAAAAAAAQAAAAEAAAAAAAAAAAAAw8BAQ8BAQ8BAf9SAAwAAAABAQAEBAAB/1wABECA/2QAJQAB"
+    "Q3JlYXRlZCBieSBPcGVuSlBFRyB2ZXJzaW9uIDIuNS40/5AACgAAAAAASQAB/5PP/DBoEYPLBOHYUinqGt+jgjHxu21zHU+JYN8m5UHA/kLA"
+    "FABSaeaF0g3jJH/A/kKAEVBKZt2y2uFyD//Z"
+)
+
+
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize(
     ("name", "save"),
@@ -217,12 +237,127 @@ def deep_tiff(path):
         ("grey.png", lambda path: deep_png(path, 0, 1)),
         ("rgb.tif", deep_tiff),
         ("rgb.ppm", lambda path: path.write_bytes(b"P6 16 16 65535\n" + bytes(6 * 256))),
+        ("avif.jpg", lambda path: path.write_bytes(base64.b64decode(AVIF))),
+        ("jpeg2000.jpg", lambda path: path.write_bytes(base64.b64decode(JPEG2000))),
     ],
 )
 def test_more_than_eight_bits_are_refused(tree, name, save):
     save(tree / "train/cat" / name)
     with pytest.raises(DataError, match=f"cat/{name} cannot be used: .*more than 8 bits a channel. Scale it"):
         read(tree)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "TIFF", "WEBP", "BMP", "PPM", "GIF", "PNG"])
+def test_eight_bits_under_another_name_are_read(tree, kind):
+    Image.fromarray(RGB).save(tree / "train/cat/1.jpg", kind)
+    image, notes = read(tree)
+    assert np.abs(image.astype(int) - RGB).mean() < 60 and not notes
+
+
+def test_a_format_that_is_a_program_is_left_out(tree, monkeypatch):
+    """PostScript, for which Pillow would start Ghostscript."""
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("started"))
+    Image.fromarray(RGB).save(tree / "train/cat/1.jpg", "EPS")
+    image, notes = read(tree)
+    assert np.array_equal(image, RGB) and "1 image left out, unreadable: train/cat/1.jpg" in notes[0]
+
+
+def test_a_warning_of_the_decoder_is_a_note_for_each_image(tree, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    (note,) = read(tree)[1]
+    assert note.startswith("4 images of which Pillow warns, but which could be read: train/cat/0.png, ")
+
+
+# damage of any kind
+
+
+def encoded(kind, mode="RGB", **options):
+    image, content = Image.fromarray(np.tile(RGB, (2, 3, 1))).convert(mode), io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def encodings():
+    """Bytes of an image in every format that is read, and in the forms of each that are read differently."""
+    frames = {"save_all": True, "append_images": [Image.fromarray(np.tile(RGB, (2, 3, 1)))]}
+    odd = exif((0x0100, ASCII, b"a width\0", 8), TURNED, (0x011A, 5, bytes(8), 1))
+    return [
+        *(encoded("JPEG", mode, exif=odd, progressive=p) for mode, p in (("RGB", 0), ("L", 1), ("CMYK", 0))),
+        *(
+            encoded("PNG", mode, exif=odd, transparency=t)
+            for mode, t in (("RGB", (1, 2, 3)), ("P", 0), ("1", 0))
+        ),
+        *(encoded("PNG", mode) for mode in ("RGBA", "LA", "I;16")),
+        *(
+            encoded("TIFF", "RGB", compression=c)
+            for c in (None, "tiff_lzw", "tiff_adobe_deflate", "jpeg", "group4")[:4]
+        ),
+        *(encoded("TIFF", mode) for mode in ("1", "P", "CMYK", "F", "LAB")),
+        *(encoded(kind, **frames) for kind in ("GIF", "PNG", "TIFF", "WEBP", "AVIF", "MPO")),
+        *(encoded("WEBP", "RGBA", lossless=lossless, exif=odd) for lossless in (True, False)),
+        *(
+            encoded(kind)
+            for kind in ("GIF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF", "EPS", "TGA", "ICO", "PCX")
+        ),
+        b"P3 2 2 7 " + b"1 2 3 " * 4,
+        base64.b64decode(AVIF),
+        base64.b64decode(JPEG2000),
+        b"",
+    ]
+
+
+def with_checksums(png):
+    """A damaged PNG whose chunks pass as sound, so that the damage reaches what reads them."""
+    out, at = png[:8], 8
+    while at + 12 <= len(png):
+        (size,) = struct.unpack(">I", png[at : at + 4])
+        body = png[at + 4 : at + 8 + size]
+        out += png[at : at + 4] + body + struct.pack(">I", zlib.crc32(body))
+        at += 12 + size
+    return out + png[at:]
+
+
+def test_any_file_among_the_images_is_read_or_left_out(tree):
+    """LT_FUZZ=5000 tries more of them."""
+    originals, read = encodings(), 0
+    place = tree / "train/cat/1.png"
+    for rng in cases(200):
+        content = rng.choice(originals)
+        if rng.random() < 0.9:
+            content = damaged(content, rng, head=rng.choice((32, 512)))
+        if content[:4] == b"\x89PNG" and rng.random() < 0.8:
+            content = with_checksums(content)
+        place.write_bytes(content)
+        arrays = read_or_refused(rng, trees.read_images, tree, 16, False)
+        if arrays is None:
+            continue
+        images, labels = arrays.splits["train"]
+        noted = arrays.extra.get("notes", [])
+        left_out = any(note.startswith("1 image left out, unreadable: train/cat/1.png (") for note in noted)
+        assert labels.tolist() == ([0, 1] if left_out else [0, 0, 1]), rng.number
+        assert np.array_equal(images[0], RGB) and images.dtype == np.uint8, rng.number
+        read += not left_out
+    assert read > 20
+
+
+def huge(kind):
+    """A small file that says it is 60,000 pixels wide and high."""
+    size = 60_000
+    if kind == "PNG":
+        content = encoded("PNG")
+        return with_checksums(content[:16] + struct.pack(">II", size, size) + content[24:])
+    if kind == "GIF":
+        return encoded("GIF")[:6] + struct.pack("<HH", size, size) + encoded("GIF")[10:]
+    if kind == "BMP":
+        return encoded("BMP")[:18] + struct.pack("<ii", size, size) + encoded("BMP")[26:]
+    return b"P6 60000 60000 255\n"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "PPM"])
+def test_a_small_file_of_a_huge_image_is_left_out(tree, kind):
+    (tree / "train/cat/1.png").write_bytes(huge(kind))
+    image, notes = read(tree)
+    assert np.array_equal(image, RGB) and "train/cat/1.png (Image size (3600000000 pixels)" in notes[0]
 
 
 # arrays
@@ -251,6 +386,8 @@ def images(*shape):
         ({"x_test": images(11, 65, 48)}, "x_test.npy.*11 x 65 pixels in 48 channels"),
         ({"y_train": np.array([0, 1, 0, 1, 0, 20_000_000])}, "go up to 20000000, but only 3 .*np.unique"),
         ({"y_test": np.full(6, 2**63 + 1, np.uint64)}, "look like codes"),
+        ({"train_from_jpeg": np.zeros(2, "<M8[s]")}, "train_from_jpeg.npy holds datetime64.*whole numbers"),
+        ({"test_from_jpeg": np.zeros((2, 2), int)}, r"test_from_jpeg.npy holds int64 of shape \(2, 2\)"),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path, changed, message):
@@ -279,3 +416,93 @@ def test_an_archive_named_npy(tmp_path, name):
     (tmp_path / f"{name}.npy").write_bytes(b"PK\3\4" + bytes(50))
     with pytest.raises(DataError, match=f"{name}.npy cannot be read"):
         trees.read_npy(tmp_path, None)
+
+
+def npy(header, content):
+    """A .npy file of any header."""
+    text = repr(header).encode() if isinstance(header, dict) else header
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text) + 1) + text + b"\n" + content
+
+
+SHAPES = [
+    (6, 8, 8, 3),
+    (6,),
+    (),
+    (-1,),
+    (2**40, 1, 1, 1),
+    (2**62, 4),
+    (0, 8, 8, 3),
+    (6.0,),
+    None,
+    "6",
+    (6, 0, 0, 0),
+]
+TYPES = [
+    "|u1",
+    "<i8",
+    ">i4",
+    "|O",
+    "<f2",
+    "<U5",
+    "|V9",
+    "<M8[s]",
+    "u1,u1",
+    [("a", "|u1")],
+    [("a", "|O")],
+    5,
+    None,
+    "?",
+]
+NAMED = [
+    b"[1]",
+    b"{}",
+    b'["a"]',
+    b'["a", "a"]',
+    b"[" * 100_000,
+    b'["\xff"]',
+    b'"ab"',
+    b"null",
+    b"",
+    b'["a", "b", ""]',
+]
+
+
+def odd_array(rng, canary):
+    """Bytes of a .npy file that is another than it should be."""
+    evil = np.array([Bomb(canary)] * 6, object)
+    match rng.randrange(5):
+        case 0:
+            return npy(
+                {"descr": rng.choice(TYPES), "fortran_order": False, "shape": rng.choice(SHAPES)}, bytes(2000)
+            )
+        case 1:
+            return npy({"descr": "|O", "fortran_order": False, "shape": (6,)}, pickle.dumps(evil))
+        case 2:
+            return pickle.dumps(evil)
+        case 3:
+            header = {"descr": "|u1", "fortran_order": rng.choice([True, 5, None]), "shape": (6, 8, 8, 3)}
+            return npy(damaged(repr(header).encode(), rng), bytes(2000))
+    held = io.BytesIO()
+    np.save(held, rng.choice([images(8, 8, 3), np.arange(6) % 2, evil, np.zeros(6), np.full(6, 2**31)]))
+    return damaged(held.getvalue(), rng, head=128)
+
+
+def test_any_folder_of_arrays_is_read_or_refused(tmp_path):
+    """LT_FUZZ=5000 tries more of them; no pickle is ever opened."""
+    (tmp_path / "arrays").mkdir()
+    folder, canary, read = save(tmp_path / "arrays"), tmp_path / "canary", 0
+    usual = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for rng in cases(200):
+        name = rng.choice([*usual, "names.json", "train_from_jpeg.npy"])
+        content = rng.choice(NAMED) if name == "names.json" else odd_array(rng, canary)
+        (folder / name).write_bytes(content)
+        arrays = read_or_refused(rng, trees.read_npy, folder, rng.choice([None, None, ("a", "b")]))
+        assert not canary.exists(), rng.number
+        (folder / name).write_bytes(usual[name]) if name in usual else (folder / name).unlink()
+        if arrays is not None:
+            json.dumps(arrays.extra)
+            for pixels, labels in arrays.splits.values():
+                assert pixels.dtype == np.uint8 and pixels.ndim == 4, rng.number
+                assert labels.max() < len(arrays.classes), rng.number
+            read += 1
+    assert read > 0

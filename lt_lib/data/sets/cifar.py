@@ -11,12 +11,16 @@ the Python version at https://www.cs.toronto.edu/~kriz/cifar.html.
 
 import hashlib
 import io
+import math
+import operator
 import pickle
+import re
 import struct
 import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +34,7 @@ _BROKEN_TAR = (tarfile.TarError, EOFError, zlib.error, OSError)
 _BROKEN_PICKLE = (
     pickle.UnpicklingError,
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     ImportError,
@@ -214,7 +219,12 @@ def safe_pickle(data: bytes, where: str):
         ) from None
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """The unpickler in Python: that in C takes memory, or falls over, as a damaged file says. What NumPy sets
+    in an array unchecked is checked here."""
+
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+
     def __init__(self, file, where: str):
         super().__init__(file, encoding="latin1")
         self._where = where
@@ -224,12 +234,52 @@ class _Unpickler(pickle.Unpickler):
             return _latin1_bytes
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _empty_array
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
+        if (module, name) == ("numpy", "dtype"):
+            return _Type
+        if (module, name) == ("numpy", "ndarray"):
+            return _ARRAY
         raise DataError(
             f"{self._where} was refused: its pickle asks to run {module}.{name}, which is no part of a "
             "CIFAR file. Do not open it by other means; get the official archive."
         )
+
+    def load_build(self):
+        if not isinstance(self.stack[-2], (_Array, _Type)):
+            raise pickle.UnpicklingError("a state for what is no array")
+        super().load_build()
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+_ARRAY = "numpy.ndarray"  # the class, in arguments alone: nothing is made by calling it
+
+
+class _Type:
+    """A numpy.dtype of numbers or truth values."""
+
+    def __init__(self, name: str, align: bool = False, copy: bool = False):
+        if not re.fullmatch("b1|[iu][1248]|f[248]", name):
+            raise ValueError(f"an array of type {name!r}")
+        self.dtype = np.dtype(name)
+
+    def __setstate__(self, state: tuple):
+        order = state[1]
+        if order not in ("<", ">", "|", "="):
+            raise ValueError(f"bytes in the order {order!r}")
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array(np.ndarray):
+    """An array whose state fits."""
+
+    def __setstate__(self, state: tuple):
+        _, shape, kind, by_columns, content = state
+        content = content.encode("latin1") if isinstance(content, str) else content  # Python 2 wrote text
+        if not isinstance(content, bytes) or not isinstance(kind, _Type) or min(shape) < 0:
+            raise ValueError("not the state of a plain array")
+        if math.prod(shape) * kind.dtype.itemsize != len(content):
+            raise ValueError(f"{len(content):,} bytes for an array of shape {shape}")
+        super().__setstate__((1, tuple(map(operator.index, shape)), kind.dtype, bool(by_columns), content))
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:
@@ -240,9 +290,9 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
 
 def _empty_array(kind, shape, dtype) -> np.ndarray:
     """What numpy.core.multiarray._reconstruct does: an empty array, whose state the pickle sets next."""
-    if kind is not np.ndarray or shape != (0,):
+    if kind is not _ARRAY or shape != (0,):
         raise ValueError("not the reconstruction of a plain array")
-    return np.ndarray.__new__(np.ndarray, shape, dtype)
+    return np.ndarray.__new__(_Array, shape, np.uint8)
 
 
 def _check_member(path: Path, member: tarfile.TarInfo, again: bool) -> None:
@@ -304,7 +354,7 @@ def _batch(data: bytes, archive: Archive, where: str) -> tuple[np.ndarray, np.nd
     if labels and not 0 <= min(labels) <= max(labels) < len(archive.classes):
         last = len(archive.classes) - 1
         raise DataError(f"{where} holds labels {min(labels)} to {max(labels)}, expected 0 to {last}.")
-    return pixels, np.array(labels, dtype=np.int64)
+    return pixels.view(np.ndarray), np.array(labels, dtype=np.int64)
 
 
 def _text(name) -> str:
@@ -317,7 +367,7 @@ def _broken(path: Path, entry: DataEntry, error: Exception) -> str:
     if size < archive.bytes and (isinstance(error, EOFError) or "end of" in str(error)):
         reason = f"it is cut short: {size:,} bytes, the official {archive.filename} has {archive.bytes:,}"
     else:
-        reason = f"it is damaged or no tar archive ({error})"
+        reason = f"it is damaged or no tar archive ({(str(error) or type(error).__name__).splitlines()[0]})"
     return f"{path} cannot be read: {reason}. `lt data download {entry.name}` fetches a good one."
 
 

@@ -371,7 +371,7 @@ def _noted(state: Path) -> dict:
     """What a file of state/ says; nothing if there is none, or it is damaged."""
     try:
         noted = json.loads(state.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return noted if isinstance(noted, dict) else {}
 

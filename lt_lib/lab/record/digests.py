@@ -96,9 +96,10 @@ def _kept(unchanged: Path | None) -> tuple[Path, dict[str, str]]:
     """The file of digests that fits the sources as they are, and what it holds."""
     path = _kept_file(unchanged)
     try:
-        return path, json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return path, {}
+        kept = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        kept = {}
+    return path, kept if isinstance(kept, dict) else {}
 
 
 def _kept_file(unchanged: Path | None) -> Path:

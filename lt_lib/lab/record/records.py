@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import digest
@@ -48,18 +48,35 @@ class Record(BaseModel):
     wall_s: float
     images_per_s: float | None = None
 
+    @model_validator(mode="after")
+    def _whole(self):
+        if missing := {"spec", "data", "code"} - set(self.digests):
+            raise ValueError(f"no digest of {' and '.join(sorted(missing))}")
+        if self.selection not in self.metrics:
+            raise ValueError(f"no metrics of its selection, {self.selection!r}")
+        return self
+
     def metric(self, name: str = "accuracy", selection: str | None = None) -> float:
         """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
 
         "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A
-        class that is never predicted has no precision: nan."""
+        class that is never predicted has no precision: nan.
+
+        Raises:
+            LabError: the record has no such number.
+        """
         kind, _, label = name.partition(".")
-        if label:
-            if (selection or self.selection) != "last":
-                raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
-            value = self.per_class[kind][int(label)]
-            return float("nan") if value is None else value
-        return self.metrics[selection or self.selection][name]
+        selection = selection or self.selection
+        if label and selection != "last":
+            raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
+        try:
+            value = self.per_class[kind][int(label)] if label else self.metrics[selection][name]
+        except (KeyError, IndexError, ValueError):
+            raise LabError(
+                f"record {short(self.id)} ({self.experiment}/{self.key}, seed {self.seed}) has no {name} of "
+                f"{selection}"
+            ) from None
+        return float("nan") if label and value is None else value
 
 
 def spec_digest(spec: Spec) -> str:
