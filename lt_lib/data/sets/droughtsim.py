@@ -60,9 +60,9 @@ SIZES = {  # name -> images per split
 }
 # Content digests, as `python -m lt_lib.data.sets.droughtsim` prints them.
 DIGESTS = {
-    "droughtsim_500": "sha256:e58e4e29608d42c2ac36dca25dfe6e70f0f2cbfadb05b0f919c5948eee582081",
-    "droughtsim_2k": "sha256:f1067a9dab374f02cb1cea0724fe0ecdd15f3edbe9d9af412077cfb69e56c92e",
-    "droughtsim_6k": "sha256:3d473e4c673363855235007a611de7f01049d9a3ace07167eefc56e6d4f7b4f7",
+    "droughtsim_500": "sha256:600cad4ba5651e51865c18efe8072bb6ebf11e4954590e3e9d003818b3f19ae2",
+    "droughtsim_2k": "sha256:50555f1291bc7fd65adc2f1622835a02df9f66ed755ed4f7d0878e7470894578",
+    "droughtsim_6k": "sha256:0b5ee22bac4e1631de91e396c56d2a8a915bc955ac92a4dc9bead09e37fb4473",
     "droughtsim_86k": "sha256:a61283bce438b5dce5a85d86a11b395015c2d8479e5f7443cf64f4cbaacf8267",
 }
 COVERS = ("light soil", "dark soil", "green grass", "dry grass", "woody", "water")
