@@ -182,7 +182,8 @@ class AugMix:
 
         Blocks of 2**20 pixels follow each other, so that beside x and the result memory does not grow with N
         or with the calls: up to 150 MB for every four bands, 50 MB of rotations that are kept among them; an
-        image of more than 2**18 pixels takes 400 bytes a pixel. No gradient flows: most operators have none.
+        image of more than 2**18 pixels takes up to 550 bytes a pixel. No gradient flows: most operators have
+        none.
 
         Args:
             x: (N, C, H, W), floating point in [0, 1].
