@@ -63,7 +63,7 @@ DIGESTS = {
     "droughtsim_500": "sha256:600cad4ba5651e51865c18efe8072bb6ebf11e4954590e3e9d003818b3f19ae2",
     "droughtsim_2k": "sha256:50555f1291bc7fd65adc2f1622835a02df9f66ed755ed4f7d0878e7470894578",
     "droughtsim_6k": "sha256:0b5ee22bac4e1631de91e396c56d2a8a915bc955ac92a4dc9bead09e37fb4473",
-    "droughtsim_86k": "sha256:a61283bce438b5dce5a85d86a11b395015c2d8479e5f7443cf64f4cbaacf8267",
+    "droughtsim_86k": "sha256:4a30538c70e554b3eeb5142b34c88733bd8063d8e5f3c692cfb5ec28ded8dc71",
 }
 COVERS = ("light soil", "dark soil", "green grass", "dry grass", "woody", "water")
 

@@ -327,25 +327,35 @@ def test_statistics_of_something_else_are_one_error(wrong, tmp_path, monkeypatch
 # ---- difficulty
 
 
-def test_label_is_in_the_bands_and_near_the_centre(images):
-    """A linear model of band means beats the majority; the ground around the centre tells more than the whole
-    tile."""
+def test_label_is_in_the_bands_near_the_centre_and_in_what_no_mean_shows(images):
+    """The ground around the centre tells more than the whole tile, and whether there is water near more than
+    all band means."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    def score(part):
-        means = {s: images.images(s)[:, part, part].mean((1, 2)) for s in images.splits}
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(
-            means["train"], images.labels("train")
-        )
-        chance = model.predict_proba(means["test"])[np.arange(500), images.labels("test")]
-        return model.score(means["test"], images.labels("test")), -np.log(chance).mean()
+    reach = droughtsim._APART <= droughtsim.REACH**2
 
-    majority = (images.labels("test") == 0).mean()
-    whole, centre = score(slice(0, 65)), score(slice(16, 49))
-    assert centre[0] > majority + 0.02 and centre[0] < 0.75
-    assert centre[1] < whole[1] - 0.02 < 1.05
+    def means(split, part):
+        return images.images(split)[:, part, part].mean((1, 2))
+
+    def with_water(split, part):
+        water = droughtsim.simulate(split, range(500)).cover[:, 5, reach].sum(1, keepdims=True)
+        drink = water >= 1024 * droughtsim.DRINK
+        return np.hstack([means(split, part), means(split, part) * drink, drink])
+
+    def score(seen, part):
+        x = {s: seen(s, part) for s in images.splits}
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(
+            x["train"], images.labels("train")
+        )
+        chance = model.predict_proba(x["test"])[np.arange(500), images.labels("test")]
+        return model.score(x["test"], images.labels("test")), -np.log(chance).mean()
+
+    middle = slice(18, 47)
+    whole, centre, told = score(means, slice(0, 65)), score(means, middle), score(with_water, middle)
+    assert centre[1] < whole[1] - 0.02 < 1.1
+    assert told[0] > centre[0] + 0.05 and told[1] < centre[1] - 0.1
 
 
 @pytest.mark.parametrize(
