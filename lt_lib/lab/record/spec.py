@@ -156,15 +156,17 @@ class Bags(Options):
 
 
 class Optimizer(Options):
-    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network, with one-cycle
-    its peak."""
+    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network. One-cycle rises
+    to `peak` times `lr` and falls to nothing."""
 
+    later = ("peak",)
     name: Literal["adam"] = "adam"
     lr: Rate = 2e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     epochs: Annotated[int, Field(gt=0)] = 50
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "one-cycle"] = "constant"
+    peak: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Margins(Options):

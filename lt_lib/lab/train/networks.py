@@ -96,9 +96,9 @@ def schedule(
     descent: torch.optim.Optimizer, optimizer: Optimizer, steps: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
     """The learning rates of `optimizer.schedule`, stepped after each of `steps` batches an epoch; one-cycle
-    peaks at each group's rate."""
+    peaks at `optimizer.peak` times each group's rate."""
     if optimizer.schedule == "one-cycle":
-        peaks = [group["lr"] for group in descent.param_groups]
+        peaks = [optimizer.peak * group["lr"] for group in descent.param_groups]
         return torch.optim.lr_scheduler.OneCycleLR(
             descent, peaks, total_steps=steps * optimizer.epochs + 1, cycle_momentum=False
         )

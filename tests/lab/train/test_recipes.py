@@ -184,6 +184,20 @@ def test_the_rate_cycles_or_stays(strata, experiment):
     assert trained(spec_of(experiment, "all", augmix=None, clr=still), strata).history["lr"] == [0.001] * 3
 
 
+def test_without_cycles_the_rate_is_that_of_the_schedule(strata, experiment, tmp_path):
+    spec = spec_of(experiment, "plain")
+    assert trained(spec, strata).history["lr"] == [0.002] * 3
+    once = {"schedule": "one-cycle", "peak": 3.0, "epochs": 5}
+    spec = spec.model_copy(update={"optimizer": spec.optimizer.model_copy(update=once)})
+    whole = trained(spec, strata)
+    rates = whole.history["lr"]
+    assert 0.004 < max(rates) <= 0.006 and rates[-1] < 1e-4 < rates[-2] < rates[1]
+    with pytest.raises(BudgetEnded):
+        trained(spec, strata, checkpoint=tmp_path / "c.pt", deadline=time.monotonic() - 1)
+    resumed = trained(spec, strata, checkpoint=tmp_path / "c.pt")
+    assert resumed.history["lr"] == rates and torch.equal(resumed.logits["last"], whole.logits["last"])
+
+
 def test_averaging_is_the_mean_of_the_snapshots(strata, experiment, monkeypatch):
     snapshots, norms = [], []
     update, renew = averaging.AveragedModel.update_parameters, averaging.update_bn
