@@ -185,11 +185,11 @@ def train_targets(
     beside = checkpoint and checkpoint.with_suffix(".teacher.pt")
     if lesson.distillation:
         plain = lesson.model_copy(update={"smoothing": lesson.distillation.smoothing, "distillation": None})
-        _, teacher = _fit(
+        _, teacher = _train_one(
             task, plain, _network(task, lesson.distillation.width, sets), sets, None, beside, deadline
         )
         teacher.eval().requires_grad_(False)
-    outcome, net = _fit(task, lesson, _network(task, 1, sets), sets, teacher, checkpoint, deadline)
+    outcome, net = _train_one(task, lesson, _network(task, 1, sets), sets, teacher, checkpoint, deadline)
     measures, bins = _measures(net, sets)
     outcome.history |= bins
     outcome.measures = measures
@@ -293,7 +293,7 @@ def _loss(
         return F.cross_entropy(net(x).float(), targets)
 
 
-def _fit(
+def _train_one(
     task: Task,
     lesson: Targets,
     net: nn.Module,
