@@ -1,5 +1,6 @@
 # stands for: ast:94c35cf779854a5a17ec88555dd8e87bd393440a12ec25f40c46c55f1ce8ef5a
-# A last batch of one image is left out, batches of one are refused; other lists are dealt as before (tests/lab/train/test_loop.py).
+# A last batch of one image is left out, batches of one are refused; other lists are dealt as before
+# (tests/lab/train/test_loop.py).
 
 
 def _fit(

@@ -1,5 +1,6 @@
 # stands for: ast:23e223633ade58cfb742d63403f4066d5c7e59ba77e28460b996fef6b138662c
-# Labels and counts of any kind are taken; what was taken before gives the same draws (tests/test_sampling.py).
+# Labels and counts of any kind are taken; what was taken before gives the same draws
+# (tests/test_sampling.py).
 
 
 def _labels(labels: Tensor) -> LongTensor:

@@ -1,5 +1,6 @@
 # stands for: ast:3439df0fbe251d119e0cc7230e0080869bad1a59124a90f87316fe8859e55314
-# A last batch of one image is left out, batches of one are refused; other lists are dealt as before (tests/lab/train/test_loop.py).
+# A last batch of one image is left out, batches of one are refused; other lists are dealt as before
+# (tests/lab/train/test_loop.py).
 
 
 def _pretrain(backbone: Backbone, source_data: datasets.ImageSet, path: Path, deadline: float | None) -> None:

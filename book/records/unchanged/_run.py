@@ -1,5 +1,6 @@
 # stands for: ast:bdb89643e272d02ba4dbb13e5bbae25d7a9415b1a19b20d13aedac6810e39a42
-# A last batch of one image is left out, batches of one are refused; other lists are dealt as before (tests/lab/train/test_loop.py).
+# A last batch of one image is left out, batches of one are refused; other lists are dealt as before
+# (tests/lab/train/test_loop.py).
 
 
 def _run(task: Task, dataset: datasets.ImageSet, rate: float, look: bool, loop: Loop) -> dict:

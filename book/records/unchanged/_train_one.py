@@ -1,5 +1,6 @@
 # stands for: ast:81415ce8ddb17f66c5d288284920a85f857c6e834a879db597bad9a5fab706e0
-# A last batch of one image is left out, batches of one are refused; other lists are dealt as before (tests/lab/train/test_loop.py).
+# A last batch of one image is left out, batches of one are refused; other lists are dealt as before
+# (tests/lab/train/test_loop.py).
 
 
 def _train_one(

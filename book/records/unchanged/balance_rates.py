@@ -1,5 +1,6 @@
 # stands for: ast:6b59fe6d6b3b839921c2a52a9152408d4f0d13389e9e39df8eca50f92075d0a5
-# Labels and counts of any kind are taken; what was taken before gives the same draws (tests/test_sampling.py).
+# Labels and counts of any kind are taken; what was taken before gives the same draws
+# (tests/test_sampling.py).
 
 
 def balance_rates(counts: Tensor, target: int) -> Tensor:

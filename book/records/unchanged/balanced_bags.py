@@ -1,5 +1,6 @@
 # stands for: ast:00e342bb2010069b2aaae891e8cedf19c287147c66d05fbc8aaab3edcbfe1433
-# Labels and counts of any kind are taken; what was taken before gives the same draws (tests/test_sampling.py).
+# Labels and counts of any kind are taken; what was taken before gives the same draws
+# (tests/test_sampling.py).
 
 
 def balanced_bags(

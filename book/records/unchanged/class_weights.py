@@ -1,5 +1,6 @@
 # stands for: ast:4cc4eca0ccbc588dc5f66b55a6aab1c3c0e4bccf87d78e0cd65153df5d0584b0
-# Counts of any kind are taken; what was taken before gives the same numbers (tests/test_losses.py, tests/test_losses_targets.py).
+# Counts of any kind are taken; what was taken before gives the same numbers (tests/test_losses.py,
+# tests/test_losses_targets.py).
 
 
 def class_weights(

@@ -1,5 +1,6 @@
 # stands for: ast:0c0ad7f58fa6fb4d086e6861bbc30e2bd7cc0411f7bcba7a1c961830f75f40e2
-# Sums and products in Python's integers, any kind of labels taken; what was taken before gives the same numbers (tests/test_metrics.py).
+# Sums and products in Python's integers, any kind of labels taken; what was taken before gives the same
+# numbers (tests/test_metrics.py).
 
 
 def classification_report(

@@ -1,5 +1,6 @@
 # stands for: ast:c145593ce6cc22c1a5215f7ac703b357e430df525b82bd444ffafcc5d5b9b5b6
-# Counts of any kind are taken; what was taken before gives the same numbers (tests/test_losses.py, tests/test_losses_targets.py).
+# Counts of any kind are taken; what was taken before gives the same numbers (tests/test_losses.py,
+# tests/test_losses_targets.py).
 
 
 def effective_number(counts: Tensor, beta: float) -> Tensor:

@@ -1,5 +1,6 @@
 # stands for: ast:8d9dcf06d0cea332eceef7e4931b39f04056522736e684ea801e4dafd2947f8a
-# Labels and counts of any kind are taken; what was taken before gives the same draws (tests/test_sampling.py).
+# Labels and counts of any kind are taken; what was taken before gives the same draws
+# (tests/test_sampling.py).
 
 
 def longtail_indices(labels: Tensor, counts: list[int], seed: int) -> LongTensor:

@@ -1,5 +1,6 @@
 # stands for: ast:0fea1644a0bdec2e7b36ac8b3ecce528e60d9644fee7738a215e98911cd5f946
-# Sums and products in Python's integers, any kind of labels taken; what was taken before gives the same numbers (tests/test_metrics.py).
+# Sums and products in Python's integers, any kind of labels taken; what was taken before gives the same
+# numbers (tests/test_metrics.py).
 
 
 def report_from_confusion(matrix: Tensor, train_counts: list[int] | None = None) -> dict:

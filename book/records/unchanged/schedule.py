@@ -1,5 +1,6 @@
 # stands for: ast:169af621bb5dfc0597b0fbe2bf22f0c7022fae4463f72bf8e04e167aaac99174
-# One-cycle can peak at a multiple of the rate; by default it peaks at the rate, as before (tests/lab/train/test_recipes.py).
+# One-cycle can peak at a multiple of the rate; by default it peaks at the rate, as before
+# (tests/lab/train/test_recipes.py).
 
 
 def schedule(

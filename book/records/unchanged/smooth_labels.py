@@ -1,5 +1,6 @@
 # stands for: ast:4dff25974e7034a28b59f0c3dc69d6e017284292fc14e95259b7a93f1590fb38
-# Counts of any kind are taken; what was taken before gives the same numbers (tests/test_losses.py, tests/test_losses_targets.py).
+# Counts of any kind are taken; what was taken before gives the same numbers (tests/test_losses.py,
+# tests/test_losses_targets.py).
 
 
 def smooth_labels(labels: Tensor, num_classes: int, alpha: float, variant: str = "standard") -> Tensor:

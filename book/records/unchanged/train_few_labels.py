@@ -1,5 +1,6 @@
 # stands for: ast:cc86e28f3d47ff8d742a183de5b9dbd15eeecf53d3d5fb8f30d4d8e34fb7f015
-# A last batch of one image is left out, batches of one are refused; other lists are dealt as before (tests/lab/train/test_loop.py).
+# A last batch of one image is left out, batches of one are refused; other lists are dealt as before
+# (tests/lab/train/test_loop.py).
 
 
 def train_few_labels(

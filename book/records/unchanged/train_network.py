@@ -1,5 +1,6 @@
 # stands for: ast:9777f1fa6630d309e31a2b9b872ed8282177ead8474c69488128d14324d8c0ae
-# A last batch of one image is left out, batches of one are refused; other lists are dealt as before (tests/lab/train/test_loop.py).
+# A last batch of one image is left out, batches of one are refused; other lists are dealt as before
+# (tests/lab/train/test_loop.py).
 
 
 def train_network(
