@@ -493,13 +493,18 @@ def on_its_side(border):
     return f"class 0 {below[0]:.0%}, class 1 {1 - below[1]:.0%}"
 
 
-drawn, natural = norm_of(sampler=True), norm_of(sampler=False)
-for name, judged in (("as drawn", drawn), ("natural", natural)):
-    border = moved(0.5, drawn, judged)
-    print(
-        f"{name:8} mean {float(judged.running_mean):.2f}, "
-        f"border {border:+.2f}; right: {on_its_side(border)}"
-    )
+def by_statistics():
+    learned = norm_of(sampler=True)
+    for name, sampler in (("as drawn", True), ("natural", False)):
+        judged = norm_of(sampler)
+        border = moved(0.5, learned, judged)
+        print(
+            f"{name:8} mean {float(judged.running_mean):.2f}, "
+            f"border {border:+.2f}; right: {on_its_side(border)}"
+        )
+
+
+by_statistics()
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # No weight differs between the two lines. Ask how one would find such a fault in a finished table of results.
@@ -1191,6 +1196,7 @@ print(every_five)
 # ```
 
 # %%
+drawn, natural = norm_of(sampler=True), norm_of(sampler=False)
 shift = moved(0.5, natural, drawn)
 mean, spread, other, wide = (
     float(number)
