@@ -826,7 +826,7 @@ print("best alone:", best)
 
 # %%
 by_window = {}
-for side in (1, 5, 17, 33, 65):
+for side in (1, 9, 17, 25, 33, 65):
     seen = {
         split: moments(dataset, split, side) for split in ("train", "test")
     }
@@ -837,8 +837,8 @@ print(f"best: {best} pixels")
 
 # %% [markdown]
 # One pixel is noisy and has no spread, and what a person sees is larger; the far corners of the tile are
-# other ground. (On `droughtsim` all that counts lies in the circles of {numref}`fig-spectrum-01-apart`. The
-# networks of the small profiles get the middle 33 × 33 pixels, which hold both.)
+# other ground. (On `droughtsim` all that counts lies in the circles of {numref}`fig-spectrum-01-apart`, the
+# outer of which is 33 pixels wide and the inner 29.)
 #
 # ```{solution-end}
 # ```

@@ -570,7 +570,10 @@ print(
 )
 plain = lab.plan("spectrum-table1", "T1.1", profile, data)[0].spec
 rate = plain.optimizer
-print(f"rows without cycles: rate {rate.lr:g}, {rate.schedule}")
+print(
+    f"rows without cycles: rates up to {rate.peak * rate.lr:g}, "
+    f"{rate.schedule}"
+)
 
 # %% [markdown] tags=["slide"]
 # ## Table 1
@@ -615,10 +618,10 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# Mind what these networks are. Below `paper` they are a small part of the published ones in width, start from
-# random weights instead of ImageNet's, and see some thousand tiles for a few epochs instead of 86,317 for
-# forty. Compared with the published networks they are undertrained, all of them, and a remedy can only be
-# judged on what a network has learned.
+# Mind what these networks are. Below `paper` they are narrower and shallower than the published ones, start
+# from random weights instead of ImageNet's, and see some thousand tiles for a few epochs instead of 86,317
+# for forty. Compared with the published networks they are undertrained, all of them, and a remedy can only
+# be judged on what a network has learned.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-plane", "caption": "The paper's Fig 2b, redrawn: accuracy against balanced accuracy, numbered as the rows of Table 1, each as printed. The upper right corner is where one wants to be. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels for the published numbers and ours, accuracy across and balanced accuracy up, each with a numbered mark for every row of Table 1."}}
 lab.figure("spectrum-fig2b", results)
@@ -991,7 +994,7 @@ print(
 # | | paper says | code does | we ran |
 # |---|---|---|---|
 # | sampler | on, in rows 2, 3 and 5 to 9 | off, in all six scripts | both, for rows with LDAM |
-# | learning rate | 1e-3, or cycles | 1e-5, and cycles that never start | 1e-3, at `overnight` up to it and down once; or cycles from 1e-5 to 1e-4, higher where nothing is pretrained |
+# | learning rate | 1e-3, or cycles | 1e-5, and cycles that never start | 1e-3, at `laptop` and `overnight` above it and down once; or cycles from 1e-5 to 1e-4, higher where nothing is pretrained |
 # | averages | SWA | one snapshot, of the last weights | six snapshots at `paper`; both as variants |
 # | batch norms of the average | – | from the validation tiles | from batches drawn as in training; test tiles, and the list without sampler, as variants |
 # | deferred weights | "DRW" | $\beta$ 0.99, from epoch 26 of 40 on 0.99999 | the same; those of LDAM's authors as a variant |

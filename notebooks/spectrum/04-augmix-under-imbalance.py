@@ -825,7 +825,7 @@ ours(claims_table("spectrum", profile, data, results + larger))
 # | epoch length | – | 86,317 written in | the training list |
 # | all bands | row (1) | an adapter to three channels | the same |
 # | test set | the validation set, as the text says | the same; batch statistics of the average too | a tenth of the training tiles for choosing |
-# | tiles and networks | 65 px, ResNet-18 from ImageNet | the same | those at `paper`; else the badge's, on 33 px |
+# | tiles and networks | 65 px, ResNet-18 from ImageNet | the same | those at `paper`; else the badge's, on the middle 25 or 33 px |
 # | floor | none | none | a logistic regression on means and spreads of the bands |
 # | runs | one | one | as many as the badge says |
 
