@@ -16,10 +16,12 @@
 #
 # Two kinds of data run through every chapter. *Embedded* sets are made by the code, from digits that
 # scikit-learn ships or from a simulation of ground, light, air and sensor: they work offline, on any machine,
-# and only **stand in** for the published data. *Real* sets are the public ones; they are never part of this
-# project. `lt data add` takes a copy you have, `lt data download` fetches one, and both check it first:
-# against known digests, or, where none was ever published (`droughtwatch`), against the checksum of every
-# record, the number of records, and the number of each class.
+# and only **stand in** for the published data. (On simulated ground, `droughtsim`, grass counts in full only
+# where there is water within half a kilometre: what lies around it decides, which a mean of a band does not
+# show.) *Real* sets are the public ones; they are never part of this project. `lt data add` takes a copy you
+# have, `lt data download` fetches one, and both check it first: against known digests, or, where none was
+# ever published (`droughtwatch`), against the checksum of every record, the number of records, and the
+# number of each class.
 #
 # The tables are the library's own registry.
 

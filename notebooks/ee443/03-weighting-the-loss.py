@@ -293,7 +293,7 @@ first_claim(claims_table("ee443", profile, data, recipes))
 
 # %% [markdown] tags=["fragment-slide"]
 # Mind what such a test can show. Its yardstick is what *one* run of each on 5000 test images could see, and
-# the report had one run. The intervals of {numref}`fig-ee443-03-recipes`, paired over seeds, see finer.
+# the report had one run. The intervals of {numref}`fig-ee443-03-recipes` are paired over seeds instead.
 
 # %% [markdown] tags=["slide"]
 # ### Who pays this time

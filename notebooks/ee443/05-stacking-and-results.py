@@ -20,7 +20,7 @@
 # :class: tip
 # - **Question.** What do three different networks know together that none of them knows alone, and does the report's table bear
 #   out its conclusion?
-# - **Regenerates.** Fig 7, the results table and the bar chart of `ee443`; tests its six claims.
+# - **Regenerates.** Fig 7, the results table and the bar chart of `ee443`; tests its claims.
 # - **You need.** chapters [1](01-long-tail-and-baselines) to [4](04-bagging), or their pictures.
 # - **Time.** 20 minutes to read; 2 minutes on a laptop, seconds once the records exist.
 # ```
@@ -485,7 +485,7 @@ print("learned:", " + ".join(f"{n:,}" for n in heads))
 lab.selections([r for r in results if "stacking" in r.key])
 
 # %% [markdown] tags=["slide"]
-# ## The six claims
+# ## The claims
 #
 # Each claim is tested twice: on the report's own printed numbers, and on records, by paired differences over
 # seeds. It *holds* when every 95 % interval lies on the claimed side, *fails* when one lies on the other by
@@ -501,8 +501,7 @@ weights = lab.run("ee443-fig4", rows=schemes, **options)
 claims_table("ee443", profile, data, results + weights)
 
 # %% [markdown] tags=["notes", "remove-cell"]
-# Undecided is a result. Ask which of the six claims they would now repeat to a colleague, and with which
-# words added. 3 min.
+# Ask which of the claims they would now repeat to a colleague, and with which words added. 3 min.
 
 # %% [markdown] tags=["slide"]
 # And on the real images, from the records that come with the book:

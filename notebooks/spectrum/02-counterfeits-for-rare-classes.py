@@ -609,6 +609,7 @@ def tracing(k, found):
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab import strongest
+from lt_lib.lab.read.estimates import OVER_SEEDS
 
 best = strongest(records)
 sources = [best, records] if best != records else [records]
@@ -620,8 +621,7 @@ frame = pd.DataFrame(
 Table(
     frame,
     frame.to_dict("records"),
-    "Median distances in grey levels, shares; "
-    "mean ± 95 % interval over seeds",
+    f"Median distances in grey levels, shares; {OVER_SEEDS}",
 )
 
 # %% [markdown]
@@ -802,7 +802,7 @@ summary = pd.DataFrame(
 Table(
     summary,
     summary.to_dict("records"),
-    f"{lab.badge(behind)}; mean ± 95 % interval over seeds",
+    f"{lab.badge(behind)}; {OVER_SEEDS}",
 )
 
 # %% [markdown] tags=["fragment-slide"]

@@ -45,7 +45,8 @@ def _badge(lines: dict[str, list[Record]]) -> str:
     """The badge of lines of one profile and data."""
     records = [r for found in lines.values() for r in found]
     real, made = records[0].data == "real", dict.fromkeys(r.spec.data for r in records)
-    stand_in = {b.stands_in_for: b.called for r in records for b in r.spec.backbones if b.stands_in_for}
+    networks = [b for r in records if r.spec.mode != "floor" for b in r.spec.backbones]
+    stand_in = {b.stands_in_for: b.called for b in networks if b.stands_in_for}
     parts = [records[0].profile, "real" if real else f"{'/'.join(made)} (stand-in)"]
     if stand_in:
         parts.append(f"{'/'.join(dict.fromkeys(stand_in.values()))} for {'/'.join(short_names(stand_in))}")

@@ -2,6 +2,7 @@
 
 import math
 
+import helpers
 import numpy as np
 import pytest
 from scipy import stats
@@ -136,6 +137,15 @@ def test_badge_names_the_stand_ins():
         and "stale" in text
     )
     assert "stand-in" not in badge([record(0, 0.5, "paper", "real")])
+
+
+def test_a_floor_stands_in_for_no_network():
+    floor, net = (
+        helpers.record(key, 0, 0.5, "spectrum-table2", "overnight", "embedded", "as-printed")
+        for key in ("floor", "r18-ce")
+    )
+    assert " for " not in badge([floor])
+    assert "resnet18 for resnet18" in badge([floor, net]) and "moments" not in badge([floor, net])
 
 
 def test_badge_of_several_lines_says_which_rest_on_fewer_seeds():

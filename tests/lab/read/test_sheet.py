@@ -88,7 +88,11 @@ def test_a_metric_of_one_class():
 
 def test_every_printed_number_of_a_row_counts():
     numbers = {
-        name: sum(len(printed_metrics(*row_of(name, r.key))) for r in load(name).rows)
+        name: sum(
+            len(printed_metrics(*row_of(name, r.key)))
+            for r in load(name).rows
+            if r.set.get("mode") != "floor"
+        )
         for name in (TABLE1, "spectrum-table2", "ee443-fig1", "ee443-results")
     }
     assert numbers == {TABLE1: 27, "spectrum-table2": 77, "ee443-fig1": 7, "ee443-results": 19}

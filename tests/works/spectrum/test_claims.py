@@ -186,8 +186,8 @@ def test_a_row_printed_right_is_not_unswapped():
 
 
 def test_keys_are_those_of_the_experiments():
-    rows = {row.row: row.key for name in ("spectrum-table1", "spectrum-table2") for row in load(name).rows}
-    assert rows == KEYS
+    rows = [row for name in ("spectrum-table1", "spectrum-table2") for row in load(name).rows]
+    assert {row.row: row.key for row in rows if not row.key.startswith("floor")} == KEYS
     twin = load("spectrum-variants").select(SAME_RECIPE)[0].set["recipe"]
     assert twin | {"gan": {}} == load("spectrum-table1").select("T1.8")[0].set["recipe"]
 

@@ -143,10 +143,11 @@ def descent(path, snapshots, curvature: tuple[float, float]) -> Figure:
 def plane_networks(records: list[Record]) -> Figure:
     """Fig 2b: accuracy against balanced accuracy for ResNet-50 and EfficientNet-B4, numbered as the rows of
     Table 1."""
-    keys = [row.key for row in load("spectrum-table1").rows]
+    printed = {row.key: row.row.removeprefix("T1.") for row in load("spectrum-table1").rows}
     style = {
-        key: (f"{i}", BLUE if key.startswith("r50") else ORANGE, "^" if "-gan-" in key else "o")
-        for i, key in enumerate(keys, 1)
+        key: (number, BLUE if key.startswith("r50") else ORANGE, "^" if "-gan-" in key else "o")
+        for key, number in printed.items()
+        if number != "0"  # the floor
     }
     fig = balanced_plane("spectrum-table1", records, style, [], numbered=True)
     keys = [

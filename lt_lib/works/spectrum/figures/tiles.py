@@ -134,7 +134,8 @@ def cover_spectra(shaded: tuple[int, ...] = AGRICULTURE) -> Figure:
 @figure("tile-apart")
 def tile_layers(index: int, split: str = "train", bands: tuple[int, int, int] = AGRICULTURE) -> Figure:
     """A simulated tile in the order of its making: cover, light, cloud, two views of what is stored, and the
-    forage behind its label."""
+    forage behind its label. It counts in the solid circle, in full if there is water (outlined) in the dotted
+    one."""
     made = droughtsim.simulate(
         split, [index, *range(48)]
     )  # the others for the colours, so that they are those of "tiles"
@@ -161,16 +162,22 @@ def tile_layers(index: int, split: str = "train", bands: tuple[int, int, int] = 
             bar = fig.colorbar(drawn, ax=ax, orientation="horizontal", fraction=0.06, pad=0.03, aspect=18)
             bar.ax.locator_params(nbins=4)
             bar.ax.tick_params(labelsize=9)
-    axes[1, 2].add_patch(
-        Circle((image.shape[1] // 2, image.shape[0] // 2), droughtsim.RADIUS, fill=False, ec="white", lw=1.6)
-    )
+    middle = image.shape[0] // 2
+    for radius, dashes in ((droughtsim.RADIUS, "-"), (droughtsim.REACH, ":")):
+        axes[1, 2].add_patch(Circle((middle, middle), radius, fill=False, ec="white", lw=1.6, ls=dashes))
+    if (cover[5] > 512).any():
+        axes[1, 2].contour(cover[5], [512], colors=[COVER_COLOURS["water"]], linewidths=1.6)
     keys = [Patch(fc=colour, ec="0.4", lw=0.6, label=name) for name, colour in COVER_COLOURS.items()]
     fig.legend(
         handles=keys, loc="outside upper center", ncols=3, fontsize=9, handletextpad=0.5, columnspacing=1.2
     )
-    score, judged = made.score[0] / 1024, made.judged[0] / 1024
+    apart = (np.arange(len(image)) - middle) ** 2
+    counts = np.maximum(droughtsim.RADIUS**2 - apart - apart[:, None], 0)  # nearer pixels count more
+    forage = np.average(made.forage[0], weights=counts)
+    said = zip(("in the circle", "usable", "judged"), (forage, made.score[0], made.judged[0]))
     fig.supxlabel(
-        f"forage in the circle {score:.2f}, judged {judged:.2f}, label: {COWS[made.labels[0]]}",
+        f"forage {', '.join(f'{word} {part / 1024:.2f}' for word, part in said)}, "
+        f"label: {COWS[made.labels[0]]}",
         x=0.01,
         ha="left",
         fontsize=9,

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from helpers import record
 
 from lt_lib.lab import figure
+from lt_lib.works.spectrum.audit import table1_row
 
 
 def lines(fig):
@@ -32,3 +34,21 @@ def test_the_star_is_the_mean_of_the_snapshots():
     assert drawn["their average"].ravel() == pytest.approx([0.0, -1.0])
     assert drawn["minimum"].ravel() == pytest.approx([0, 0])
     assert len(drawn["snapshots"]) == 3 and len(drawn["walk"]) == 4
+
+
+def test_marks_of_the_networks_bear_the_numbers_of_their_rows():
+    """Whatever rows the file has beside the printed ones, such as the floor."""
+    made = [
+        record(key, 0, 0.5, "spectrum-table1", variant="as-printed", metrics={"balanced_accuracy": b})
+        for key, b in (("floor", 0.7), ("r50-ce", 0.41), ("b4-gan-swa-clr-ldam", 0.49))
+    ]
+    published, ours = figure("spectrum-fig2b", made).axes
+    for text in published.texts:
+        assert text.xy == pytest.approx(printed(text.get_text()))
+    assert [text.get_text() for text in published.texts] == list("123456789")
+    assert {text.get_text(): text.xy for text in ours.texts} == {"1": (0.5, 0.41), "9": (0.5, 0.49)}
+
+
+def printed(number):
+    row = table1_row(f"T1.{number}")
+    return float(row.accuracy), float(row.balanced)

@@ -1,5 +1,7 @@
 """Figures of the chapter on tiles and bands."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -81,17 +83,46 @@ def test_covers_reflect_what_the_simulator_says():
 
 
 def test_a_tile_apart_shows_its_truth():
-    scene, fig = droughtsim.simulate("train", [1175]), lab.figure("tile-apart", 1175)
+    scene, fig = droughtsim.simulate("train", [2886]), lab.figure("tile-apart", 2886)
     panels = {ax.get_title(loc="left"): ax for ax in fig.axes if ax.get_title(loc="left")}
     assert np.asarray(panels["5 forage"].images[0].get_array()) == pytest.approx(scene.forage[0] / 1024)
     assert np.asarray(panels["4 sensor: B10, heat"].images[0].get_array()) == pytest.approx(
         scene.images[0, ..., 9] / 255
     )
-    (circle,) = panels["5 forage"].patches
-    assert (circle.radius, circle.center) == (droughtsim.RADIUS, (32, 32))
+    circles = {(c.radius, c.get_linestyle(), c.center) for c in panels["5 forage"].patches}
+    assert circles == {(droughtsim.RADIUS, "-", (32, 32)), (droughtsim.REACH, ":", (32, 32))}
     assert fig.get_supxlabel().endswith(COWS[scene.labels[0]])
     with pytest.raises(DataError, match="indices"):
         lab.figure("tile-apart", -1)
+
+
+def said_of(index):
+    """The three numbers below a tile apart."""
+    text = lab.figure("tile-apart", index).get_supxlabel()
+    return [float(n) for n in re.findall(r"0\.\d\d", text)]
+
+
+def test_forage_is_usable_in_full_only_where_water_lies_in_the_dotted_circle(tiles):
+    place = np.arange(65) - 32
+    near = place**2 + place[:, None] ** 2 <= droughtsim.REACH**2
+    water = (tiles.scene.cover[:, 5] * near).sum((1, 2))
+    grazed = tiles.scene.forage[:, 22:43, 22:43].mean((1, 2)) > 200
+    (wet, *_), (dry, *_) = np.flatnonzero(grazed & (water > 4096)), np.flatnonzero(grazed & (water == 0))
+    forage, usable, _ = said_of(wet)
+    assert usable == forage > 0.1
+    forage, usable, _ = said_of(dry)
+    assert usable == pytest.approx(forage / 10, abs=0.011) and forage > 0.1
+
+
+def test_the_waterhole_is_outlined(tiles):
+    def outlines(index):
+        fig = lab.figure("tile-apart", index)
+        (panel,) = (ax for ax in fig.axes if ax.get_title(loc="left") == "5 forage")
+        return len(panel.collections)
+
+    water = (tiles.scene.cover[:, 5] > 512).any((1, 2))
+    assert outlines(np.flatnonzero(water)[0]) == 1
+    assert outlines(np.flatnonzero(~water)[0]) == 0
 
 
 def test_facts_stand_beside_as_many_tiles_of_the_data_set(tiles):
