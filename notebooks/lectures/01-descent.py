@@ -903,12 +903,9 @@ for i, found in ((0, "faster"), (0, "slower"), (1, "worse"), (1, "better")):
 # on the committed records:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.read import claims
-from lt_lib.lab.read.report import Table
+from lt_lib.lab.read.claims import claims_table, strongest
 
-table = claims.claims_table("lectures", *claims.strongest("lectures"))
-at = list(table.frame["id"]).index("LE2")
-Table(table.frame[at : at + 1], table.rows[at : at + 1], table.caption)
+claims_table("lectures", *strongest("lectures"), only=["LE2"])
 
 # %% [markdown] tags=["slide"]
 # ### And untuned?

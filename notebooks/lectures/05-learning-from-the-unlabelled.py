@@ -309,11 +309,8 @@ for n in (10, 20, 50, 100):
 
 # %% tags=["slide"]
 from lt_lib.lab.read.claims import claims_table, strongest
-from lt_lib.lab.read.report import Table
 
-table = claims_table("lectures", *strongest("lectures"))
-at = list(table.frame["id"]).index("LE7")
-Table(table.frame[at : at + 1], table.rows[at : at + 1], table.caption)
+claims_table("lectures", *strongest("lectures"), only=["LE7"])
 
 # %% [markdown] tags=["slide"]
 # ### Which digits gain?

@@ -309,11 +309,8 @@ print(lab.badge(by_row))
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.read.claims import claims_table, strongest
-from lt_lib.lab.read.report import Table
 
-table = claims_table("lectures", *strongest("lectures"))
-at = list(table.frame["id"]).index("LE5")
-Table(table.frame[at : at + 1], table.rows[at : at + 1], table.caption)
+claims_table("lectures", *strongest("lectures"), only=["LE5"])
 
 # %% [markdown] tags=["slide"]
 # ### And what it buys

@@ -820,21 +820,16 @@ lab.selections(networks, "balanced_accuracy")
 from lt_lib.lab.read.claims import claims_table
 from lt_lib.lab.read.report import Table
 
+names = ["SP1", "SP2", "SP3", "SP6"]
 
-def ours(table, names=("SP1", "SP2", "SP3", "SP6")):
-    keep = [i for i, n in enumerate(table.frame["id"]) if n in names]
-    return Table(
-        table.frame.iloc[keep], [table.rows[i] for i in keep], table.caption
-    )
-
+# %% tags=["fragment-slide"]
+claims_table("spectrum", "overnight", "embedded", only=names)
 
 # %% tags=["fragment-slide"]
 second = lab.run("spectrum-table2", **options)
 variants = lab.run("spectrum-variants", **options)
-ours(claims_table("spectrum", "overnight", "embedded"))
-
-# %% tags=["fragment-slide"]
-ours(claims_table("spectrum", profile, data, results + second + variants))
+made = results + second + variants
+claims_table("spectrum", profile, data, made, only=names)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Let everyone pick one claim and read its verdict on print and on records. Where they differ, ask what would

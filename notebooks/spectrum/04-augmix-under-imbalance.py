@@ -784,20 +784,12 @@ lab.selections(networks, "balanced_accuracy")
 
 # %% tags=["fragment-slide"]
 from lt_lib.lab.read.claims import claims_table
-from lt_lib.lab.read.report import Table
 
-
-def ours(table, names=("SP4", "SP5", "SP7")):
-    keep = [i for i, name in enumerate(table.frame["id"]) if name in names]
-    return Table(
-        table.frame.iloc[keep], [table.rows[i] for i in keep], table.caption
-    )
-
-
-ours(claims_table("spectrum", "overnight", "embedded"))
+names = ["SP4", "SP5", "SP7"]
+claims_table("spectrum", "overnight", "embedded", only=names)
 
 # %% tags=["fragment-slide"]
-ours(claims_table("spectrum", profile, data, results + larger))
+claims_table("spectrum", profile, data, results + larger, only=names)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Ask of each verdict which intervals it rests on, and of a wide one how many seeds it would take; the exercise

@@ -11,6 +11,7 @@ direction, and says so: "direction holds (stand-in)".
 """
 
 import html
+from collections.abc import Sequence
 from types import ModuleType
 
 import pandas as pd
@@ -34,6 +35,7 @@ def claims_table(
     data: str = "real",
     records: list[Record] | None = None,
     facts: pd.DataFrame | None = None,
+    only: Sequence[str] = (),
 ) -> Table:
     """Test the claims of a work on its printed numbers and on records.
 
@@ -46,6 +48,7 @@ def claims_table(
             `lt_lib.works.<work>`); None: the committed records.
         facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
             file.
+        only: the claims to test, such as ["EE1"]; none: all of the work.
 
     Returns:
         A table, one line a claim. Its frame: id, claim, test, printed_verdict, printed_numbers, verdict,
@@ -53,8 +56,8 @@ def claims_table(
         verdict on a stand-in says so, see :func:`in_words`.
 
     Raises:
-        LabError: no claims of this work are tested; a claim has no test, or a test no claim; or a printed
-            number that a test needs is missing.
+        LabError: no claims of this work are tested; a claim has no test, or a test no claim; `only` names
+            none of them; or a printed number that a test needs is missing.
 
     Source: book/published/claims*.csv.
     """
@@ -65,6 +68,9 @@ def claims_table(
             f"{odd[0]} stands in only one of claims*.csv and CLAIMS of {module.__name__}; a claim of {work} "
             "needs a row and a test"
         )
+    for name in only:
+        if name not in module.CLAIMS:
+            raise LabError(f"{work} has no claim {name!r}; it has {', '.join(module.CLAIMS)}")
     samples = (
         committed(experiments, profile, data)
         if records is None
@@ -72,6 +78,8 @@ def claims_table(
     )
     lines, plain = [], []
     for claim in claims.itertuples():
+        if only and claim.id not in only:
+            continue
         tests = module.CLAIMS[claim.id]
         paper = tests.on_print(facts)
         try:

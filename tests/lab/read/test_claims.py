@@ -14,6 +14,7 @@ from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.works import works
 from lt_lib.works.ee443.claims import CLAIMS
+from lt_lib.works.lectures import claims as lectures
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,14 @@ def test_an_unknown_work_is_named():
         LabError, match="no claims of 'sign' are tested; those of ee443, lectures, spectrum are"
     ):
         strongest("sign")
+
+
+def test_only_the_claims_that_are_asked_for_are_tested(monkeypatch):
+    monkeypatch.setitem(lectures.CLAIMS, "LE6", None)  # would be called
+    table = claims_table("lectures", *strongest("lectures"), only=["LE5", "LE7"])
+    assert list(table.frame["id"]) == ["LE5", "LE7"] and len(table.rows) == 2
+    with pytest.raises(LabError, match="lectures has no claim 'LE9'; it has LE1"):
+        claims_table("lectures", only=["LE9"])
 
 
 def test_claims_command_takes_a_work(monkeypatch, capsys):
