@@ -981,13 +981,13 @@ p = torch.sigmoid(x @ bottom)
 hessian = (x.T * (p * (1 - p))) @ x / n + ridge * torch.eye(31)
 bends, directions = torch.linalg.eigh(hessian)
 limit = 2 * L / bends[-1].item()
-ends = []
+strayed = []
 for share in (0.98 * limit, 1.02 * limit):
     theta = bottom + 1e-4 * directions[:, -1]
     for _ in range(100):
         theta, _ = gd(theta, gradient(theta), lr=share * c)
-    ends.append((theta - bottom).norm().item())
-assert ends[0] < 1e-4 < ends[1]
+    strayed.append((theta - bottom).norm().item())
+assert strayed[0] < 1e-4 < strayed[1]
 print(f"2c becomes {limit:.1f}c")
 
 # %% [markdown]

@@ -832,6 +832,7 @@ for side in (1, 9, 17, 25, 33, 65):
     }
     by_window[side] = balanced(exam(every, "balanced", seen))
     print(f"{side:2} pixels wide: {by_window[side]}")
+assert by_window[25].mean > by_window[1].mean
 best = max(by_window, key=lambda side: by_window[side].mean)
 print(f"best: {best} pixels")
 

@@ -452,7 +452,8 @@ print("one {:.2f} above the floor, six averaged {:.2f}".format(*six()))
 # About a sixth: the noise of independent points averages away as that of any sample does. A bowl is kind,
 # though. In a network the points must lie in one valley, and points taken at a high rate lie further up its
 # sides.
-#
+
+# %% [markdown]
 # ### Whose statistics
 #
 # An averaged network has met no batch of its own. Its batch norms, which in training take the mean and spread
@@ -461,7 +462,7 @@ print("one {:.2f} above the floor, six averaged {:.2f}".format(*six()))
 # and a border between class 0 and the others at ½, learned where the sampler makes all classes equal.
 
 
-# %% tags=["fragment-slide"]
+# %%
 from torch.optim.swa_utils import update_bn
 
 
@@ -486,7 +487,7 @@ def moved(border, learned, judged):
     return float(judged.running_mean + known * judged.running_var.sqrt())
 
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output"]
 # nbval-check-output
 def on_its_side(border):
     below = torch.special.ndtr(torch.tensor([border, border - 1]))
@@ -510,7 +511,7 @@ by_statistics()
 # No weight differs between the two lines. Ask how one would find such a fault in a finished table of results.
 # 2 min.
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown]
 # No weight has changed, and the border has. Measured against the natural list, which is mostly class 0, every
 # tile looks rarer than it did in training, and class 0 pays. So batches must be drawn as the network has seen
 # them: with its sampler, and with AugMix's mixtures where there were any.
@@ -518,7 +519,8 @@ by_statistics()
 # Test tiles are no better. Their classes are as unequal as the natural list, which does the same harm to a
 # network that was trained under a sampler; and to any other, an answer about one tile would then rest on the
 # other tiles of the exam. What either does to ours is measured below.
-#
+
+# %% [markdown] tags=["fragment-slide"]
 # The released script wants all this and does something else. The call that moves the rate stands after the
 # loop over the epochs, and so does the call that takes a snapshot; batch statistics come from the validation
 # tiles, which are the test tiles. {numref}`fig-spectrum-03-rates` has the plan and what ran.
@@ -602,7 +604,7 @@ lab.sheet(results, columns)
 # %% [markdown] tags=["fragment-slide"]
 # Which of the networks without margins, cycles or averages are above the floor?
 
-# %% tags=["fragment-slide"]
+# %%
 baselines = {
     "ResNet-50, CE": "r50-ce",
     "ResNet-50, CE, sampler": "r50-ce-sampler",
@@ -693,7 +695,7 @@ lab.figure(
     metric="balanced_accuracy",
 )
 
-# %% tags=["fragment-slide"]
+# %%
 for score in ("balanced_accuracy", "accuracy"):
     print(lab.differences_in_words(ladder, "new row", "the old", score))
 
@@ -721,7 +723,7 @@ lab.figure("differences", doubled)
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-doubled-balanced", "caption": "The same for balanced accuracy."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero."}}
 lab.figure("differences", doubled, metric="balanced_accuracy")
 
-# %% tags=["fragment-slide"]
+# %%
 for score in ("accuracy", "balanced_accuracy"):
     print(lab.differences_in_words(doubled, "sampler", "none", score))
 
@@ -859,7 +861,7 @@ lab.figure(
 # All this takes the rows *as printed*, sampler and weights together. Without the sampler, LDAM against
 # re-sampling, the paper's own comparison, is fairer:
 
-# %% tags=["fragment-slide"]
+# %%
 fair = {
     "ResNet-50": (
         rows("r50-clr-ldam", "as-released"),
@@ -940,13 +942,13 @@ lab.figure(
     },
 )
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # ### Whose statistics, measured
 #
 # Three pairs are trained alike, seed by seed. They differ in nothing but the batches from which the norms took
 # their statistics at the end:
 
-# %% tags=["fragment-slide"]
+# %%
 norms = {
     "test tiles, no sampler": "batch norms from test tiles",
     "natural list, sampler on": "sampler on, batch norms without",
@@ -962,7 +964,7 @@ for score in ("accuracy", "balanced_accuracy"):
         )
     )
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown]
 # An earlier edition of this book took the natural list for granted, and laid what that does at the door of
 # sampler and weights. Set the line of row 6 beside its line in {numref}`fig-spectrum-03-doubled`. What is
 # charged to a remedy may belong to the way it was judged, and no number of seeds will show it: the fault is
@@ -971,7 +973,7 @@ for score in ("accuracy", "balanced_accuracy"):
 # %% [markdown] tags=["slide"]
 # The released scripts train with cross-entropy at a hundredth of the printed rate:
 
-# %% tags=["fragment-slide"]
+# %%
 low = rows("ce-low-rate", found=variants)
 usual = [r for r in second if r.key == "r18-652-ce"]
 rates = {"cross-entropy": (low, usual)}

@@ -573,7 +573,7 @@ columns |= {
 }
 lab.sheet(results, columns)
 
-# %% tags=["fragment-slide"]
+# %%
 above = {
     "(1) CE": (rows("r18-ce"), rows("floor")),
     "(2) CE, bands 6-5-2": (rows("r18-652-ce"), rows("floor-652")),
@@ -632,7 +632,7 @@ def more_zeros(mixed, parent):
     )
 
 
-# %% tags=["fragment-slide"]
+# %%
 for metric in ("balanced_accuracy", "macro_f1", "accuracy"):
     print(lab.differences_in_words(pairs, "AugMix", "none", metric))
 best = lab.strongest_pairs(pairs)

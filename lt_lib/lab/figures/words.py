@@ -1,5 +1,7 @@
 """The differences of a figure in words, so that what a chapter says of them is what the records say."""
 
+from textwrap import fill
+
 from lt_lib.lab.figures.evidence import strongest_pairs
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import difference, in_words, paired
@@ -28,4 +30,5 @@ def differences_in_words(
         for name, pair in best.items()
     ]
     behind = badge({name: paired(*pair) for name, pair in best.items()})
-    return "\n".join([f"{metric.replace('_', ' ')}, {behind}", *said])
+    lines = [f"{metric.replace('_', ' ')}, {behind}", *said]
+    return "\n".join(fill(line, 76, subsequent_indent="    ") for line in lines)
