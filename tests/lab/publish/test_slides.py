@@ -352,4 +352,4 @@ def test_a_live_set_runs_by_itself(name, lab_env, tmp_path):
     ]
     script = tmp_path / "live.py"
     script.write_text("\n".join(code))
-    assert runpy.run_path(script)["profile"] == "smoke"
+    assert runpy.run_path(str(script))["profile"] == "smoke"
