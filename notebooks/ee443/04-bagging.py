@@ -248,7 +248,7 @@ other_cuts = {
 }
 lab.figure("differences", other_cuts)
 
-# %% tags=["fragment-slide"]
+# %%
 print(lab.differences_in_words(other_cuts, "this cut", "the nearest"))
 
 # %% [markdown] tags=["fragment-slide"]
