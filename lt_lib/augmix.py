@@ -37,9 +37,8 @@ MIN_LEVEL = 0.1
 BLOCK = 2**20  # pixels of images taken through their chains at a time: bounds memory
 # pixels packed or mixed at a time, half of those an operator takes: fewer pay more calls, more miss the cache
 PART = 2**16
-KEPT = (
-    2**14
-)  # pixels of an image whose rotations are kept, 48 bytes a pixel: of larger ones 64 fill gigabytes
+# pixels of an image whose rotations are kept, 48 bytes a pixel: of larger ones 64 fill gigabytes
+KEPT = 2**14
 
 
 @dataclass(frozen=True)
