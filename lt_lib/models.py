@@ -252,3 +252,63 @@ def _load_backbone(net: nn.Module, file: Path) -> None:
             f"{file} does not fit: {len(missing)} weights missing (first: {missing[:1]}), "
             f"{len(outcome.unexpected_keys)} not known (first: {outcome.unexpected_keys[:1]})"
         )
+
+
+class CifarResNet(nn.Module):
+    """The ResNet for 32 x 32 images, with shortcuts that have no weights: (N, 3, H, W) to (N, K).
+
+    A 3 x 3 convolution to 16 channels; three stages of (depth - 2) / 6 blocks with 16, 32 and 64, the last
+    two at half the side each; global average; one layer. Where the channels double, the shortcut takes every
+    other pixel and fills up with zeros (option A). ResNet-32 on ten classes has 464,154 parameters, 464,144
+    with the cosine head, which has no bias.
+
+    Args:
+        depth: 6 k + 2, e.g. 20, 32, 110.
+        num_classes: K.
+        head: "linear" or "cosine" (:class:`CosineHead`).
+
+    Raises:
+        ValueError: a depth or head that cannot be.
+
+    Source: He et al. (2016), section 4.2; initial weights as in the released code of LDAM-DRW: Kaiming's
+    normal ones, for the linear head as well, and a cosine head's directions from a cube.
+    """
+
+    def __init__(self, depth: int = 32, num_classes: int = 10, head: str = "linear"):
+        from itertools import pairwise
+
+        super().__init__()
+        if depth < 8 or depth % 6 != 2:
+            raise ValueError(f"depth must be 6 k + 2, e.g. 20, 32 or 110, got {depth}")
+        if head not in ("linear", "cosine"):
+            raise ValueError(f"head must be 'linear' or 'cosine', got {head!r}")
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        widths = [16, *(wide for wide in (16, 32, 64) for _ in range((depth - 2) // 6))]
+        self.blocks = nn.Sequential(*(_PlainBlock(*pair) for pair in pairwise(widths)))
+        self.head = (CosineHead if head == "cosine" else nn.Linear)(64, num_classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight)
+        if head == "cosine":
+            with torch.no_grad():
+                self.head.weight.copy_(F.normalize(torch.rand_like(self.head.weight) * 2 - 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+class _PlainBlock(nn.Module):
+    """Two 3 x 3 convolutions, added to a shortcut without weights."""
+
+    def __init__(self, wide: int, out: int):
+        super().__init__()
+        stride = 1 if wide == out else 2
+        self.more = (out - wide) // 2  # channels of zeros on either side of the shortcut
+        self.conv1, self.norm1 = nn.Conv2d(wide, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out)
+        self.conv2, self.norm2 = nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)), inplace=True)))
+        if self.more:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.more, self.more))
+        return F.relu(y + x, inplace=True)

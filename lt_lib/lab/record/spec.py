@@ -24,6 +24,7 @@ from pydantic import (
     SerializeAsAny,
     ValidationError,
     model_serializer,
+    model_validator,
 )
 
 from lt_lib.errors import LabError, nearest
@@ -46,8 +47,12 @@ MODES = {
     "recipe": "lt_lib.lab.train.recipes:Recipes",
     "floor": "lt_lib.lab.train.floor:Floor",
     "gan": "lt_lib.lab.train.gan_oversampling:Generators",
+    "ldam-official": "lt_lib.lab.train.ldam_official:LdamOfficial",
     "lesson": "lt_lib.lab.train.topics:Topics",
 }
+
+
+IN_BF16 = ("finetune", "recipe", "ldam-official")  # modes that know optimizer.precision
 
 
 class Options(BaseModel):
@@ -92,7 +97,8 @@ class Subset(Options):
     """Which training images: a long tail cut out of the balanced set.
 
     `profile`: "even-of-100" keeps the even labels of the 100-class profile (as released), "50-class" is the
-    50-class profile. `scale` shrinks n_max and with it every count given in images (targets, thresholds)."""
+    profile of as many classes as there are. `scale` shrinks n_max and with it every count given in images
+    (targets, thresholds)."""
 
     profile: Literal["even-of-100", "50-class"] = "even-of-100"
     ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -102,9 +108,9 @@ class Subset(Options):
 
 class Validation(Options):
     """Share of the training list held out at random; split before or (as released, which leaks copies) after
-    balancing."""
+    balancing. 0 only where a mode says so."""
 
-    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
     split: Literal["before-balancing", "after-balancing"] = "before-balancing"
 
 
@@ -156,17 +162,22 @@ class Bags(Options):
 
 
 class Optimizer(Options):
-    """Adam, as released. For fine-tuning `lr` is the one learning rate of the whole network. One-cycle rises
-    to `peak` times `lr` and falls to nothing."""
+    """Adam, as released, or, in mode ldam-official, SGD with momentum 0.9. For fine-tuning `lr` is the one
+    learning rate of the whole network. One-cycle rises to `peak` times `lr` and falls to nothing.
 
-    later = ("peak",)
-    name: Literal["adam"] = "adam"
+    `precision`: of the products in a network's layers. Weights, batch statistics, losses and steps are
+    float32 either way. "bf16" is torch's autocast to bfloat16: on a CPU with instructions for it, up to twice
+    as fast for plain convolutions, slower for depthwise ones (benchmarks/training.py)."""
+
+    later = ("peak", "precision")
+    name: Literal["adam", "sgd"] = "adam"
     lr: Rate = 2e-3
     batch_size: Annotated[int, Field(gt=0)] = 128
     epochs: Annotated[int, Field(gt=0)] = 50
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "one-cycle"] = "constant"
     peak: Annotated[float, Field(gt=0)] = 1.0
+    precision: Literal["float32", "bf16"] = "float32"
 
 
 class Margins(Options):
@@ -342,6 +353,18 @@ class Spec(Options):
     recipe: Recipe | None = None
     target_class: Annotated[int, Field(ge=0)] | None = None  # of the counterfeits, in mode "gan"
     lesson: Annotated[SerializeAsAny[Topic], BeforeValidator(_as_topic)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_mode(self):
+        """What one mode alone knows is refused elsewhere, not ignored."""
+        official = self.mode == "ldam-official"
+        if (self.optimizer.name == "sgd") != official:
+            raise ValueError("optimizer.name sgd belongs to mode ldam-official, and adam to all others")
+        if self.validation.fraction == 0 and not official:
+            raise ValueError("validation.fraction must be above 0: only mode ldam-official holds nothing out")
+        if self.optimizer.precision != "float32" and self.mode not in IN_BF16:
+            raise ValueError(f"optimizer.precision bf16 is for the modes {', '.join(IN_BF16)}")
+        return self
 
     def rests_on(self) -> tuple[str, ...]:
         """The definitions, "module:name", whose code decides the numbers: those of the mode and of the

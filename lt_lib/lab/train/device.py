@@ -19,6 +19,12 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def autocast(precision: str) -> torch.autocast:
+    """Context in which the products of a network's layers are of a precision, "float32" or "bf16"; see
+    `lt_lib.lab.record.spec.Optimizer`."""
+    return torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16")
+
+
 def keep_memory() -> None:
     """Ask glibc to keep freed memory: large activations are then not mapped and zeroed anew for every
     batch."""
