@@ -181,7 +181,7 @@ def train_official(
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).contiguous()
+    pixels = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).contiguous()
     mean, spread = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, SPREAD))
     return Split(pixels, torch.from_numpy(labels).long(), mean, spread)
 
