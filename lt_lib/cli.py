@@ -46,6 +46,17 @@ BudgetOption = Annotated[
     float | None,
     typer.Option(min=0, help="Minutes; stops cleanly in time, the next call goes on from there."),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Trainings side by side, each with its share of the cores; default: LT_WORKERS, or one a core.",
+    ),
+]
+WorksOption = Annotated[
+    list[str] | None,
+    typer.Option("--work", help="Only the experiments of this work, e.g. ee443; repeatable."),
+]
 StoreOption = Annotated[
     Path | None,
     typer.Option(help="Folder of records; default: LT_STORE, else _build/records of the project."),
@@ -110,6 +121,7 @@ def run(
     seeds: SeedsOption = None,
     budget: BudgetOption = None,
     store: StoreOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Load or train the records of an experiment, or of one of its rows.
 
@@ -119,7 +131,7 @@ def run(
 
     name, _, row = experiment.partition("/")
     options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
-    records = lab.run(name, budget=budget, store=store, **options)
+    records = lab.run(name, budget=budget, store=store, workers=workers, **options)
     for (_, key, variant), group in lab.group(records).items():
         shown = [
             name for name in ("accuracy", "balanced_accuracy", "distance") if name in group[0].metrics["last"]
@@ -134,16 +146,30 @@ def run(
 
 @app.command()
 def plan(
-    experiment: ExperimentArgument,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[EXPERIMENT[/ROW]]",
+            autocompletion=complete_experiment,
+            show_default=False,
+            help="An experiment, or a row of it: its specs. Default: what is missing of all of them.",
+        ),
+    ] = None,
     profile: ProfileOption = Profile.laptop,
     data: DataOption = Data.embedded,
     seeds: SeedsOption = None,
+    work: WorksOption = None,
+    store: StoreOption = None,
 ) -> None:
-    """Show what `lt run` would run, as JSON lines, without running it."""
+    """Show what `lt run` would run, as JSON lines, or without an experiment what `lt fill` would train, in
+    its order. Trains nothing."""
     import json
 
     from lt_lib import lab
 
+    if experiment is None:
+        _show_queue(lab.queue(profile.value, data.value, work, store), profile.value, data.value, work)
+        return
     name, _, row = experiment.partition("/")
     for item in lab.plan(name, row or None, profile.value, data.value, seeds):
         line = {
@@ -153,6 +179,48 @@ def plan(
             "spec": item.spec.model_dump(mode="json"),
         }
         typer.echo(json.dumps(line))
+
+
+def _show_queue(lots: list, profile: str, data: str, work: list[str] | None) -> None:
+    """A line a lot, the sum, and the command that trains it."""
+    line = "{:20s} {:18s} {:8s} {:>6} {:>8} {:>8}   {}"
+    typer.echo(line.format("experiment", "which", "printed", "done", "missing", "hours", "").rstrip())
+    for lot in lots:
+        hours = "–" if lot.unknown == len(lot.items) else f"{lot.hours:.1f}"
+        odd = f"{lot.unknown} of unknown cost" if 0 < lot.unknown < len(lot.items) else ""
+        cells = lot.seeds, "yes" if lot.printed else "no", lot.done, len(lot.items), hours
+        typer.echo(line.format(lot.experiment, *cells, lot.why_not or odd).rstrip())
+    here = [lot for lot in lots if not lot.why_not]
+    missing, unknown = sum(len(lot.items) for lot in here), sum(lot.unknown for lot in here)
+    away = sum(len(lot.items) for lot in lots) - missing
+    typer.echo(
+        f"{missing} records to train, {sum(lot.hours for lot in here):.1f} hours of one core for the "
+        f"{missing - unknown} whose rate on such a processor is on record, features not counted"
+        + (f"; {away} cannot be trained here" if away else "")
+    )
+    words = "".join(f" --work {name}" for name in work or ())
+    typer.echo(f"lt fill --profile {profile} --data {data}{words} --budget 150")
+
+
+@app.command()
+def fill(
+    profile: ProfileOption = Profile.paper,
+    data: DataOption = Data.real,
+    budget: BudgetOption = None,
+    work: WorksOption = None,
+    workers: WorkersOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Train what is missing at a profile and data, what is worth most first: see `lt plan`.
+
+    Interrupt it whenever you like, run it beside others: it goes on where it stopped. Exit code 3: records
+    are still missing."""
+    from lt_lib import lab
+
+    left = lab.fill(profile.value, data.value, budget, work, workers, store)
+    typer.echo(f"{left} records missing" if left else "nothing is missing")
+    if left:
+        raise typer.Exit(3)
 
 
 @app.command()

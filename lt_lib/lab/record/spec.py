@@ -416,13 +416,15 @@ def _known_work(name: str) -> str:
 
 
 class Experiment(Options):
-    """One experiment file."""
+    """One experiment file. Of equally valuable records, `lt fill` trains those of the highest `priority`
+    first."""
 
     experiment: FileName
     work: Annotated[str, AfterValidator(_known_work)]
     title: str
     table: str
     metric: str = "test_accuracy"
+    priority: int = 0
     data: dict[Data, str]
     defaults: dict[str, Any]
     variants: dict[Variant, dict[str, Any]] = {}

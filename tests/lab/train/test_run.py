@@ -347,5 +347,3 @@ def test_workers_share_a_run(lab_env, experiment_file, tmp_path):
     assert torch.get_num_threads() == threads
     assert [r.id for r in both] == [r.id for r in alone]
     assert all(a.metric() == pytest.approx(b.metric(), abs=0.05) for a, b in zip(both, alone))
-
-
