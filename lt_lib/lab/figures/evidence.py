@@ -3,15 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from lt_lib.lab.read.badges import Lines, by_kind, seeds_behind
-from lt_lib.lab.read.evidence import STRENGTH, best_evidence, group
-from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.records import Record, Store
+from lt_lib.lab.read.evidence import STRENGTH, best_evidence, evidence_index, group
+from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, load
-
-
-def evidence_index() -> dict[str, list[Record]]:
-    """Committed records by the digest of their spec."""
-    return Store(evidence_dir()).by_spec()
 
 
 def stronger_evidence(own: list[Record], index: dict, experiment: Experiment | None = None) -> list[Record]:

@@ -13,12 +13,11 @@ import pandas as pd
 
 from lt_lib.lab.read.badges import badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
-from lt_lib.lab.read.evidence import best_evidence, evidence, group
+from lt_lib.lab.read.evidence import best_evidence, evidence, evidence_index, group
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.verdicts import verdict
 from lt_lib.lab.record.freshness import is_fresh
-from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.records import Record, Store
+from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
@@ -71,7 +70,7 @@ def compare(
         selection: "last", "best_on_val" or "best_on_test".
         variants: whether lines of the same row are marked with their variant.
     """
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     lines, plain = [], []
     for experiment, row, variant, own in _by_row(records):
         value = published_value(experiment, row, metric)
@@ -127,7 +126,7 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
         A table; its frame has a line a row, variant and source, a column a metric, and `n`. A number that
         stands in another column in print is marked with a dagger.
     """
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     lines, plain = [], []
     for experiment, row, variant, own in _by_row(records):
         label = _label(row, variant)
@@ -207,7 +206,7 @@ def selections(records: list[Record], metric: str = "accuracy") -> Table:
 def scoreboard() -> Table:
     """For every experiment: how many published numbers there are, how many are judged, and what is shown
     beside the rest."""
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     lines, plain = [], []
     for name in experiments():
         experiment = load(name)

@@ -23,7 +23,7 @@ def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, tmp_pat
     mine, theirs = (
         [r for r in records(seeds=2, profile=p, data=d) if r.key == "weighted-0.1"] for p, d in (own, filed)
     )
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     monkeypatch.setattr(evidence, "best_evidence", lambda *_: theirs)
     found = evidence.strongest(mine)
     assert {(r.profile, r.data) for r in found} == {filed if taken == "filed" else own}
@@ -42,7 +42,7 @@ def test_a_footnote_has_the_seeds_of_each_mark():
 
 
 def test_a_difference_is_drawn_with_the_number_of_its_pairs(monkeypatch, tmp_path):
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     rows = defaultdict(list)
     for r in records(seeds=3, profile="laptop", data="real"):
         rows[r.key].append(r)
@@ -59,7 +59,7 @@ def test_rows_are_not_taken_from_different_runs(monkeypatch, tmp_path):
         if r.key in ("weighted-0.1", "baseline-0.1")
     ]
     theirs = [r for r in records(seeds=3, profile="laptop", data="real") if r.key == "weighted-0.1"]
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     monkeypatch.setattr(
         evidence, "best_evidence", lambda _e, row, *_: theirs if row.key == "weighted-0.1" else []
     )
@@ -70,7 +70,7 @@ def test_rows_are_not_taken_from_different_runs(monkeypatch, tmp_path):
 
 
 def test_differences_in_words_say_what_the_records_say(monkeypatch, tmp_path):
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     rows = defaultdict(list)
     for r in records(seeds=3, profile="laptop", data="real"):
         rows[r.key].append(r)

@@ -122,7 +122,7 @@ def test_a_claim_needs_a_row_and_a_test(monkeypatch, change):
 
 
 def test_on_file_finds_the_record_of_another_experiment(tmp_path, monkeypatch):
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     assert findings.on_file("ee443-results") == {}
     twin = record("ratio-0.02", 0, 0.60, experiment="ee443-fig2")
     Store(tmp_path).write(twin)

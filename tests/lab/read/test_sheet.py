@@ -31,7 +31,7 @@ def made(key: str, profile: str, data: str, seeds: int = 3, experiment: str = TA
 
 @pytest.fixture(autouse=True)
 def _no_evidence(monkeypatch, tmp_path):
-    monkeypatch.setattr(report, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     for module in (evidence, badges):
         monkeypatch.setattr(module, "is_fresh", lambda record: True)
 

@@ -181,7 +181,7 @@ def test_committed_records_are_found_by_spec(tmp_path, monkeypatch):
         for path in tmp_path.glob(f"*/*/baseline-0.02--as-released--s{seed}*"):
             path.unlink()
         store.write(twin)
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     frame = claims_table("ee443", "paper", "real").frame.set_index("id")
     assert frame["verdict"].tolist()[:5] == ["holds"] * 5
     assert "stale" in frame.loc["EE2", "behind"]  # made-up digests
@@ -207,7 +207,7 @@ def test_average_row_recomputes_print_and_averages_records():
 
 
 def test_average_row_without_records(tmp_path, monkeypatch):
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     table = average_row([])
     assert table.frame["run"].isna().all()
     assert (table.frame[["run_n", "evidence_n"]] == 0).all(axis=None)
@@ -221,6 +221,6 @@ def test_average_row_takes_the_strongest_evidence(tmp_path, monkeypatch):
     store = Store(tmp_path)
     for r in records(profile="laptop", data="embedded") + records(seeds=2, profile="laptop", data="real"):
         store.write(r)
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     frame = average_row([]).frame
     assert (frame["evidence_n"] == 2).all()
