@@ -338,10 +338,10 @@ def data_list() -> None:
 
     typer.echo(f"store: {data.store_root()}")
     for row in data.listing():
-        typer.echo(f"{row.name:26s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
-        typer.echo(f"{'':26s} licence: {row.licence}")
+        typer.echo(f"{row.name:27s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
+        typer.echo(f"{'':27s} licence: {row.licence}")
         if row.how:
-            typer.echo(f"{'':26s} {row.how}")
+            typer.echo(f"{'':27s} {row.how}")
 
 
 @data_app.command("add")
@@ -358,7 +358,8 @@ def data_add(
 
     Takes the official CIFAR and Drought Watch archives or their unpacked folders, folders of .npy arrays, a
     class-per-folder image tree (train/CLASS/*.png, test/CLASS/*.png) or a folder of TFRecord parts under a
-    new name, or a file of registered weights. Embedded sets are made anew without --from."""
+    new name, or a file of registered weights. Embedded sets, and weights whose package is installed, are
+    made anew without --from."""
     from lt_lib import data
 
     _echo_added(name, data.add(name, source, size=size))
