@@ -294,8 +294,7 @@ def claims(
     """Test the claims of a work, or of all, on printed numbers and on committed records.
 
     On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
-    from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
-    from lt_lib.lab.read.estimates import OVER_SEEDS
+    from lt_lib.lab.read.claims import claims_table, covered, strongest
 
     tested, untested = ([work], []) if work else covered()
     for name in tested:
@@ -304,8 +303,9 @@ def claims(
             if profile and data
             else strongest(name, profile and profile.value, data and data.value)
         )
-        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}; {OVER_SEEDS}")
-        for row in claims_table(name, *kind).frame.itertuples():
+        table = claims_table(name, *kind)
+        typer.echo(table.caption)
+        for row in table.frame.itertuples():
             typer.echo(
                 f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
                 f"     records: {row.verdict}. {row.numbers} [{row.behind}]"

@@ -64,11 +64,6 @@ def panels_by_source(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[
     return {title: found for title, found in (("committed evidence", filed), ("this run", own)) if found}
 
 
-def comparable(records: list[Record]) -> bool:
-    """Whether the numbers may be compared with print: all are of profile paper on real data."""
-    return {(r.profile, r.data) for r in records} == {("paper", "real")}
-
-
 def sources(shown: list[Record] | Lines) -> str:
     """What stands behind a figure, for its footnote: a line for each profile and data, with the number of
     seeds behind each mark.
