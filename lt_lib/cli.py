@@ -362,8 +362,7 @@ def claims(
     """Test the claims of a work, or of all, on printed numbers and on committed records.
 
     On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
-    from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
-    from lt_lib.lab.read.estimates import OVER_SEEDS
+    from lt_lib.lab.read.claims import claims_table, covered, strongest
 
     tested, untested = ([work], []) if work else covered()
     for name in tested:
@@ -372,8 +371,9 @@ def claims(
             if profile and data
             else strongest(name, profile and profile.value, data and data.value)
         )
-        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}; {OVER_SEEDS}")
-        for row in claims_table(name, *kind).frame.itertuples():
+        table = claims_table(name, *kind)
+        typer.echo(table.caption)
+        for row in table.frame.itertuples():
             typer.echo(
                 f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
                 f"     records: {row.verdict}. {row.numbers} [{row.behind}]"
@@ -406,10 +406,10 @@ def data_list() -> None:
 
     typer.echo(f"store: {data.store_root()}")
     for row in data.listing():
-        typer.echo(f"{row.name:26s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
-        typer.echo(f"{'':26s} licence: {row.licence}")
+        typer.echo(f"{row.name:27s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
+        typer.echo(f"{'':27s} licence: {row.licence}")
         if row.how:
-            typer.echo(f"{'':26s} {row.how}")
+            typer.echo(f"{'':27s} {row.how}")
 
 
 @data_app.command("add")
@@ -426,7 +426,8 @@ def data_add(
 
     Takes the official CIFAR and Drought Watch archives or their unpacked folders, folders of .npy arrays, a
     class-per-folder image tree (train/CLASS/*.png, test/CLASS/*.png) or a folder of TFRecord parts under a
-    new name, or a file of registered weights. Embedded sets are made anew without --from."""
+    new name, or a file of registered weights. Embedded sets, and weights whose package is installed, are
+    made anew without --from."""
     from lt_lib import data
 
     _echo_added(name, data.add(name, source, size=size))

@@ -35,7 +35,9 @@ def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, tmp_pat
 def test_a_footnote_has_the_seeds_of_each_mark():
     rows = [r for r in records(seeds=3, profile="laptop", data="real") if r.variant == "as-released"]
     few = [r for r in rows if r.key in ("weighted-0.1", "baseline-0.1")]
-    assert evidence.sources(few) == "laptop + real (real data), n = 3"
+    assert evidence.sources(few) == "laptop + real (real data, by a stand-in network), n = 3"
+    printed = [r for r in records(seeds=3) if r.key == "weighted-0.1"]
+    assert evidence.sources(printed) == "paper + real (real data), n = 3"
     fewer = [r for r in few if r.key == "weighted-0.1" or r.seed == 0]
     label = next(row.label for row in load("ee443-results").rows if row.key == "baseline-0.1")
     assert evidence.sources(fewer).endswith(f"n = 3, but 1 for {label}")
