@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lt_lib import data as datasets
-from lt_lib.errors import DataError, LabError, LtError, nearest
+from lt_lib.errors import DataError, LabError, nearest
 from lt_lib.lab.read.evidence import evidence
 from lt_lib.lab.read.published import published
 from lt_lib.lab.record.paths import work_store
@@ -117,22 +117,10 @@ def _fill(deadline: float | None, profile: str, data: str, only: list[str] | Non
             say(f"{lot.experiment}: {len(lot.items)} records left out: {lot.why_not}")
             continue
         sets = {name: datasets.load(name) for name in {item.spec.data for item in lot.items}}
-        for items in _by_row(lot.items):
-            planned = {item.id(sets[item.spec.data].digest): item for item in items}
-            try:
-                train_missing(planned, sets, own, deadline)
-            except LtError as error:
-                say(f"{lot.experiment}/{items[0].key}: left out: {error}")
-            if deadline is not None and time.monotonic() > deadline:
-                return
-
-
-def _by_row(items: list[Item]) -> list[list[Item]]:
-    """Items that may fail for the same reason: those of a mode that trains heads together, else a row's."""
-    rows: dict[tuple, list[Item]] = defaultdict(list)
-    for item in items:
-        rows[(item.spec.mode,) if item.spec.mode == "probe" else (item.key, item.variant)].append(item)
-    return list(rows.values())
+        planned = {item.id(sets[item.spec.data].digest): item for item in lot.items}
+        train_missing(planned, sets, own, deadline, left_out=lambda why: say(f"{lot.experiment}/{why}"))  # noqa: B023
+        if deadline is not None and time.monotonic() > deadline:
+            return
 
 
 def _by_worth(loaded: Experiment, profile: str, data: str) -> dict[tuple[bool, bool], list[Item]]:

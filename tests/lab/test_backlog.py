@@ -130,7 +130,7 @@ def test_what_cannot_be_trained_is_said_and_passed_over(paths, lab_env, monkeypa
 
     monkeypatch.setattr("lt_lib.lab.train.finetune.Finetune.train", broken)
     assert fill("smoke", "embedded") == 3
-    assert "tuned/tuned: left out: no such weights" in capsys.readouterr().err
+    assert "tuned/tuned: 1 records left out: no such weights" in capsys.readouterr().err
     monkeypatch.setattr(room.datasets, "load", broken)
     assert {lot.why_not for lot in queue("smoke", "embedded")} == {"no such weights"}
     assert fill("smoke", "embedded") > 3, "and no error"

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import save
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
+from lt_lib.errors import BudgetEnded, LabError, LtError
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.files import atomic_write, check_writable
 from lt_lib.lab.record.paths import cache_root, evidence_dir, project_root, work_store
@@ -96,6 +96,7 @@ def train_missing(
     own: Store,
     deadline: float | None = None,
     more: Callable[[int], contextlib.AbstractContextManager] | None = None,
+    left_out: Callable[[str], None] | None = None,
 ) -> None:
     """Train what is planned and has no record yet, part by part; ends early, after a part at least, when the
     deadline passes.
@@ -107,9 +108,10 @@ def train_missing(
         deadline: time.monotonic().
         more: given the number of parts, a context in which other processes train some of them; what others
             hold is then waited for. None: it is left to them.
+        left_out: told of a part that cannot be trained, which is passed over; None: that is an error.
 
     Raises:
-        LabError: a part cannot be trained, or the store not be written.
+        LtError: a part cannot be trained, or the store not be written.
     """
     known = _known(own)
     missing = {identity: item for identity, item in planned.items() if identity not in known}
@@ -120,7 +122,13 @@ def train_missing(
     parts = _parts({identity: _job(item, sets[item.spec.data]) for identity, item in missing.items()})
     with more(len(parts)) if more else contextlib.nullcontext():
         for part in parts:
-            _train_part(part, own, deadline)
+            try:
+                _train_part(part, own, deadline)
+            except LtError as error:
+                if left_out is None:
+                    raise
+                keys = dict.fromkeys(job.item.key for job in part.values())
+                left_out(f"{', '.join(keys)}: {len(part)} records left out: {error}")
             if _late(deadline):
                 return
         if more:
