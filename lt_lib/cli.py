@@ -46,6 +46,17 @@ BudgetOption = Annotated[
     float | None,
     typer.Option(min=0, help="Minutes; stops cleanly in time, the next call goes on from there."),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Trainings side by side, each with its share of the cores; default: LT_WORKERS, or one a core.",
+    ),
+]
+WorksOption = Annotated[
+    list[str] | None,
+    typer.Option("--work", help="Only the experiments of this work, e.g. ee443; repeatable."),
+]
 StoreOption = Annotated[
     Path | None,
     typer.Option(help="Folder of records; default: LT_STORE, else _build/records of the project."),
@@ -110,6 +121,7 @@ def run(
     seeds: SeedsOption = None,
     budget: BudgetOption = None,
     store: StoreOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Load or train the records of an experiment, or of one of its rows.
 
@@ -119,7 +131,7 @@ def run(
 
     name, _, row = experiment.partition("/")
     options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
-    records = lab.run(name, budget=budget, store=store, **options)
+    records = lab.run(name, budget=budget, store=store, workers=workers, **options)
     for (_, key, variant), group in lab.group(records).items():
         shown = [
             name for name in ("accuracy", "balanced_accuracy", "distance") if name in group[0].metrics["last"]
@@ -134,16 +146,30 @@ def run(
 
 @app.command()
 def plan(
-    experiment: ExperimentArgument,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[EXPERIMENT[/ROW]]",
+            autocompletion=complete_experiment,
+            show_default=False,
+            help="An experiment, or a row of it: its specs. Default: what is missing of all of them.",
+        ),
+    ] = None,
     profile: ProfileOption = Profile.laptop,
     data: DataOption = Data.embedded,
     seeds: SeedsOption = None,
+    work: WorksOption = None,
+    store: StoreOption = None,
 ) -> None:
-    """Show what `lt run` would run, as JSON lines, without running it."""
+    """Show what `lt run` would run, as JSON lines, or without an experiment what `lt fill` would train, in
+    its order. Trains nothing."""
     import json
 
     from lt_lib import lab
 
+    if experiment is None:
+        _show_queue(lab.queue(profile.value, data.value, work, store), profile.value, data.value, work)
+        return
     name, _, row = experiment.partition("/")
     for item in lab.plan(name, row or None, profile.value, data.value, seeds):
         line = {
@@ -153,6 +179,48 @@ def plan(
             "spec": item.spec.model_dump(mode="json"),
         }
         typer.echo(json.dumps(line))
+
+
+def _show_queue(lots: list, profile: str, data: str, work: list[str] | None) -> None:
+    """A line a lot, the sum, and the command that trains it."""
+    line = "{:20s} {:18s} {:8s} {:>6} {:>8} {:>8}   {}"
+    typer.echo(line.format("experiment", "which", "printed", "done", "missing", "hours", "").rstrip())
+    for lot in lots:
+        hours = "–" if lot.unknown == len(lot.items) else f"{lot.hours:.1f}"
+        odd = f"{lot.unknown} of unknown cost" if 0 < lot.unknown < len(lot.items) else ""
+        cells = lot.seeds, "yes" if lot.printed else "no", lot.done, len(lot.items), hours
+        typer.echo(line.format(lot.experiment, *cells, lot.why_not or odd).rstrip())
+    here = [lot for lot in lots if not lot.why_not]
+    missing, unknown = sum(len(lot.items) for lot in here), sum(lot.unknown for lot in here)
+    away = sum(len(lot.items) for lot in lots) - missing
+    typer.echo(
+        f"{missing} records to train, {sum(lot.hours for lot in here):.1f} hours of one core for the "
+        f"{missing - unknown} whose rate on such a processor is on record, features not counted"
+        + (f"; {away} cannot be trained here" if away else "")
+    )
+    words = "".join(f" --work {name}" for name in work or ())
+    typer.echo(f"lt fill --profile {profile} --data {data}{words} --budget 150")
+
+
+@app.command()
+def fill(
+    profile: ProfileOption = Profile.paper,
+    data: DataOption = Data.real,
+    budget: BudgetOption = None,
+    work: WorksOption = None,
+    workers: WorkersOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Train what is missing at a profile and data, what is worth most first: see `lt plan`.
+
+    Interrupt it whenever you like, run it beside others: it goes on where it stopped. Exit code 3: records
+    are still missing."""
+    from lt_lib import lab
+
+    left = lab.fill(profile.value, data.value, budget, work, workers, store)
+    typer.echo(f"{left} records missing" if left else "nothing is missing")
+    if left:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -294,8 +362,7 @@ def claims(
     """Test the claims of a work, or of all, on printed numbers and on committed records.
 
     On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
-    from lt_lib.lab.read.claims import claims_table, covered, scope, strongest
-    from lt_lib.lab.read.estimates import OVER_SEEDS
+    from lt_lib.lab.read.claims import claims_table, covered, strongest
 
     tested, untested = ([work], []) if work else covered()
     for name in tested:
@@ -304,8 +371,9 @@ def claims(
             if profile and data
             else strongest(name, profile and profile.value, data and data.value)
         )
-        typer.echo(f"{name} on {' + '.join(kind)}: {scope(*kind)}; {OVER_SEEDS}")
-        for row in claims_table(name, *kind).frame.itertuples():
+        table = claims_table(name, *kind)
+        typer.echo(table.caption)
+        for row in table.frame.itertuples():
             typer.echo(
                 f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
                 f"     records: {row.verdict}. {row.numbers} [{row.behind}]"
@@ -338,10 +406,10 @@ def data_list() -> None:
 
     typer.echo(f"store: {data.store_root()}")
     for row in data.listing():
-        typer.echo(f"{row.name:26s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
-        typer.echo(f"{'':26s} licence: {row.licence}")
+        typer.echo(f"{row.name:27s} {row.kind:9s} {row.state:18s} {row.bytes / 1e6:7.1f} MB  {row.note}")
+        typer.echo(f"{'':27s} licence: {row.licence}")
         if row.how:
-            typer.echo(f"{'':26s} {row.how}")
+            typer.echo(f"{'':27s} {row.how}")
 
 
 @data_app.command("add")
@@ -358,7 +426,8 @@ def data_add(
 
     Takes the official CIFAR and Drought Watch archives or their unpacked folders, folders of .npy arrays, a
     class-per-folder image tree (train/CLASS/*.png, test/CLASS/*.png) or a folder of TFRecord parts under a
-    new name, or a file of registered weights. Embedded sets are made anew without --from."""
+    new name, or a file of registered weights. Embedded sets, and weights whose package is installed, are
+    made anew without --from."""
     from lt_lib import data
 
     _echo_added(name, data.add(name, source, size=size))

@@ -8,23 +8,26 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lt_lib.inputs import numbers
 
-def soft_vote(logits: Sequence[Tensor]) -> Tensor:
+
+def soft_vote(logits: Sequence) -> Tensor:
     r"""Mean of the members' softmax probabilities.
 
     .. math:: \bar p = \frac1M \sum_{m=1}^{M} \operatorname{softmax}(z^{(m)})
 
     Args:
-        logits: M tensors (N, K), one per member.
+        logits: M tensors or arrays (N, K), one per member.
 
     Returns:
-        (N, K) probabilities, rows sum to one; float32, or float64 if the logits are.
+        (N, K) probabilities, rows sum to one; float32, or float64 if the first logits are, or are an array.
 
     Raises:
         ValueError: no member, or members of different shapes.
 
     Source: ee443, "Ensemble Training: Stacking", Fig 7.
     """
+    logits = [z if isinstance(z, Tensor) else numbers(z, "logits") for z in logits]
     shapes = {tuple(z.shape) for z in logits}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise ValueError(f"soft_vote needs (N, K) logits, of one shape, of each member; got {sorted(shapes)}")

@@ -11,6 +11,12 @@ def _interactive() -> bool:
     return sys.stderr.isatty() or ("ipykernel" in sys.modules and "LT_PLAIN" not in os.environ)
 
 
+def _position() -> int | None:
+    """The line of a process that works beside others."""
+    place = os.environ.get("LT_WORKER")
+    return int(place) if place else None
+
+
 class Progress:
     """A bar of `total` units. Without a terminal it prints a line at the start of long work and every `every`
     seconds."""
@@ -19,7 +25,9 @@ class Progress:
         self.total, self.what, self.unit, self.every = total, what, unit, every
         self.done, self.start, self.last = 0, time.monotonic(), time.monotonic()
         self.bar = (
-            tqdm(total=total, desc=what, unit=unit, leave=False, file=sys.stderr) if _interactive() else None
+            tqdm(total=total, desc=what, unit=unit, leave=False, file=sys.stderr, position=_position())
+            if _interactive()
+            else None
         )
 
     def update(self, n: int = 1) -> None:

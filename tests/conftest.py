@@ -12,6 +12,7 @@ import pytest
 from helpers import EXPERIMENT, write_experiment
 from PIL import Image
 
+os.environ.setdefault("LT_WORKERS", "1")  # tests that want more say so
 ROOT = Path(__file__).resolve().parents[1]
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 FLAGS = [

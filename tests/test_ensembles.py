@@ -83,3 +83,14 @@ def test_module_passes_gradients_to_the_input():
 def test_module_needs_a_model():
     with pytest.raises(ValueError, match="at least one model"):
         SoftVote([])
+
+
+def test_soft_vote_takes_arrays():
+    one, two = torch.randn(4, 3), torch.randn(4, 3)
+    expected = soft_vote([one, two])
+    assert torch.allclose(soft_vote([one.numpy(), two]).float(), expected)
+    assert torch.allclose(soft_vote([one.numpy().astype("float64"), two.tolist()]).float(), expected)
+    one.requires_grad_()
+    assert soft_vote([one, two]).requires_grad
+    with pytest.raises(ValueError, match="logits"):
+        soft_vote([["a"], ["b"]])

@@ -8,7 +8,7 @@ from fuzz import cases, damaged, read_or_refused
 from torch import nn
 
 from lt_lib.losses import LDAMLoss
-from lt_lib.models import CosineHead, _adapter, create, freeze
+from lt_lib.models import CifarResNet, CosineHead, _adapter, create, freeze
 
 SLIM = {"channels": (16, 32, 64, 128)}
 NETS = [("resnet18", SLIM), ("resnet50", SLIM), ("test_efficientnet", {"channel_multiplier": 0.5})]
@@ -327,3 +327,24 @@ def test_weights_that_are_not_there_are_named(tmp_path):
     for place in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(ValueError, match=f"{place} cannot be read as safetensors: "):
             create("resnet18", 3, pretrained=place, **SLIM)
+
+
+@pytest.mark.parametrize(
+    ("depth", "head", "parameters"), [(32, "linear", 464154), (32, "cosine", 464144), (20, "linear", 269722)]
+)
+def test_cifar_resnet(depth, head, parameters):
+    net = CifarResNet(depth, 10, head).eval()
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    x = torch.randn(2, 3, 32, 32)
+    assert net(x).shape == (2, 10) and net.blocks(net.stem(x)).shape == (2, 64, 8, 8)
+    small = CifarResNet(8, 5, head).eval()
+    for block in small.blocks:  # with its convolutions silent a block is its shortcut, zeros for new channels
+        torch.nn.init.zeros_(block.norm2.weight)
+    stem = small.stem(x)
+    expected = torch.zeros(2, 64, 8, 8)
+    expected[:, 24:40] = stem[:, :, ::4, ::4]
+    assert torch.equal(small.blocks(stem), expected)
+    with pytest.raises(ValueError, match="6 k"):
+        CifarResNet(31)
+    with pytest.raises(ValueError, match="head"):
+        CifarResNet(32, 10, "round")

@@ -25,6 +25,7 @@ from lt_lib import errors
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = ("data", "lab", "book", "test")  # each holds the one before it
+BACKBONES = "backbones"  # weights, which no import needs
 SUPPORTED = ("3.11", "3.12", "3.13")
 
 
@@ -78,7 +79,8 @@ def test_the_lock_names_no_registry_and_no_address():
 @pytest.mark.parametrize("python", SUPPORTED)
 def test_the_lock_satisfies_what_the_project_asks_for(python, platform):
     found = for_python(python, platform)
-    for wanted in declared("test"):
+    backbones = map(Requirement, PROJECT["optional-dependencies"][BACKBONES])
+    for wanted in [*declared("test"), *backbones]:
         assert wanted.specifier.contains(found[canonicalize_name(wanted.name)]), (
             f"{wanted}: locked {found.get(wanted.name)}"
         )
@@ -148,7 +150,7 @@ def test_each_wing_imports_what_its_extra_declares_and_no_more_is_declared():
 
 
 def test_extras_hold_one_another():
-    assert list(PROJECT["optional-dependencies"]) == list(EXTRAS)
+    assert list(PROJECT["optional-dependencies"]) == [*EXTRAS, BACKBONES]
     for one, next_one in itertools.pairwise(EXTRAS):
         assert PROJECT["optional-dependencies"][next_one][0] == f"lt_lib[{one}]"
 

@@ -18,6 +18,7 @@ KNOWN = {  # a wing of the lab -> the wings it may know
     "read": {"record", "read"},
     "figures": {"record", "read", "figures"},
     "publish": {"record", "read", "publish"},
+    "backlog": {"record", "read", "train", "backlog"},
 }
 
 
@@ -173,7 +174,8 @@ def data_knows_no_lab_and_no_work(library):
 
 def wings_know_what_is_drawn(library):
     """`record` knows nobody of the lab; `train` and `read` know `record` and not each other; `figures` and
-    `publish` know `record` and `read`; nobody inside goes through the door."""
+    `publish` know `record` and `read`; `backlog` knows `train` as well; nobody inside goes through the
+    door."""
     broken = []
     for use in library.uses:
         (lab, _, wing), known = room(use.by).partition("."), room(use.module)

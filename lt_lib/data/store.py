@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lt_lib.data import registry
+from lt_lib.data import packaged, registry
 from lt_lib.data.arrays import Arrays, bag_digest, content_digest, split_order
 from lt_lib.data.folder import META, check_files, locked, read_meta, refusals, save_array, write
-from lt_lib.data.registry import DataEntry, WeightsEntry, how_to_get, how_to_mend
+from lt_lib.data.registry import DataEntry, WeightsEntry, how_to_get, how_to_mend, made_here
 from lt_lib.errors import DataError
 
 Root = str | os.PathLike | None
@@ -194,6 +195,8 @@ def load(name: str, root: Root = None) -> ImageSet:
 def weights_path(name: str, root: Root = None) -> Path:
     """Path of a registered weights file in the store; :func:`describe` says which model it fits and how.
 
+    Where an installed package carries the weights, the file is made of it on first use.
+
     Raises:
         DataError: no such weights, not in the store, or damaged.
     """
@@ -203,6 +206,8 @@ def weights_path(name: str, root: Root = None) -> Path:
         raise DataError(
             f"no weights are named {name!r}; there are {', '.join(registry.weights())}. See `lt data list`."
         )
+    if made_here(entry) and not _is_current(base / name, entry):
+        make_weights(name, base)
     _require(base, entry)
     check_files(base / name, read_meta(base / name))
     return base / name / entry.filename
@@ -274,6 +279,53 @@ def make_embedded(name: str, base: Path, again: bool = False) -> None:
                     f"`python -m {module}` prints."
                 )
             put(base, entry, arrays, digest, "pinned digest", entry.source, written=folder)
+
+
+def make_weights(name: str, base: Path, again: bool = False) -> Path:
+    """Make a weights file in the store of its installed package, unless another process has just done so
+    (`again`: even then).
+
+    Raises:
+        DataError: the store cannot be written, or the package holds other weights than those pinned.
+    """
+    entry = registry.weights()[name]
+    with locked(base, name):
+        if again or not _is_current(base / name, entry):
+            content = packaged.as_safetensors(entry)
+            found = hashlib.sha256(content).hexdigest()
+            if found != entry.sha256:
+                raise DataError(
+                    f"the package {entry.package} makes a {entry.filename} with SHA-256 {found}, expected "
+                    f"{entry.sha256}. {packaged.how_to_reinstall(entry)}"
+                )
+            put_weights(base, entry, content, f"the package {entry.package}")
+    return base / name / entry.filename
+
+
+def put_weights(base: Path, entry: WeightsEntry, content: bytes, source: str) -> None:
+    """Write a checked weights file to the store, in place of an older one. The caller holds the lock.
+
+    Raises:
+        DataError: the store cannot be written.
+    """
+
+    def save(folder: Path) -> list[str]:
+        (folder / entry.filename).write_bytes(content)
+        return [entry.filename]
+
+    meta = {
+        "name": entry.name,
+        "kind": "weights",
+        "digest": f"sha256:{entry.sha256}",
+        "variant": "",
+        "checked": "pinned digest",
+        "source": source,
+        "licence": entry.licence,
+        "splits": {},
+        "classes": [],
+        "extra": {},
+    }
+    write(base, meta, save)
 
 
 @contextlib.contextmanager
@@ -382,7 +434,7 @@ def _user_entry(meta: dict) -> DataEntry:
 
 
 def _is_current(folder: Path, entry: DataEntry) -> bool:
-    """An embedded set is there, and is the one this version of the code makes."""
+    """A set or weights file is there, and is the one this version of the code makes."""
     return (folder / META).is_file() and read_meta(folder)["digest"] in entry.digests
 
 
@@ -411,7 +463,7 @@ def _row(base: Path, entry: DataEntry | WeightsEntry) -> Row:
     name, variant, digest, how = entry.name, "", "", ""
     size = entry.bytes if entry.kind == "weights" else sum(entry.splits.values()) * int(np.prod(entry.shape))
     if not (base / name / META).is_file():
-        state = "made on first use" if entry.kind == "embedded" else "missing"
+        state = "made on first use" if made_here(entry) else "missing"
         how = how_to_get(entry)
     else:
         try:
@@ -419,7 +471,7 @@ def _row(base: Path, entry: DataEntry | WeightsEntry) -> Row:
             check_files(base / name, meta)
             state, variant, digest = "ready", meta["variant"], meta["digest"]
             size = sum(noted["bytes"] for noted in meta["files"].values())
-            if entry.kind == "embedded" and digest not in entry.digests:
+            if made_here(entry) and digest not in entry.digests:
                 state, how = "made on first use", how_to_get(entry)
         except DataError:
             state, how = "damaged", how_to_mend(name)

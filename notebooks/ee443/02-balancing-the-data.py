@@ -217,7 +217,7 @@ def rows(records, key, variant="as-released"):
     return [r for r in records if (r.key, r.variant) == (key, variant)]
 
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-02-gain", "caption": "Accuracy with artificial balancing (target 300, as released) minus baseline, paired over seeds, with 95 % intervals. Hollow marks are by stand-ins."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 gains = {
     f"ratio {r}": (
         rows(claim, f"balancing-{r}"),

@@ -224,7 +224,7 @@ def rows(records, key):
     return [r for r in records if r.key == key]
 
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-03-gain", "caption": "Accuracy with ENS weights minus baseline, paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-ee443-03-gain", "caption": "Accuracy with ENS weights minus baseline, paired over seeds, with 95 % intervals. Hollow marks are by stand-ins."}, "image": {"alt": "Three horizontal intervals, one for each ratio, beside a vertical line at zero."}}
 gains = {
     f"ratio {r}": (
         rows(claim, f"weighted-{r}"),

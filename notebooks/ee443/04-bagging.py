@@ -210,8 +210,8 @@ lab.figure("ee443-fig6")
 # ## Choose what to run
 #
 # With the defaults, digits **stand in** for CIFAR and a small network for EfficientNet-B0. At `laptop` +
-# `real` the images are CIFAR's, and a MobileNetV2 is in B0's place. Only `paper` with `real` is judged
-# against print.
+# `real` the images are CIFAR's, and a MobileNetV2 is in B0's place; at `paper` + `real` EfficientNet-Lite0 is,
+# at the published size. Only the last is judged against print, as a stand-in.
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop or paper
@@ -282,7 +282,7 @@ for split in ("nearest", "median"):
 # First question: is the vote better than those who vote? The author's slides give the accuracy of the average
 # learner.
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-members", "caption": "Learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it this run's ticks, one for each learner, joined to the mark of their vote."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-ee443-04-members", "caption": "Learners alone (ticks) and their vote (marks). The printed tick is the average learner of the author's slides; ours are single learners, averaged over seeds. Bars: 95 % intervals over seeds. Hollow marks are by stand-ins."}, "image": {"alt": "For each ratio a printed tick with a diamond to its right, and below it this run's ticks, one for each learner, joined to the mark of their vote."}}
 lab.figure("members", results, "bagging", "Bagging / WL")
 
 # %% [markdown] tags=["notes", "remove-cell"]

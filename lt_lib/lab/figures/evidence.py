@@ -3,15 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from lt_lib.lab.read.badges import Lines, by_kind, seeds_behind
-from lt_lib.lab.read.evidence import STRENGTH, best_evidence, group
-from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.records import Record, Store
+from lt_lib.lab.read.evidence import STRENGTH, best_evidence, evidence_index, group
+from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, load
-
-
-def evidence_index() -> dict[str, list[Record]]:
-    """Committed records by the digest of their spec."""
-    return Store(evidence_dir()).by_spec()
 
 
 def stronger_evidence(own: list[Record], index: dict, experiment: Experiment | None = None) -> list[Record]:
@@ -64,11 +58,6 @@ def panels_by_source(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[
     return {title: found for title, found in (("committed evidence", filed), ("this run", own)) if found}
 
 
-def comparable(records: list[Record]) -> bool:
-    """Whether the numbers may be compared with print: all are of profile paper on real data."""
-    return {(r.profile, r.data) for r in records} == {("paper", "real")}
-
-
 def sources(shown: list[Record] | Lines) -> str:
     """What stands behind a figure, for its footnote: a line for each profile and data, with the number of
     seeds behind each mark.
@@ -79,8 +68,11 @@ def sources(shown: list[Record] | Lines) -> str:
     lines = shown if isinstance(shown, Mapping) else _by_row(shown)
     said = []
     for (profile, data), found in by_kind(lines).items():
-        made = dict.fromkeys(r.spec.data for records in found.values() for r in records)
-        source = "real data" if data == "real" else f"{'/'.join(made)}, a stand-in"
+        records = [r for of_mark in found.values() for r in of_mark]
+        source = f"{'/'.join(dict.fromkeys(r.spec.data for r in records))}, a stand-in"
+        if data == "real":
+            other = any(b.stands_in_for for r in records for b in r.spec.backbones)
+            source = "real data, by a stand-in network" if other else "real data"
         said.append(f"{profile} + {data} ({source}), {seeds_behind(found)}")
     return "\n".join(said)
 

@@ -1,11 +1,11 @@
 """Marks of numbers with their intervals, and axes one above the other. A hollow mark is a number that is not
-comparable with print."""
+of the printed settings, data and networks."""
 
 import matplotlib.pyplot as plt
 
-from lt_lib.lab.figures.evidence import comparable
 from lt_lib.lab.figures.style import ORANGE, once
 from lt_lib.lab.read.estimates import Estimate, estimate
+from lt_lib.lab.read.verdicts import as_published
 from lt_lib.lab.record.records import Record
 
 
@@ -27,7 +27,7 @@ def accuracy_mark(
 def estimate_mark(
     ax, est: Estimate, where: float, records: list[Record], colour, mark: str = "o", upright: bool = False
 ) -> None:
-    """An estimate and its interval; hollow unless the records are paper + real."""
+    """An estimate and its interval; hollow unless the records are of what is printed."""
     x, y, bar = (where, est.mean, "yerr") if upright else (est.mean, where, "xerr")
     name = "committed evidence" if mark == "s" else "this run"
     ax.errorbar(x, y, **{bar: est.half}, fmt="none", color=colour, capsize=3, zorder=3)
@@ -38,7 +38,7 @@ def estimate_mark(
         color=colour,
         ms=7,
         mew=1.6,
-        mfc=colour if comparable(records) else "white",
+        mfc=colour if as_published(records) else "white",
         zorder=4,
         label=once(ax, name),
     )

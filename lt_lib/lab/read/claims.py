@@ -6,8 +6,8 @@ difference is paired by seed: both sides saw the same subset and the same test i
 allows, Holm-corrected for the m parts of its claim; else, or with one seed only, it is undecided. A claim
 holds when all its parts do and fails when one does.
 
-What `paper` + `real` says of a claim is "holds", "fails" or "undecided"; anything smaller speaks of its
-direction, and says so: "direction holds (stand-in)".
+What `paper` + `real` says of a claim is "holds", "fails" or "undecided"; anything smaller, and any network
+that stands in for a printed one, speaks of its direction, and says so: "direction holds (stand-in)".
 """
 
 import html
@@ -23,9 +23,11 @@ from lt_lib.lab.read.evidence import STRENGTH
 from lt_lib.lab.read.findings import VERDICTS, Finding, NoRecord, committed, given
 from lt_lib.lab.read.published import facts_of, published
 from lt_lib.lab.read.report import Table
+from lt_lib.lab.read.verdicts import STAND_IN, as_published
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.works import load_work, works
 
+ITSELF = "the claim itself"
 _COUNTED = "counted, not trained: the same at every profile"
 
 
@@ -41,8 +43,8 @@ def claims_table(
 
     Args:
         work: short name, such as "ee443".
-        profile: with data, which records count; "paper" + "real" tests a claim itself, all else its
-            direction.
+        profile: with data, which records count; "paper" + "real" by the printed networks tests a claim
+            itself, all else its direction.
         data: "embedded" or "real".
         records: what `run` returned for the experiments that the claims of the work rest on (EXPERIMENTS of
             `lt_lib.works.<work>`); None: the committed records.
@@ -86,7 +88,8 @@ def claims_table(
             ours = tests.on_records(samples)
         except NoRecord as absent:
             ours = Finding("no record", str(absent))
-        said = ours.verdict if ours.counted else in_words(ours.verdict, profile, data)
+        about = scope(profile, data, ours.records)
+        said = ours.verdict if ours.counted else in_words(ours.verdict, about)
         shown = (
             f'<span class="lt-badge">{html.escape(ours.counted)}</span>'
             if ours.counted
@@ -110,10 +113,11 @@ def claims_table(
                 "numbers": ours.numbers,
                 "n": len(ours.records),
                 "behind": ours.counted or badge(list(ours.records)),
-                "scope": _COUNTED if ours.counted else scope(profile, data),
+                "scope": _COUNTED if ours.counted else about,
             }
         )
-    caption = f"Claims of {work} on {profile} + {data}: {scope(profile, data)}. {module.MEASURED}, paired; "
+    about = scope(profile, data, [r for by_seed in samples.values() for r in by_seed.values()])
+    caption = f"Claims of {work} on {profile} + {data}: {about}. {module.MEASURED}, paired; "
     return Table(pd.DataFrame(plain), lines, caption + OVER_SEEDS)
 
 
@@ -132,20 +136,20 @@ def strongest(work: str, profile: str | None = None, data: str | None = None) ->
     return profile or "laptop", data or "real"
 
 
-def scope(profile: str, data: str) -> str:
+def scope(profile: str, data: str, records: Sequence[Record] = ()) -> str:
     """What a verdict on records of this profile and data is about."""
     if (profile, data) == ("paper", "real"):
-        return "the claim itself"
+        if not records or as_published(records):
+            return ITSELF
+        return "its direction, by networks that stand in for the printed ones"
     if profile == "smoke":
         return "too small to mean anything, it only shows that the tests run"
     return "its direction on a stand-in, not the published values"
 
 
-def in_words(verdict: str, profile: str, data: str) -> str:
-    """A verdict on records as it is shown: on a stand-in it is one on the direction."""
-    if (profile, data) == ("paper", "real") or verdict not in VERDICTS:
-        return verdict
-    return f"direction {verdict} (stand-in)"
+def in_words(verdict: str, about: str) -> str:
+    """A verdict on records as it is shown, given its scope: on a stand-in it is one on the direction."""
+    return verdict if about == ITSELF or verdict not in VERDICTS else f"direction {verdict}{STAND_IN}"
 
 
 def covered() -> tuple[list[str], list[str]]:

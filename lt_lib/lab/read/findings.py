@@ -13,10 +13,9 @@ import pandas as pd
 
 from lt_lib.errors import LabError
 from lt_lib.lab.read.estimates import Estimate, estimate
-from lt_lib.lab.read.evidence import best_evidence
+from lt_lib.lab.read.evidence import best_evidence, evidence_index
 from lt_lib.lab.record.freshness import is_fresh
-from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.records import Record, Store, spec_digest
+from lt_lib.lab.record.records import Record, spec_digest
 from lt_lib.lab.record.spec import load, resolve
 
 Samples = dict[str, dict[int, Record]]  # row key -> seed -> record
@@ -168,7 +167,7 @@ def committed(experiments: Sequence[str], profile: str, data: str) -> Samples:
 
     Experiments that lack the profile or data have none.
     """
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     index = {k: [r for r in found if (r.profile, r.data) == (profile, data)] for k, found in index.items()}
     seeds = sorted({r.seed for found in index.values() for r in found})
     samples: Samples = {}
@@ -191,7 +190,7 @@ def on_file(experiment: str) -> dict[str, list[Record]]:
     Rows without evidence are left out. Records are found by what was run, so that a row finds the record that
     another experiment shares with it.
     """
-    loaded, index = load(experiment), Store(evidence_dir()).by_spec()
+    loaded, index = load(experiment), evidence_index()
     found = {row.key: best_evidence(loaded, row, row.variants[0], index) for row in loaded.rows}
     return {key: records for key, records in found.items() if records}
 

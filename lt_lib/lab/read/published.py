@@ -3,6 +3,9 @@
 A kind of facts may lie in several files: `published.csv` and `published-toy.csv` are read as one table.
 """
 
+import functools
+
+import numpy as np
 import pandas as pd
 
 from lt_lib.errors import LabError
@@ -36,12 +39,21 @@ def facts_of(kind: str) -> pd.DataFrame:
         LabError: there is no such file; one cannot be read or lacks a column; or two rows have the same id
             (for a printed number: the same work, table, row, model, method, metric and class).
     """
-    columns, name = FACTS[kind]
     files = sorted(published_dir().glob(f"{kind}*.csv"), key=lambda path: (path.stem != kind, path.name))
     if not files:
         raise LabError(f"{published_dir()} holds no {kind}*.csv")
-    tables = []
-    for path in files:
+    try:
+        stamps = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    except OSError as error:
+        raise LabError(f"{published_dir()} cannot be read: {error}") from None
+    return _facts(kind, stamps).copy()
+
+
+@functools.lru_cache(maxsize=8)
+def _facts(kind: str, stamps: tuple) -> pd.DataFrame:
+    """The facts in files of a certain age."""
+    (columns, name), tables = FACTS[kind], []
+    for path, *_ in stamps:
         try:
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
         except (OSError, ValueError) as error:
@@ -87,10 +99,12 @@ def published(
         facts.insert(facts.columns.get_loc("value") + 1, "text", facts["value"])
         facts["value"] = pd.to_numeric(facts["text"], errors="coerce")
     wanted = {"work": work, "table": table, "row": row, "method": method, "metric": metric, "class_": class_}
-    for name, text in wanted.items():
-        if text is not None:
-            facts = facts[facts[_COLUMNS.get(name, name)] == str(text)]
-    return facts
+    asked = [
+        facts[_COLUMNS.get(name, name)].to_numpy() == str(text)
+        for name, text in wanted.items()
+        if text is not None
+    ]
+    return facts[np.logical_and.reduce(asked)] if asked else facts
 
 
 def printed(**filters) -> str:

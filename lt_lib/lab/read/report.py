@@ -1,7 +1,7 @@
 """The tables of a chapter and of the book, made of records.
 
 Published value, best committed evidence, this run: side by side, each with what stands behind it. Only
-`paper` + `real` is judged against a published value."""
+`paper` + `real` is judged against a published value, and a stand-in network is called one."""
 
 import html
 from collections import defaultdict
@@ -13,12 +13,11 @@ import pandas as pd
 
 from lt_lib.lab.read.badges import badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
-from lt_lib.lab.read.evidence import best_evidence, evidence, group
+from lt_lib.lab.read.evidence import best_evidence, evidence, evidence_index, group
 from lt_lib.lab.read.published import printed_metrics, published_value
-from lt_lib.lab.read.verdicts import verdict
+from lt_lib.lab.read.verdicts import STAND_IN, css_class, verdict
 from lt_lib.lab.record.freshness import is_fresh
-from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.records import Record, Store
+from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
@@ -71,7 +70,7 @@ def compare(
         selection: "last", "best_on_val" or "best_on_test".
         variants: whether lines of the same row are marked with their variant.
     """
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     lines, plain = [], []
     for experiment, row, variant, own in _by_row(records):
         value = published_value(experiment, row, metric)
@@ -81,14 +80,13 @@ def compare(
             there = estimate(r.metric(metric, selection) for r in known)
         judged = known if known and verdict(value, own) == "not comparable" else own
         said = verdict(value, judged, metric, selection)
-        kind = said.replace(" ", "-").replace(":", "")
         lines.append(
             {
                 "": _label(row, variant, variants),
                 "published": "–" if value is None else f"{value:g}",
                 "committed evidence": "–" if there is None else f"{there}<br>{badge_html(known)}",
                 "this run": f"{here}<br>{badge_html(own)}",
-                "verdict": f'<span class="lt-verdict lt-{kind}">{said}</span>',
+                "verdict": f'<span class="lt-verdict {css_class(said)}">{said}</span>',
             }
         )
         plain.append(
@@ -127,7 +125,7 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
         A table; its frame has a line a row, variant and source, a column a metric, and `n`. A number that
         stands in another column in print is marked with a dagger.
     """
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     lines, plain = [], []
     for experiment, row, variant, own in _by_row(records):
         label = _label(row, variant)
@@ -150,8 +148,8 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
                 said = {m: estimate(r.metric(m, selection) for r in found) for m in columns}
                 judged = {m: verdict(printed[m], found, m, selection) for m in columns}
                 marks = {
-                    m: f' <span class="lt-verdict lt-{judged[m]}">{judged[m]}</span>'
-                    if judged[m] in ("agrees", "differs")
+                    m: f' <span class="lt-verdict {css_class(judged[m])}">{judged[m]}</span>'
+                    if judged[m].startswith(("agrees", "differs"))
                     else ""
                     for m in columns
                 }
@@ -207,7 +205,7 @@ def selections(records: list[Record], metric: str = "accuracy") -> Table:
 def scoreboard() -> Table:
     """For every experiment: how many published numbers there are, how many are judged, and what is shown
     beside the rest."""
-    index = Store(evidence_dir()).by_spec()
+    index = evidence_index()
     lines, plain = [], []
     for name in experiments():
         experiment = load(name)
@@ -223,6 +221,7 @@ def scoreboard() -> Table:
                 if known and said == "not comparable":
                     count[f"{known[0].profile} + {known[0].data}"] += 1
         beside = ", ".join(f"{n} {k}" for k, n in count.items() if "+" in k) or "–"
+        near = [f"{n} {word[:-1]}" for word in ("agrees", "differs") if (n := count[word + STAND_IN])]
         lines.append(
             {
                 "experiment": html.escape(f"{experiment.work}: {experiment.title}"),
@@ -230,6 +229,7 @@ def scoreboard() -> Table:
                 "published numbers": count["numbers"],
                 "agree": count["agrees"],
                 "differ": count["differs"],
+                "by a stand-in network": ", ".join(near) or "–",
                 "shown, not comparable": beside,
                 "no record yet": count["not run"],
             }

@@ -1,29 +1,33 @@
-"""Verdicts: whether records agree with a published number. Only `paper` + `real` is judged."""
+"""Verdicts: whether records agree with a published number. Only `paper` + `real` is judged, and where another
+network stands in for the printed one, the verdict says so."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.record.records import Record
 
+STAND_IN = " (stand-in)"
 _Z = 1.96  # 95 % of a normal distribution
 
 
 def verdict(
     value: float | None, records: list[Record], metric: str = "accuracy", selection: str = "last"
 ) -> str:
-    """ "agrees", "differs", or why it cannot be said.
+    """ "agrees", "differs", either with " (stand-in)" behind it, or why it cannot be said.
 
     A published value agrees when it lies in the 95 % prediction interval of one more run on other test
     images. Its half-width has two parts, added as squares: t s sqrt(1 + 1/n) for the seeds, and 1.96 times
     the root of :func:`sampling_variance`, ours plus that of the published value; both are of as many images,
-    for `paper` + `real` takes the published test set."""
+    for `paper` + `real` takes the published test set. On a stand-in "agrees" says how near another network
+    comes, and "differs" is no word against the printed number."""
     if value is None:
         return "nothing published"
     if not records:
         return "not run"
-    if {(r.profile, r.data) for r in records} != {("paper", "real")}:
+    if not at_published_size(records):
         return "not comparable"
     est = estimate(r.metric(metric, selection) for r in records)
     if math.isnan(est.mean):
@@ -33,7 +37,24 @@ def verdict(
     ours = sum(sampling_variance(r, metric, selection) for r in records) / len(records)
     theirs = sum(_of_share(value, r) for r in records) / len(records) if metric == "accuracy" else ours
     half = math.hypot(est.half * math.sqrt(est.n + 1), _Z * math.sqrt(ours + theirs))
-    return "agrees" if abs(value - est.mean) <= half else "differs"
+    said = "agrees" if abs(value - est.mean) <= half else "differs"
+    return said if as_published(records) else said + STAND_IN
+
+
+def at_published_size(records: Iterable[Record]) -> bool:
+    """Whether all records are of profile paper on real data, by whatever network."""
+    return {(r.profile, r.data) for r in records} == {("paper", "real")}
+
+
+def as_published(records: Iterable[Record]) -> bool:
+    """Whether all records are of profile paper on real data, by the printed networks."""
+    records = list(records)
+    return at_published_size(records) and not any(b.stands_in_for for r in records for b in r.spec.backbones)
+
+
+def css_class(said: str) -> str:
+    """The CSS class of a verdict: that of its word, on a stand-in too."""
+    return "lt-" + said.removesuffix(STAND_IN).replace(" ", "-").replace(":", "")
 
 
 def sampling_variance(record: Record, metric: str = "accuracy", selection: str = "last") -> float:

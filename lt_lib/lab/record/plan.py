@@ -67,8 +67,6 @@ def plan(
                 f"{name} is {value!r}{nearest(value, known)}; it must be one of {', '.join(known)}"
             )
     loaded = load(experiment) if isinstance(experiment, (str, Path)) else experiment
-    if seeds is None:
-        seeds = seeds_of(loaded, profile, data)
     if isinstance(seeds, int):
         if seeds < 1:
             raise LabError(f"seeds is {seeds}; ask for at least 1, or give a list of seeds")
@@ -76,7 +74,7 @@ def plan(
     items = []
     for row in loaded.select(rows):
         for variant in row.variants:
-            for seed in seeds:
+            for seed in range(seeds_of(loaded, row, profile, data)) if seeds is None else seeds:
                 spec = resolve(loaded, row, variant, profile, data, int(seed))
                 items.append(
                     Item(

@@ -177,14 +177,14 @@ class Store:
         return path
 
     @contextmanager
-    def lock(self, identity: str, wait: bool):
-        """Hold the lock of one record; yields False at once when another process holds it and `wait` is
-        false."""
+    def lock(self, identity: str, wait: float | None):
+        """Hold the lock of one record; yields False when another process still holds it after `wait` seconds,
+        None for as long as it takes."""
         folder = self.work / "locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / f"{short(identity)}.lock")
-            lock.acquire(timeout=-1 if wait else 0)
+            lock.acquire(timeout=-1 if wait is None else wait)
         except Timeout:
             yield False
             return

@@ -398,13 +398,16 @@ class PublishedRef(Options):
 
 
 class Row(Options):
-    """One published row: its id, a unique key, a label for people, and what it sets."""
+    """One published row: its id, a unique key, a label for people, and what it sets.
+
+    `seeds`: profile -> how many, where a row that varies more than its neighbours takes more of them."""
 
     row: str
     key: FileName
     label: str
     published: PublishedRef | None = None
     variants: tuple[Variant, ...] = ("as-released",)
+    seeds: dict[Profile, Annotated[int, Field(gt=0, le=1000)]] = {}
     set: dict[str, Any] = {}
 
 
@@ -431,13 +434,15 @@ def _known_work(name: str) -> str:
 
 
 class Experiment(Options):
-    """One experiment file."""
+    """One experiment file. Of equally valuable records, `lt fill` trains those of the highest `priority`
+    first."""
 
     experiment: FileName
     work: Annotated[str, AfterValidator(_known_work)]
     title: str
     table: str
     metric: str = "test_accuracy"
+    priority: int = 0
     data: dict[Data, str]
     defaults: dict[str, Any]
     variants: dict[Variant, dict[str, Any]] = {}
@@ -615,8 +620,10 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
     return _validate(Spec, merged, where)
 
 
-def seeds_of(experiment: Experiment, profile: str, data: str) -> int:
-    """How many seeds the profile asks for on that data."""
+def seeds_of(experiment: Experiment, row: Row, profile: str, data: str) -> int:
+    """How many seeds the profile asks for on that data, or of that row."""
+    if profile in row.seeds:
+        return row.seeds[profile]
     settings = experiment.settings(profile)
     by_data = getattr(settings, data)
     return (by_data.seeds if by_data and by_data.seeds else settings.seeds) or 1

@@ -1,11 +1,11 @@
 """Run: load the records that exist, train those that do not, and write each as soon as it is whole.
 
     items   = rows x variants x seeds, each with a spec and an id
-    missing = items without a record; locked one by one, so that processes share the work
-    learners of the missing items: heads on one backbone are trained in one batch, networks one at a time
+    missing = items without a record, in parts that are trained together: heads on one backbone, else one item
+    a process takes the first part that no other holds, until none is left
 
-A killed process loses at most the epochs since its last checkpoint; finished learners and records are never
-trained again."""
+So any number of processes share the work, those that `workers` asks for and others. A killed process loses at
+most the epochs since its last checkpoint; finished learners and records are never trained again."""
 
 import contextlib
 import io
@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ import torch
 from safetensors.torch import save
 
 from lt_lib import data as datasets
-from lt_lib.errors import BudgetEnded, LabError
+from lt_lib.errors import BudgetEnded, LabError, LtError
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.files import atomic_write, check_writable
 from lt_lib.lab.record.paths import cache_root, evidence_dir, project_root, work_store
@@ -32,6 +33,7 @@ from lt_lib.lab.record.spec import MODES
 from lt_lib.lab.train.device import device
 from lt_lib.lab.train.loop import Damaged, Outcome, Task
 from lt_lib.lab.train.modes import Mode
+from lt_lib.lab.train.workers import side_by_side, workers_wanted
 from lt_lib.progress import say
 
 GROUP = 32
@@ -45,6 +47,7 @@ def run(
     seeds=None,
     budget: float | None = None,
     store: str | Path | None = None,
+    workers: int | None = None,
 ) -> list[Record]:
     """Load or train the records of an experiment.
 
@@ -54,6 +57,8 @@ def run(
             next call.
         store: folder of records; None for LT_STORE or the project's `_build/records`. Committed records are
             read as well.
+        workers: processes that train side by side, each with its share of the threads; None for LT_WORKERS,
+            or as many as torch has threads.
 
     Returns:
         The records, in the order of the plan; fewer than planned when the budget ended.
@@ -66,25 +71,13 @@ def run(
     deadline = None if budget is None else time.monotonic() + 60 * budget
     sets = {name: datasets.load(name) for name in {item.spec.data for item in items}}
     ids = [item.id(sets[item.spec.data].digest) for item in items]
-    by_id = dict(zip(ids, items))
-    ended = False
-    while not ended:
-        known = _known(own)
-        missing = [identity for identity in by_id if identity not in known]
-        if not missing:
-            break
-        with contextlib.ExitStack() as held:
-            mine = [i for i in missing if held.enter_context(own.lock(i, wait=False))]
-            if mine:
-                known = _known(own)
-                mine = {i: by_id[i] for i in mine if i not in known}
-                with contextlib.suppress(BudgetEnded):
-                    _train(mine, sets, own, deadline)
-                ended = deadline is not None and time.monotonic() > deadline
-        if not mine:
-            say(f"waiting for another process that trains {by_id[missing[0]].key}")
-            with own.lock(missing[0], wait=True):
-                pass
+    planned = dict(zip(ids, items))
+
+    def more(parts: int):
+        again = (experiment, rows, profile, data, seeds, own.root)
+        return side_by_side(min(workers_wanted(workers), parts), _run_again, again, deadline)
+
+    train_missing(planned, sets, own, deadline, more)
     for line in own.damaged:
         say(line)
     found = _known(own)
@@ -95,6 +88,108 @@ def run(
             "on from here"
         )
     return records
+
+
+def train_missing(
+    planned: dict[str, Item],
+    sets: dict[str, datasets.ImageSet],
+    own: Store,
+    deadline: float | None = None,
+    more: Callable[[int], contextlib.AbstractContextManager] | None = None,
+    left_out: Callable[[str], None] | None = None,
+) -> None:
+    """Train what is planned and has no record yet, part by part; ends early, after a part at least, when the
+    deadline passes.
+
+    Args:
+        planned: ids -> items.
+        sets: the data sets they name.
+        own: where records are written.
+        deadline: time.monotonic().
+        more: given the number of parts, a context in which other processes train some of them; what others
+            hold is then waited for. None: it is left to them.
+        left_out: told of a part that cannot be trained, which is passed over; None: that is an error.
+
+    Raises:
+        LtError: a part cannot be trained, or the store not be written.
+    """
+    known = _known(own)
+    missing = {identity: item for identity, item in planned.items() if identity not in known}
+    if not missing:
+        return
+    own.check_writable(missing)
+    check_writable(cache_root() / ".lock", "set LT_CACHE to a folder that you can write")
+    parts = _parts({identity: _job(item, sets[item.spec.data]) for identity, item in missing.items()})
+    with more(len(parts)) if more else contextlib.nullcontext():
+        for part in parts:
+            try:
+                _train_part(part, own, deadline)
+            except LtError as error:
+                if left_out is None:
+                    raise
+                keys = dict.fromkeys(job.item.key for job in part.values())
+                left_out(f"{', '.join(keys)}: {len(part)} records left out: {error}")
+            if _late(deadline):
+                return
+        if more:
+            _wait_for(missing, sets, own, deadline)
+
+
+def _wait_for(missing: dict[str, Item], sets: dict, own: Store, deadline: float | None) -> None:
+    """Wait for the records that other processes hold; train what one of them gave up."""
+    while not _late(deadline):
+        known = _known(own)
+        left = {identity: item for identity, item in missing.items() if identity not in known}
+        if not left:
+            return
+        first, item = next(iter(left.items()))
+        say(f"waiting for another process that trains {item.key}")
+        with own.lock(
+            first, wait=None if deadline is None else max(0.0, deadline - time.monotonic())
+        ) as held:
+            if not held:
+                return
+        train_missing(left, sets, own, deadline)
+
+
+def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None) -> None:
+    """Train what nobody else holds of a part, and has no record yet."""
+    with contextlib.ExitStack() as held:
+        mine = {i: job for i, job in part.items() if held.enter_context(own.lock(i, wait=0))}
+        known = _known(own) if mine else {}
+        mine = {i: job for i, job in mine.items() if i not in known}
+        if mine:
+            with contextlib.suppress(BudgetEnded):
+                _train(mine, own, deadline)
+
+
+def _parts(jobs: dict[str, "_Job"]) -> list[dict[str, "_Job"]]:
+    """Jobs that share a task, or have some that are trained together, in one part each; in order."""
+    parts: list[dict[str, _Job]] = []
+    home: dict[tuple, dict[str, _Job]] = {}  # what is trained together -> its part
+    for identity, job in jobs.items():
+        kinds = {(type(job.mode), job.dataset.name, job.mode.together(task)) for task in job.tasks}
+        part: dict[str, _Job] = {}
+        for other in {id(home[kind]): home[kind] for kind in kinds if kind in home}.values():
+            part |= other
+            parts = [p for p in parts if p is not other]
+            kinds |= {kind for kind, p in home.items() if p is other}
+        part[identity] = job
+        parts.append(part)
+        home |= dict.fromkeys(kinds, part)
+    return parts
+
+
+def _late(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline
+
+
+def _run_again(deadline: float | None, experiment, rows, profile, data, seeds, root: Path) -> None:
+    """What a process beside this one does: the same plan, what is free of it."""
+    items = plan(experiment, rows, profile, data, seeds)
+    sets = {name: datasets.load(name) for name in {item.spec.data for item in items}}
+    planned = {item.id(sets[item.spec.data].digest): item for item in items}
+    train_missing(planned, sets, Store(root), deadline)
 
 
 def artifact(record: Record, store: str | Path | None = None) -> Path:
@@ -122,8 +217,8 @@ def artifact(record: Record, store: str | Path | None = None) -> Path:
                 "logits "
                 f"cannot be rebuilt; run it again: lt run {record.experiment}/{record.key}"
             )
-        with own.lock(record.id, wait=True):
-            _train({record.id: item}, {record.spec.data: dataset}, own, None, write=False)
+        with own.lock(record.id, wait=None):
+            _train({record.id: _job(item, dataset)}, own, None, write=False)
     return path
 
 
@@ -162,14 +257,8 @@ class _Job:
     counts: list[int]
 
 
-def _train(
-    items: dict[str, Item], sets: dict, store: Store, deadline: float | None, write: bool = True
-) -> None:
-    """Train all tasks the items need; write each record when its last task is done."""
-    store.check_writable(items)
-    if items:
-        check_writable(cache_root() / ".lock", "set LT_CACHE to a folder that you can write")
-    jobs = {identity: _job(item, sets[item.spec.data]) for identity, item in items.items()}
+def _train(jobs: dict[str, _Job], store: Store, deadline: float | None, write: bool = True) -> None:
+    """Train all tasks of some jobs; write each record when its last task is done."""
     outcomes = _Outcomes(store, {key for job in jobs.values() for key in job.keys})
     started, done = time.monotonic(), set()
 
@@ -184,7 +273,7 @@ def _train(
     for tasks, job in _groups(jobs, outcomes):
         _train_group(tasks, job, outcomes, deadline)
         settle()
-        if deadline is not None and time.monotonic() > deadline:
+        if _late(deadline):
             raise BudgetEnded
     outcomes.discard(key for identity in done for key in jobs[identity].keys)
     say(f"{len(done)} records in {time.monotonic() - started:.0f} s")

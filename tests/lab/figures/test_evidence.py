@@ -23,7 +23,7 @@ def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, tmp_pat
     mine, theirs = (
         [r for r in records(seeds=2, profile=p, data=d) if r.key == "weighted-0.1"] for p, d in (own, filed)
     )
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     monkeypatch.setattr(evidence, "best_evidence", lambda *_: theirs)
     found = evidence.strongest(mine)
     assert {(r.profile, r.data) for r in found} == {filed if taken == "filed" else own}
@@ -35,14 +35,16 @@ def test_strongest_takes_evidence_only_where_it_is_stronger(monkeypatch, tmp_pat
 def test_a_footnote_has_the_seeds_of_each_mark():
     rows = [r for r in records(seeds=3, profile="laptop", data="real") if r.variant == "as-released"]
     few = [r for r in rows if r.key in ("weighted-0.1", "baseline-0.1")]
-    assert evidence.sources(few) == "laptop + real (real data), n = 3"
+    assert evidence.sources(few) == "laptop + real (real data, by a stand-in network), n = 3"
+    printed = [r for r in records(seeds=3) if r.key == "weighted-0.1"]
+    assert evidence.sources(printed) == "paper + real (real data), n = 3"
     fewer = [r for r in few if r.key == "weighted-0.1" or r.seed == 0]
     label = next(row.label for row in load("ee443-results").rows if row.key == "baseline-0.1")
     assert evidence.sources(fewer).endswith(f"n = 3, but 1 for {label}")
 
 
 def test_a_difference_is_drawn_with_the_number_of_its_pairs(monkeypatch, tmp_path):
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     rows = defaultdict(list)
     for r in records(seeds=3, profile="laptop", data="real"):
         rows[r.key].append(r)
@@ -59,7 +61,7 @@ def test_rows_are_not_taken_from_different_runs(monkeypatch, tmp_path):
         if r.key in ("weighted-0.1", "baseline-0.1")
     ]
     theirs = [r for r in records(seeds=3, profile="laptop", data="real") if r.key == "weighted-0.1"]
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     monkeypatch.setattr(
         evidence, "best_evidence", lambda _e, row, *_: theirs if row.key == "weighted-0.1" else []
     )
@@ -70,7 +72,7 @@ def test_rows_are_not_taken_from_different_runs(monkeypatch, tmp_path):
 
 
 def test_differences_in_words_say_what_the_records_say(monkeypatch, tmp_path):
-    monkeypatch.setattr(evidence, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     rows = defaultdict(list)
     for r in records(seeds=3, profile="laptop", data="real"):
         rows[r.key].append(r)

@@ -9,7 +9,7 @@ from scipy import stats
 from lt_lib import cli
 from lt_lib.errors import LabError
 from lt_lib.lab.read import findings
-from lt_lib.lab.read.claims import claims_table, in_words, strongest
+from lt_lib.lab.read.claims import claims_table, in_words, scope, strongest
 from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.works import works
@@ -60,17 +60,19 @@ def test_a_part_fails_by_its_p_among_all_parts_of_its_claim():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "kind", "said"),
+    ("verdict", "kind", "stand_ins", "said"),
     [
-        ("holds", ("paper", "real"), "holds"),
-        ("holds", ("laptop", "real"), "direction holds (stand-in)"),
-        ("fails", ("paper", "embedded"), "direction fails (stand-in)"),
-        ("undecided", ("overnight", "embedded"), "direction undecided (stand-in)"),
-        ("no record", ("laptop", "embedded"), "no record"),
+        ("holds", ("paper", "real"), False, "holds"),
+        ("holds", ("paper", "real"), True, "direction holds (stand-in)"),
+        ("holds", ("laptop", "real"), False, "direction holds (stand-in)"),
+        ("fails", ("paper", "embedded"), False, "direction fails (stand-in)"),
+        ("undecided", ("overnight", "embedded"), False, "direction undecided (stand-in)"),
+        ("no record", ("laptop", "embedded"), False, "no record"),
     ],
 )
-def test_on_a_stand_in_a_verdict_is_one_on_the_direction(verdict, kind, said):
-    assert in_words(verdict, *kind) == said
+def test_on_a_stand_in_a_verdict_is_one_on_the_direction(verdict, kind, stand_ins, said):
+    behind = [record("baseline-0.1", 0, 0.7, stand_ins=stand_ins)]
+    assert in_words(verdict, scope(*kind, behind)) == said
 
 
 def test_an_unknown_work_is_named():
@@ -122,8 +124,8 @@ def test_a_claim_needs_a_row_and_a_test(monkeypatch, change):
 
 
 def test_on_file_finds_the_record_of_another_experiment(tmp_path, monkeypatch):
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     assert findings.on_file("ee443-results") == {}
-    twin = record("ratio-0.02", 0, 0.60, experiment="ee443-fig2")
+    twin = record("ratio-0.02", 0, 0.60, experiment="ee443-fig2", stand_ins=True)
     Store(tmp_path).write(twin)
     assert findings.on_file("ee443-results") == {"baseline-0.02": [twin]}

@@ -8,19 +8,25 @@ import pytest
 from scipy import stats
 
 from lt_lib.errors import LabError
-from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, verdict
+from lt_lib.lab import Store, compare, difference, estimate, load, run, selections, sheet, verdict
+from lt_lib.lab.read import report
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import OVER_SEEDS, in_words, paired
 from lt_lib.lab.read.report import provenance
-from lt_lib.lab.read.verdicts import sampling_variance
+from lt_lib.lab.read.verdicts import as_published, sampling_variance
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import resolve
 from lt_lib.metrics import report_from_confusion
 
 
-def record(seed, accuracy, profile="paper", data="real", key="ratio-0.1", experiment="ee443-fig2"):
+def record(
+    seed, accuracy, profile="paper", data="real", key="ratio-0.1", experiment="ee443-fig2", stand_ins=False
+):
     loaded = load(experiment)
     row = loaded.select(key)[0]
+    spec = resolve(loaded, row, "as-released", profile, data, seed)
+    if (profile, data) == ("paper", "real") and not stand_ins:
+        spec = helpers.by_the_printed_networks(spec)
     values = {"accuracy": accuracy, "member_accuracy": [accuracy], "epochs": [1]}
     return Record(
         id=f"sha256:{seed:064d}",
@@ -31,7 +37,7 @@ def record(seed, accuracy, profile="paper", data="real", key="ratio-0.1", experi
         profile=profile,
         data=data,
         seed=seed,
-        spec=resolve(loaded, row, "as-released", profile, data, seed),
+        spec=spec,
         digests={"spec": "sha256:0", "data": "sha256:0", "code": "ast:0"},
         env={"device": "CPU"},
         metrics={s: values for s in ("last", "best_on_val", "best_on_test")},
@@ -72,6 +78,32 @@ def test_difference_is_paired_over_shared_seeds():
 )
 def test_only_paper_and_real_is_judged(value, records, expected):
     assert verdict(value, records) == expected
+
+
+def test_a_network_that_stands_in_is_called_one_by_every_verdict():
+    near, far = (
+        [record(s, a + d, stand_ins=True) for s, d in enumerate((0, 0.01, 0.005))] for a in (0.725, 0.6)
+    )
+    assert verdict(0.7296, near) == "agrees (stand-in)" and verdict(0.7296, far) == "differs (stand-in)"
+    printed = [record(s, 0.725 + d) for s, d in ((3, 0.0), (4, 0.01))]
+    assert verdict(0.7296, [*printed, *near]) == "agrees (stand-in)"
+    assert as_published(printed) and not as_published(near) and not as_published([*printed, *near])
+    assert "paper · real · tf_efficientnet_lite0 for b0 · n = 3" in badge(near)
+    page = compare(near)._repr_html_()
+    assert '<span class="lt-verdict lt-agrees">agrees (stand-in)</span>' in page
+    marked = sheet(far, {"accuracy": "accuracy"})._repr_html_()
+    assert '<span class="lt-verdict lt-differs">differs (stand-in)</span>' in marked
+
+
+def test_the_scoreboard_counts_stand_ins_apart(monkeypatch):
+    runs = [record(s, a, stand_ins=True) for s, a in enumerate((0.73, 0.72, 0.735))]
+    shown = {"ratio-0.1": runs, "ratio-0.02": runs}
+    monkeypatch.setattr(report, "experiments", lambda: ["ee443-fig2"])
+    monkeypatch.setattr(report, "best_evidence", lambda experiment, row, *_: shown.get(row.key, []))
+    table = report.scoreboard()
+    assert [table.rows[0][name] for name in ("published numbers", "agree", "differ")] == [4, 0, 0]
+    assert table.rows[0]["by a stand-in network"] == "1 agree, 1 differ"
+    assert table.rows[0]["no record yet"] == 2
 
 
 def test_prediction_interval_is_wider_than_the_interval_of_the_mean():

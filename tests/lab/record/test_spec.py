@@ -297,3 +297,18 @@ def test_any_experiment_file_is_read_or_refused(tmp_path):
         except Exception as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
     assert read > 0
+
+
+def test_a_row_may_ask_for_more_seeds_than_its_neighbours(tmp_path):
+    content = copy.deepcopy(EXPERIMENT)
+    content["rows"] = content["rows"][:2]
+    content["rows"][1]["seeds"] = {"smoke": 5}
+    path = write_experiment(tmp_path, content)
+    assert [(item.key, item.seed) for item in plan(path, profile="smoke")] == [
+        *(("plain", seed) for seed in range(3)),
+        *(("balanced", seed) for seed in range(5)),
+    ]
+    assert [item.seed for item in plan(path, "balanced", "smoke", seeds=2)] == [0, 1], "an own number wins"
+    content["rows"][1]["seeds"] = {"night": 5}
+    with pytest.raises(LabError, match="row balanced.*night"):
+        plan(write_experiment(tmp_path, content), profile="smoke")

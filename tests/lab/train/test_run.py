@@ -321,3 +321,29 @@ def test_a_store_that_holds_everything_is_only_read(lab_env, experiment_file, mo
     run(experiment, rows="plain", profile="smoke", seeds=1)
     monkeypatch.setattr(sys.modules["lt_lib.lab.record.records"], "check_writable", None)
     assert len(run(experiment, rows="plain", profile="smoke", seeds=1)) == 1
+
+
+def test_parts_are_what_is_trained_together(lab_env, experiment_file):
+    from lt_lib import data
+    from lt_lib.lab.train.run import _job, _parts
+
+    items = plan(load(experiment_file), profile="smoke", seeds=2)
+    sets = data.load("shapes")
+    jobs = {item.id(sets.digest): _job(item, sets) for item in items}
+    parts = _parts(jobs)
+    assert sorted(i for part in parts for i in part) == sorted(jobs)
+    modes = [sorted({job.item.spec.mode for job in part.values()}) for part in parts]
+    assert modes.count(["finetune"]) == sum(i.spec.mode == "finetune" for i in items), "a part each"
+    probes = [part for part in parts if any(job.item.spec.mode == "probe" for job in part.values())]
+    kinds = [{job.mode.together(task) for job in part.values() for task in job.tasks} for part in probes]
+    assert all(not one & other for i, one in enumerate(kinds) for other in kinds[:i])
+
+
+def test_workers_share_a_run(lab_env, experiment_file, tmp_path):
+    experiment = load(experiment_file)
+    alone = run(experiment, rows=["plain", "tuned"], profile="smoke", seeds=2, store=tmp_path / "alone")
+    threads = torch.get_num_threads()
+    both = run(experiment, rows=["plain", "tuned"], profile="smoke", seeds=2, workers=2)
+    assert torch.get_num_threads() == threads
+    assert [r.id for r in both] == [r.id for r in alone]
+    assert all(a.metric() == pytest.approx(b.metric(), abs=0.05) for a, b in zip(both, alone))

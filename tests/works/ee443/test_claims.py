@@ -163,6 +163,15 @@ def test_paper_and_real_tests_the_claim_itself():
     assert "stand-in" not in table._repr_html_() and "too narrow" in table.caption
 
 
+def test_networks_that_stand_in_test_the_direction_at_paper_and_real_too():
+    table = claims_table("ee443", "paper", "real", records(stand_ins=True))
+    frame = table.frame.set_index("id")
+    assert frame["verdict"].tolist()[:5] == ["direction holds (stand-in)"] * 5
+    about = "its direction, by networks that stand in for the printed ones"
+    assert frame.loc["EE4", "scope"] == about and about in table.caption
+    assert "lite0/tf_efficientnet_lite1/tf_efficientnet_lite2 for b0/b1/b2" in frame.loc["EE4", "behind"]
+
+
 def test_a_verdict_on_a_stand_in_says_so_in_its_column():
     table = claims_table("ee443", "laptop", "embedded", records(profile="laptop", data="embedded"))
     frame = table.frame.set_index("id")
@@ -174,16 +183,16 @@ def test_a_verdict_on_a_stand_in_says_so_in_its_column():
 def test_committed_records_are_found_by_spec(tmp_path, monkeypatch):
     """Fig 2's baseline has the spec of the results table's: one record on file serves both."""
     store = Store(tmp_path)
-    for r in records():
+    for r in records(stand_ins=True):
         store.write(r)
     for seed in range(3):
-        twin = record("ratio-0.02", seed, 0.60 + NOISE[seed], experiment="ee443-fig2")
+        twin = record("ratio-0.02", seed, 0.60 + NOISE[seed], experiment="ee443-fig2", stand_ins=True)
         for path in tmp_path.glob(f"*/*/baseline-0.02--as-released--s{seed}*"):
             path.unlink()
         store.write(twin)
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     frame = claims_table("ee443", "paper", "real").frame.set_index("id")
-    assert frame["verdict"].tolist()[:5] == ["holds"] * 5
+    assert frame["verdict"].tolist()[:5] == ["direction holds (stand-in)"] * 5
     assert "stale" in frame.loc["EE2", "behind"]  # made-up digests
     assert claims_table("ee443", "laptop", "real").frame["verdict"].tolist()[:5] == ["no record"] * 5
 
@@ -207,7 +216,7 @@ def test_average_row_recomputes_print_and_averages_records():
 
 
 def test_average_row_without_records(tmp_path, monkeypatch):
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     table = average_row([])
     assert table.frame["run"].isna().all()
     assert (table.frame[["run_n", "evidence_n"]] == 0).all(axis=None)
@@ -221,6 +230,6 @@ def test_average_row_takes_the_strongest_evidence(tmp_path, monkeypatch):
     store = Store(tmp_path)
     for r in records(profile="laptop", data="embedded") + records(seeds=2, profile="laptop", data="real"):
         store.write(r)
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     frame = average_row([]).frame
     assert (frame["evidence_n"] == 2).all()

@@ -311,7 +311,7 @@ def test_the_badge_names_the_stand_ins_of_all_rows():
 def test_committed_overnight_records_are_found(tmp_path, monkeypatch):
     for r in tile_records(profile="overnight", data="embedded"):
         Store(tmp_path).write(r)
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     found = tile_claims(None, "overnight", "embedded")
     assert found["verdict"].tolist() == ["direction holds (stand-in)"] * 7
     assert claims_table("ee443", "overnight", "embedded").frame["verdict"].tolist()[:5] == ["no record"] * 5
@@ -323,7 +323,7 @@ def test_committed_overnight_records_are_found(tmp_path, monkeypatch):
 def test_an_experiment_without_the_data_has_no_records(tmp_path, monkeypatch):
     for r in tile_records(seeds=1, profile="overnight", data="embedded"):
         Store(tmp_path).write(r)
-    monkeypatch.setattr(findings, "evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     real_only = {"spectrum-table1": {"real": "droughtwatch"}}
     monkeypatch.setattr(
         findings,

@@ -6,11 +6,12 @@ import torch
 from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
-from lt_lib.lab.figures.evidence import comparable, panels_by_source, sources
+from lt_lib.lab.figures.evidence import panels_by_source, sources
 from lt_lib.lab.figures.marks import stacked_axes
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, RED, SKY, footnote, legend, once
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.read.evidence import group
+from lt_lib.lab.read.verdicts import as_published
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.lab.train.features import augmented
@@ -119,7 +120,7 @@ def validation_gap(records: list[Record]) -> Figure:
                     color=colour,
                     ms=7,
                     mew=1.6,
-                    mfc=colour if comparable(ours) else "white",
+                    mfc=colour if as_published(ours) else "white",
                     label=once(ax, label),
                 )
         ax.set(yticks=range(len(shown)), yticklabels=list(reversed(shown)), ylim=(-0.6, len(shown) - 0.4))

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 
 from lt_lib.augmix import AugMix
 from lt_lib.lab.figures import figure
-from lt_lib.lab.figures.evidence import comparable, evidence_index, sources, stronger_evidence
+from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, PALETTE, RED, footnote, legend, once
 from lt_lib.lab.read.estimates import Estimate, estimate
 from lt_lib.lab.read.published import published_value
+from lt_lib.lab.read.verdicts import as_published
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.works.spectrum.figures.margins import balanced_plane
@@ -135,7 +136,7 @@ def class_scores(runs: dict[str, list[Record]], kinds: tuple[str, ...] = ("recal
                 color=colour,
                 ms=6,
                 capsize=2,
-                mfc=colour if comparable(found) else "white",
+                mfc=colour if as_published(found) else "white",
                 mew=1.4,
             )
             shown += found

@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lt_lib.lab.figures import figure
-from lt_lib.lab.figures.evidence import comparable, evidence_index, sources, stronger_evidence
+from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, footnote, legend, once
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.read.published import published_value
+from lt_lib.lab.read.verdicts import as_published
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
 from lt_lib.losses import ldam_margins
@@ -208,7 +209,7 @@ def balanced_plane(
                 ax.errorbar(
                     *at, xerr=x.half, yerr=y.half, fmt="none", color=colour, lw=1, capsize=2, alpha=0.7
                 )
-            solid = first is None or comparable(behind[title][key])
+            solid = first is None or as_published(behind[title][key])
             ax.plot(
                 *at,
                 mark,

@@ -28,8 +28,7 @@ def rows(given, key):
 
 @pytest.fixture
 def no_evidence(monkeypatch, tmp_path):
-    for module in ("figures.evidence", "read.report"):
-        monkeypatch.setattr(f"lt_lib.lab.{module}.evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
 
 
 @pytest.fixture(params=[3, 1, 0], ids=["three seeds", "one seed", "no record"])

@@ -15,8 +15,7 @@ from lt_lib import lab
 @pytest.fixture(autouse=True)
 def no_evidence(monkeypatch, tmp_path):
     """The book's own records stay out: these tests are about the ones given."""
-    for module in ("figures.evidence", "read.report"):
-        monkeypatch.setattr(f"lt_lib.lab.{module}.evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
 
 
 @pytest.fixture(params=[3, 1, 0], ids=["three seeds", "one seed", "no record"])
