@@ -1,4 +1,4 @@
-# stands for: ast:3439df0fbe251d119e0cc7230e0080869bad1a59124a90f87316fe8859e55314
+# stands for: ast:d3b18999bc66196b4363af78781da52be9108a6b9a2f95d850d6ce3362d84e2f
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
 # (tests/lab/train/test_loop.py).
 

@@ -1,6 +1,7 @@
-# stands for: ast:81415ce8ddb17f66c5d288284920a85f857c6e834a879db597bad9a5fab706e0
+# stands for: ast:aec27e1ba9a33a31c88936dc00ef9e8999a04976e6d1ddf7e2a19ca556784aae
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
-# (tests/lab/train/test_loop.py).
+# (tests/lab/train/test_loop.py); the precision of the spec decides in place of the device, float32 on a CPU
+# as before (tests/lab/train/test_precision.py).
 
 
 def _train_one(

@@ -1,6 +1,7 @@
-# stands for: ast:9777f1fa6630d309e31a2b9b872ed8282177ead8474c69488128d14324d8c0ae
+# stands for: ast:7dc40f991905adbddf109726607a68e7c85c0f81082ee335281fd82945025e14
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
-# (tests/lab/train/test_loop.py).
+# (tests/lab/train/test_loop.py); the precision of the spec decides in place of the device, float32 on a CPU
+# as before (tests/lab/train/test_precision.py).
 
 
 def train_network(

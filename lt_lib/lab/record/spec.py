@@ -38,6 +38,7 @@ VARIANTS = ("as-released", "as-printed", "ours")
 Profile = Literal[*PROFILES]
 Data = Literal[*DATA]
 Variant = Literal[*VARIANTS]
+Precision = Literal["float32", "bf16"]
 
 
 # How a spec can be carried out: mode -> the class that does it, a `lt_lib.lab.train.modes.Mode`.
@@ -52,7 +53,7 @@ MODES = {
 }
 
 
-IN_BF16 = ("finetune", "recipe", "ldam-official")  # modes that know optimizer.precision
+IN_BF16 = ("finetune", "recipe", "ldam-official")  # modes that know optimizer.precision; see also Topic
 
 
 class Options(BaseModel):
@@ -177,7 +178,7 @@ class Optimizer(Options):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "one-cycle"] = "constant"
     peak: Annotated[float, Field(gt=0)] = 1.0
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Precision = "float32"
 
 
 class Margins(Options):
@@ -290,9 +291,11 @@ class Topic(Options):
 
         train(task, dataset, checkpoint, deadline) -> Outcome
 
-    `images`: how many training images are used (none: all), drawn by the subset seed.
+    `images`: how many training images are used (none: all), drawn by the subset seed. `in_bf16` says whether
+    the function knows `optimizer.precision`.
     """
 
+    in_bf16: ClassVar[bool] = False
     images: Annotated[int, Field(gt=0)] | None = None
 
     @classmethod
@@ -305,6 +308,12 @@ class Topic(Options):
             raise LabError(
                 f"topic {name!r} must name one function in `code`, like ('package.module:function',)"
             )
+
+
+def knows_precision(mode: str, lesson: Topic | None) -> bool:
+    """Whether a mode, or a topic in mode lesson, can be trained in bf16. Frozen features and the heads on
+    them, floors and counterfeits are float32, or more, everywhere."""
+    return mode in IN_BF16 or (mode == "lesson" and isinstance(lesson, Topic) and lesson.in_bf16)
 
 
 def topic(name: str) -> type[Topic]:
@@ -362,8 +371,12 @@ class Spec(Options):
             raise ValueError("optimizer.name sgd belongs to mode ldam-official, and adam to all others")
         if self.validation.fraction == 0 and not official:
             raise ValueError("validation.fraction must be above 0: only mode ldam-official holds nothing out")
-        if self.optimizer.precision != "float32" and self.mode not in IN_BF16:
-            raise ValueError(f"optimizer.precision bf16 is for the modes {', '.join(IN_BF16)}")
+        if self.optimizer.precision != "float32" and not knows_precision(self.mode, self.lesson):
+            called = self.lesson.topic if self.mode == "lesson" and self.lesson else self.mode
+            raise ValueError(
+                f"optimizer.precision bf16 is for the modes {', '.join(IN_BF16)} and some topics, not for "
+                f"{called}"
+            )
         return self
 
     def rests_on(self) -> tuple[str, ...]:
@@ -401,12 +414,14 @@ class Row(Options):
 class ProfileSettings(Options):
     """What a profile changes; `embedded` and `real` hold what it changes on that data only.
 
-    `adapt` changes remedies of the recipe, by their key in it, in those rows that use them.
+    `adapt` changes remedies of the recipe, by their key in it, in those rows that use them. `precision` is
+    the `optimizer.precision` of those rows that know one and do not say it themselves.
     """
 
     seeds: Annotated[int, Field(gt=0, le=1000)] | None = None
     set: dict[str, Any] = {}
     adapt: dict[str, dict[str, Any]] = {}
+    precision: Precision | None = None
     backbones: dict[str, dict[str, Any]] = {}
     embedded: "ProfileSettings | None" = None
     real: "ProfileSettings | None" = None
@@ -598,6 +613,9 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
     if isinstance(merged.get("lesson"), dict):
         lesson = merged["lesson"]
         merged["lesson"] = _validate(topic(str(lesson.get("topic"))), lesson, where, "lesson.")
+    precision = by_data.precision or settings.precision
+    if precision and knows_precision(merged.get("mode", "probe"), merged.get("lesson")):
+        merged = _merge({"optimizer": {"precision": precision}}, merged)
     merged["seeds"] = {"subset": seed, "init": seed, "order": seed, **(merged.get("seeds") or {})}
     return _validate(Spec, merged, where)
 

@@ -149,10 +149,7 @@ class FeatureBank:
                 rows = []
                 for part in np.array_split(chunk, max(1, -(-len(chunk) // batch))):
                     x = self._pixels(part).to(device())
-                    with (
-                        torch.inference_mode(),
-                        torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"),
-                    ):
+                    with torch.inference_mode():
                         rows.append(net(prepare(x, size, mean, std)).float().cpu().to(torch.float16).numpy())
                     bar.update(len(part))
                 self._write(chunk, np.concatenate(rows))

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lt_lib.lab.record.spec import Backbone, Optimizer, Seeds
-from lt_lib.lab.train.device import Images, crop_flip, device, keep_memory, normalisation, prepare
+from lt_lib.lab.train.device import Images, autocast, crop_flip, device, keep_memory, normalisation, prepare
 from lt_lib.lab.train.loop import Loop, Outcome, accuracy, batches, generator, seed_all
 
 
@@ -23,8 +23,8 @@ def train_network(
     augment: str = "none",
     weight: tuple[float, ...] | None = None,
 ) -> Outcome:
-    """Train a whole network with Adam, constant or one-cycle, and cross entropy; bf16 autocast on CUDA,
-    channels last.
+    """Train a whole network with Adam, constant or one-cycle, and cross entropy, in the precision of
+    the optimizer, channels last.
 
     Args:
         net: (N, 3, H, W) -> (N, K), on the device.
@@ -53,12 +53,11 @@ def train_network(
     loop = Loop(
         what, optimizer.epochs, checkpoint, deadline, steps=steps, net=net, descent=descent, rates=rates
     )
-    cuda = device().type == "cuda"
     weights = None if weight is None else torch.tensor(weight, device=device())
 
     def scores(images: Images) -> Tensor:
         net.eval()
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
+        with torch.inference_mode(), autocast(optimizer.precision):
             parts = images.pixels.split(500)
             return torch.cat([net(prepare(x, backbone.resolution, mean, std)).float() for x in parts])
 
@@ -70,7 +69,7 @@ def train_network(
             pixels = train.pixels[batch]
             if augment == "crop-flip":
                 pixels = crop_flip(pixels, gen)
-            with torch.autocast("cuda", torch.bfloat16, enabled=cuda):
+            with autocast(optimizer.precision):
                 logits = net(prepare(pixels, backbone.resolution, mean, std))
             loss = F.cross_entropy(logits.float(), train.labels[batch], weight=weights)
             descent.zero_grad(set_to_none=True)

@@ -18,7 +18,7 @@ from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.record.plan import definition
 from lt_lib.lab.record.spec import Cycle, Optimizer, Recipe, Spec
-from lt_lib.lab.train.device import device, keep_memory
+from lt_lib.lab.train.device import autocast, device, keep_memory
 from lt_lib.lab.train.loop import Loop, Outcome, Task, batches, generator, hold_out, pairs, seed_all
 from lt_lib.lab.train.modes import Voted
 from lt_lib.lab.train.networks import schedule
@@ -155,11 +155,12 @@ class Objective:
         recipe: says which.
         counts: training images a class.
         mix: (images in [0, 1], generator) -> images, or None.
+        precision: of the network's products.
     """
 
-    def __init__(self, recipe: Recipe, counts: list[int], mix: Mix | None = None):
-        self.recipe, self.counts, self.mix, self.weight = recipe, counts, mix, None
-        self.ldam = self.weights = None
+    def __init__(self, recipe: Recipe, counts: list[int], mix: Mix | None, precision: str):
+        self.recipe, self.counts, self.mix, self.precision = recipe, counts, mix, precision
+        self.ldam = self.weight = self.weights = None
         if recipe.ldam:
             (loss,) = map(definition, recipe.ldam.code)
             self.ldam = loss(counts, recipe.ldam.max_margin, recipe.ldam.scale).to(device())
@@ -182,9 +183,9 @@ class Objective:
 
     def __call__(self, net: torch.nn.Module, split: Split, batch: Tensor, gen: torch.Generator) -> Tensor:
         """Loss of one batch, given by the positions of its images."""
-        labels = split.labels[batch]
-        with torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
-            logits = net(self.views(split, batch, gen))
+        labels, x = split.labels[batch], self.views(split, batch, gen)
+        with autocast(self.precision):
+            logits = net(x)
         clean, *mixed = logits.float().split(len(batch))
         loss = self.ldam(clean, labels) if self.ldam else F.cross_entropy(clean, labels, weight=self.weight)
         if not mixed:
@@ -228,7 +229,7 @@ def train_recipe(
             added to the training list.
         mix: (images in [0, 1], generator) -> images: called twice a batch for the consistency term of
             `recipe.augmix`.
-        objective: (recipe, class counts, mix) -> an :class:`Objective` or its like.
+        objective: (recipe, class counts, mix, precision) -> an :class:`Objective` or its like.
         optimizer: (parameters, `Optimizer`) -> a torch optimizer.
         network: (task, classes, bands) -> a module on the device.
 
@@ -262,7 +263,7 @@ def train_recipe(
 
     seed_all("init", task.seeds.init)
     net = network(task, len(counts), pixels.shape[1])
-    descent, loss_of = optimizer(net.parameters(), opt), objective(recipe, counts, mix)
+    descent, loss_of = optimizer(net.parameters(), opt), objective(recipe, counts, mix, opt.precision)
     parts = {"net": net, "descent": descent}
     if recipe.swa:
         (averaged,) = map(definition, recipe.swa.code)
@@ -311,8 +312,9 @@ def train_recipe(
                 else:  # one more epoch
                     sampler = recipe.sampler if recipe.swa.norms == "drawn" else "none"
                     shown = (loss_of.views(train_set, *drawing) for drawing in drawn(epoch + 1, sampler))
-                judged = average.recompute_bn(shown)
-        logits, curves = evaluate(judged, val_set, test_set)
+                with autocast(opt.precision):
+                    judged = average.recompute_bn(shown)
+        logits, curves = evaluate(judged, val_set, test_set, opt.precision)
         rate = descent.param_groups[0]["lr"]
         loop.log(logits, judged.state_dict(), train_loss=float(total) / n, **curves, lr=rate)
     return loop.outcome(n)

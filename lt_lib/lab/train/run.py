@@ -399,7 +399,7 @@ def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, wri
             seed=item.seed,
             spec=item.spec,
             digests=digests,
-            env=environment(),
+            env=environment(item.spec.optimizer.precision),
             history={"learners": [outcome.history for outcome in outcomes]},
             **summary,
             sizes={
@@ -414,8 +414,9 @@ def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, wri
     )
 
 
-def environment() -> dict:
-    """Versions, processor, device and commit that stand behind a number; without git, no commit."""
+def environment(precision: str) -> dict:
+    """Versions, processor, device, precision and commit that stand behind a number; without git, no
+    commit."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(project_root()), *words]
@@ -435,11 +436,23 @@ def environment() -> dict:
         "processor": processor(),
         "cores": torch.get_num_threads(),
         "system": sys.platform,
-        "dtype": "bf16" if cuda else "float32",
+        "dtype": precision,
+        **({"tf32": torch.backends.cudnn.allow_tf32} if cuda and precision == "float32" else {}),
+        **({"bf16": bf16_instructions()} if not cuda and precision == "bf16" else {}),
         "commit": git("rev-parse", "--short=12", "HEAD"),
         "dirty": bool(git("status", "--porcelain", "--", "lt_lib")),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def bf16_instructions() -> str:
+    """The processor's instructions for bfloat16 that torch can use; without any, its products take longer
+    than those of float32."""
+    found = {
+        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
+        "amx_bf16": torch.cpu._is_amx_tile_supported(),
+    }
+    return ", ".join(name for name, there in found.items() if there) or "emulated"
 
 
 def processor() -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lt_lib.lab.train.device import device
+from lt_lib.lab.train.device import autocast, device
 from lt_lib.lab.train.loop import accuracy
 from lt_lib.metrics import report_from_confusion
 
@@ -63,16 +63,18 @@ class Split:
             yield self.standard(self.unit(slice(first, first + size)))
 
 
-def scores(net: torch.nn.Module, split: Split) -> Tensor:
-    """Logits (N, K) of a split, in eval mode; bf16 on CUDA."""
+def scores(net: torch.nn.Module, split: Split, precision: str) -> Tensor:
+    """Logits (N, K) of a split, in eval mode."""
     net.eval()
-    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
+    with torch.inference_mode(), autocast(precision):
         return torch.cat([net(x).float() for x in split.loader(500)])
 
 
-def evaluate(net: torch.nn.Module, val: Split, test: Split) -> tuple[Tensor, dict[str, float]]:
+def evaluate(
+    net: torch.nn.Module, val: Split, test: Split, precision: str
+) -> tuple[Tensor, dict[str, float]]:
     """Test logits (N, K), and the curves of one epoch: accuracy on both splits, balanced accuracy on test."""
-    logits, held = scores(net, test), scores(net, val)
+    logits, held = scores(net, test, precision), scores(net, val, precision)
     k = logits.shape[1]
     matrix = torch.bincount(test.labels * k + logits.argmax(1), minlength=k * k).view(k, k)
     report = report_from_confusion(matrix.cpu())

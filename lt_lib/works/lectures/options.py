@@ -37,6 +37,7 @@ class Targets(Topic):
     momentum 0.9."""
 
     code = ("lt_lib.works.lectures.targets:train_targets",)
+    in_bf16 = True
 
     topic: Literal["targets"] = "targets"
     smoothing: Smoothing | None = None

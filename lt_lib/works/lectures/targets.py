@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
-from lt_lib.lab.train.device import crop_flip, device, keep_memory
+from lt_lib.lab.train.device import autocast, crop_flip, device, keep_memory
 from lt_lib.lab.train.loop import Loop, Outcome, Task, batches, generator, seed_all
 from lt_lib.lab.train.splits import Split, band_statistics, centre_crops, evaluate
 from lt_lib.losses import smooth_labels
@@ -190,7 +190,7 @@ def train_targets(
         )
         teacher.eval().requires_grad_(False)
     outcome, net = _train_one(task, lesson, _network(task, 1, sets), sets, teacher, checkpoint, deadline)
-    measures, bins = _measures(net, sets)
+    measures, bins = _measures(net, sets, task.optimizer.precision)
     outcome.history |= bins
     outcome.measures = measures
     if beside:
@@ -256,10 +256,10 @@ def _penultimate(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return seen[0].float(), logits.float()
 
 
-def _answers(net: nn.Module, split: Split) -> tuple[Tensor, Tensor]:
+def _answers(net: nn.Module, split: Split, precision: str) -> tuple[Tensor, Tensor]:
     """Features and logits of a split, in eval mode."""
     net.eval()
-    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=device().type == "cuda"):
+    with torch.inference_mode(), autocast(precision):
         features, logits = zip(*(_penultimate(net, x) for x in split.loader(500)))
     return torch.cat(features), torch.cat(logits)
 
@@ -271,12 +271,13 @@ def _loss(
     batch: Tensor,
     gen: torch.Generator,
     teacher: nn.Module | None,
+    precision: str,
 ) -> Tensor:
     """Loss of one batch, given by the positions of its images."""
     pixels = sets.train.pixels[batch.to(sets.train.pixels.device)]
     pixels = crop_flip(pixels, gen) if lesson.augment == "crop-flip" else pixels
     x = sets.train.standard(pixels.to(batch.device).float().div_(255))
-    with torch.autocast("cuda", torch.bfloat16, enabled=x.is_cuda):
+    with autocast(precision):
         if teacher is not None:
             heat = lesson.distillation.temperature
             taught = (teacher(x).float() / heat).log_softmax(1)
@@ -319,16 +320,16 @@ def _train_one(
         net.train()
         gen, total = generator("order", task.seeds.order, epoch), torch.zeros((), device=where)
         for batch in batches(torch.randperm(n, generator=gen), opt.batch_size):
-            loss = _loss(net, lesson, sets, batch.to(where), gen, teacher)
+            loss = _loss(net, lesson, sets, batch.to(where), gen, teacher, opt.precision)
             descent.zero_grad(set_to_none=True)
             loss.backward()
             descent.step()
             total += loss.detach() * len(batch)
             loop.advance()
         loop.finite(total)
-        logits, curves = evaluate(net, sets.val, sets.test)
+        logits, curves = evaluate(net, sets.val, sets.test, opt.precision)
         if sets.wrong.any():
-            curves |= _remembered(_answers(net, sets.train)[1], sets)
+            curves |= _remembered(_answers(net, sets.train, opt.precision)[1], sets)
         loop.log(logits, net.state_dict(), train_loss=float(total) / n, lr=rate, **curves)
     return loop.outcome(n), net
 
@@ -342,10 +343,11 @@ def _remembered(logits: Tensor, sets: Sets) -> dict[str, float]:
     }
 
 
-def _measures(net: nn.Module, sets: Sets) -> tuple[dict[str, float], dict[str, list[float]]]:
+def _measures(net: nn.Module, sets: Sets, precision: str) -> tuple[dict[str, float], dict[str, list[float]]]:
     """Numbers of the network at the end, and its reliability histogram."""
-    (_, held), (_, test) = _answers(net, sets.val), _answers(net, sets.test)
-    features, logits = _answers(net, sets.train)
+    (_, held), (_, test), (features, logits) = (
+        _answers(net, split, precision) for split in (sets.val, sets.test, sets.train)
+    )
     heat, truth = fit_temperature(held, sets.val.labels), sets.test.labels
     scaled = classification_report((test.cpu().double() / heat), truth, scores="logits")
     found = {

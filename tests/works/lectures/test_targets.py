@@ -152,12 +152,13 @@ def test_a_student_learns_from_its_teacher_and_not_from_labels(digits):
     assert teacher.head.in_features == 2 * net.head.in_features
     batch, gen = torch.arange(32), torch.Generator()
     net.eval()
-    before = lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher)
+    before = lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher, "float32")
     sets.given = (sets.given + 1) % 10
     assert (
-        torch.equal(before, lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher)) and before > 0
+        torch.equal(before, lesson_targets._loss(net, task.lesson, sets, batch, gen, teacher, "float32"))
+        and before > 0
     )
-    itself = lesson_targets._loss(net, task.lesson, sets, batch, gen, net).detach()
+    itself = lesson_targets._loss(net, task.lesson, sets, batch, gen, net, "float32").detach()
     assert float(itself) == pytest.approx(0, abs=1e-6)
 
 
