@@ -1,6 +1,5 @@
 # stands for: ast:df2fde25d13e3030057a7e2599180a666aeae70d0cd3a5cc35bbcf09659e0e6d
-# Arrays are taken as well as tensors; nothing else is computed. Tests: tests/test_ensembles.py, the arrays and
-# tensors of test_soft_vote_takes_arrays.
+# Arrays are taken as well as tensors; nothing else is computed (tests/test_ensembles.py).
 
 
 def soft_vote(logits: Sequence[Tensor]) -> Tensor:
