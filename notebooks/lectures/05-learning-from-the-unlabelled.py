@@ -218,7 +218,7 @@ kinds = {
     "clumsy": "clumsy forger",
     "trained": "trained forger",
 }
-tries = range(2 if profile == "smoke" else 5)
+tries = range(2 if profile == "smoke" else 4)
 steps = 50 if profile == "smoke" else 500
 played = {kind: [play(kind, s, steps) for s in tries] for kind in kinds}
 

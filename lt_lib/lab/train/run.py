@@ -120,17 +120,20 @@ def train_missing(
     own.check_writable(missing)
     check_writable(cache_root() / ".lock", "set LT_CACHE to a folder that you can write")
     parts = _parts({identity: _job(item, sets[item.spec.data]) for identity, item in missing.items()})
+    started, written = time.monotonic(), 0
     with more(len(parts)) if more else contextlib.nullcontext():
         for part in parts:
             try:
-                _train_part(part, own, deadline)
+                written += _train_part(part, own, deadline)
             except LtError as error:
                 if left_out is None:
                     raise
                 keys = dict.fromkeys(job.item.key for job in part.values())
                 left_out(f"{', '.join(keys)}: {len(part)} records left out: {error}")
             if _late(deadline):
-                return
+                break
+        if written:
+            say(f"{written} records in {time.monotonic() - started:.0f} s")
         if more:
             _wait_for(missing, sets, own, deadline)
 
@@ -152,15 +155,18 @@ def _wait_for(missing: dict[str, Item], sets: dict, own: Store, deadline: float 
         train_missing(left, sets, own, deadline)
 
 
-def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None) -> None:
-    """Train what nobody else holds of a part, and has no record yet."""
+def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None) -> int:
+    """Train what nobody else holds of a part, and has no record yet; how many records are written."""
     with contextlib.ExitStack() as held:
         mine = {i: job for i, job in part.items() if held.enter_context(own.lock(i, wait=0))}
-        known = _known(own) if mine else {}
-        mine = {i: job for i, job in mine.items() if i not in known}
-        if mine:
-            with contextlib.suppress(BudgetEnded):
-                _train(mine, own, deadline)
+        mine = {i: job for i, job in mine.items() if not _there(i, job.item, own)}
+        return _train(mine, own, deadline) if mine else 0
+
+
+def _there(identity: str, item: Item, own: Store) -> bool:
+    """Whether another process has written a record meanwhile."""
+    path = own.place(item, identity)
+    return path.is_file() and own.read(path) is not None
 
 
 def _parts(jobs: dict[str, "_Job"]) -> list[dict[str, "_Job"]]:
@@ -257,10 +263,11 @@ class _Job:
     counts: list[int]
 
 
-def _train(jobs: dict[str, _Job], store: Store, deadline: float | None, write: bool = True) -> None:
-    """Train all tasks of some jobs; write each record when its last task is done."""
+def _train(jobs: dict[str, _Job], store: Store, deadline: float | None, write: bool = True) -> int:
+    """Train all tasks of some jobs, as far as the deadline allows; write each record when its last task is
+    done. Gives how many are."""
     outcomes = _Outcomes(store, {key for job in jobs.values() for key in job.keys})
-    started, done = time.monotonic(), set()
+    done: set[str] = set()
 
     def settle() -> None:
         for identity, job in jobs.items():
@@ -271,12 +278,15 @@ def _train(jobs: dict[str, _Job], store: Store, deadline: float | None, write: b
     outcomes.recover()
     settle()
     for tasks, job in _groups(jobs, outcomes):
-        _train_group(tasks, job, outcomes, deadline)
+        try:
+            _train_group(tasks, job, outcomes, deadline)
+        except BudgetEnded:
+            break
         settle()
         if _late(deadline):
-            raise BudgetEnded
+            break
     outcomes.discard(key for identity in done for key in jobs[identity].keys)
-    say(f"{len(done)} records in {time.monotonic() - started:.0f} s")
+    return len(done)
 
 
 def _job(item: Item, dataset: datasets.ImageSet) -> _Job:
