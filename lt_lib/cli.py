@@ -128,6 +128,7 @@ def run(
     Interrupt it whenever you like: the same command goes on where it stopped. Exit code 3: the budget ended
     first."""
     from lt_lib import lab
+    from lt_lib.lab.read.evidence import made_now
 
     name, _, row = experiment.partition("/")
     options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
@@ -139,8 +140,9 @@ def run(
         said = ", ".join(
             f"{name.replace('_', ' ')} {lab.estimate(r.metric(name) for r in group)}" for name in shown
         )
-        typer.echo(f"{key:28s} {variant:12s} {said}   {lab.badge(group)}")
-    if len(records) < len(lab.plan(name, **options)):
+        filed = "" if made_now(group) else f"; {profile.value} leaves it out, --seeds trains it"
+        typer.echo(f"{key:28s} {variant:12s} {said}   {lab.badge(group)}{filed}")
+    if len(made_now(records)) < len(lab.plan(name, **options)):
         raise typer.Exit(3)
 
 

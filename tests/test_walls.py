@@ -19,6 +19,7 @@ KNOWN = {  # a wing of the lab -> the wings it may know
     "figures": {"record", "read", "figures"},
     "publish": {"record", "read", "publish"},
     "backlog": {"record", "read", "train", "backlog"},
+    "asked": {"record", "read", "train", "asked"},
 }
 
 
@@ -174,8 +175,8 @@ def data_knows_no_lab_and_no_work(library):
 
 def wings_know_what_is_drawn(library):
     """`record` knows nobody of the lab; `train` and `read` know `record` and not each other; `figures` and
-    `publish` know `record` and `read`; `backlog` knows `train` as well; nobody inside goes through the
-    door."""
+    `publish` know `record` and `read`; `backlog` and `asked` know `train` as well; nobody inside goes through
+    the door."""
     broken = []
     for use in library.uses:
         (lab, _, wing), known = room(use.by).partition("."), room(use.module)

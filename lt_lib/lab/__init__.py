@@ -34,7 +34,8 @@ _NAMES = {
     "lt_lib.lab.record.plan": ("plan",),
     "lt_lib.lab.record.records": ("Record", "Store"),
     "lt_lib.lab.record.spec": ("experiments", "load"),
-    "lt_lib.lab.train.run": ("artifact", "run"),
+    "lt_lib.lab.asked": ("run",),
+    "lt_lib.lab.train.run": ("artifact",),
 }
 _THERE = {"figure": "draw"}  # names that differ: there `figure` is the decorator that registers one
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

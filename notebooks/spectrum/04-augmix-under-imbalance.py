@@ -659,7 +659,7 @@ lab.figure(
 # ### Three bands or eleven
 #
 # By claim SP4 bands 6-5-2 suffice. In Table 2 that rests on rows (1) and (2), in Table 1 on a pair of larger
-# networks, which we run here too.
+# networks.
 
 # %%
 larger = lab.run("spectrum-table1", rows=["T1.6", "T1.7"], **options)

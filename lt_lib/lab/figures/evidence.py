@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lt_lib.lab.read.badges import Lines, by_kind, seeds_behind
-from lt_lib.lab.read.evidence import STRENGTH, best_evidence, evidence_index, group
+from lt_lib.lab.read.evidence import STRENGTH, best_evidence, evidence_index, group, made_now
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, load
 
@@ -16,8 +16,8 @@ def stronger_evidence(own: list[Record], index: dict, experiment: Experiment | N
         index: of the committed records, `evidence_index()`.
         experiment: that of the row; where none is given, it is read.
     """
-    if not own:
-        return []
+    if not own or not made_now(own):
+        return own
     experiment = experiment or load(own[0].experiment)
     row = next(r for r in experiment.rows if r.key == own[0].key)
     filed = best_evidence(experiment, row, own[0].variant, index)
@@ -54,7 +54,7 @@ def panels_by_source(runs: dict[str, list[Record]]) -> dict[str, dict[str, list[
     """Runs by label, as panels: the committed evidence for them, if there is any, above this run."""
     index = evidence_index()
     filed = {label: found for label, own in runs.items() if (found := stronger_evidence(own, index))}
-    own = {label: records for label, records in runs.items() if records}
+    own = {label: made_now(records) for label, records in runs.items() if made_now(records)}
     return {title: found for title, found in (("committed evidence", filed), ("this run", own)) if found}
 
 

@@ -8,6 +8,7 @@ from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_eviden
 from lt_lib.lab.figures.marks import estimate_mark
 from lt_lib.lab.figures.style import BLUE, GREEN, footnote, legend
 from lt_lib.lab.read.estimates import difference, paired
+from lt_lib.lab.read.evidence import made_now
 from lt_lib.lab.record.records import Record
 
 
@@ -23,7 +24,10 @@ def differences(
     ax.axvline(0, color="0.3", lw=1)
     for y, (label, pair) in enumerate(reversed(pairs.items())):
         filed = [stronger_evidence(own, index) for own in pair]
-        for (first, second), offset, colour, mark in ((filed, -0.2, GREEN, "s"), (pair, 0, BLUE, "o")):
+        for (first, second), offset, colour, mark in (
+            (filed, -0.2, GREEN, "s"),
+            (map(made_now, pair), 0, BLUE, "o"),
+        ):
             if behind := paired(first, second):
                 estimate_mark(
                     ax, difference(first, second, metric, selection), y + offset, first, colour, mark

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import evidence_dir
-from lt_lib.lab.record.records import Record, Store, spec_digest
+from lt_lib.lab.record.records import Filed, Record, Store, spec_digest
 from lt_lib.lab.record.spec import DATA, PROFILES, Experiment, Row, resolve
 
 # From the strongest down; smoke runs are no evidence.
@@ -36,6 +36,11 @@ def group(records: list[Record]) -> dict[tuple[str, str, str], list[Record]]:
     for record in records:
         grouped[record.experiment, record.key, record.variant].append(record)
     return dict(grouped)
+
+
+def made_now(records: list[Record]) -> list[Record]:
+    """Records of this run: those of rows that its profile leaves out are not."""
+    return [r for r in records if not isinstance(r, Filed)]
 
 
 def best_evidence(

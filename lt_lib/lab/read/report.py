@@ -13,13 +13,14 @@ import pandas as pd
 
 from lt_lib.lab.read.badges import badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
-from lt_lib.lab.read.evidence import best_evidence, evidence, evidence_index, group
+from lt_lib.lab.read.evidence import best_evidence, evidence, evidence_index, group, made_now
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.verdicts import STAND_IN, css_class, verdict
 from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 
+LEFT_OUT = "–"  # a row that the profile does not run
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
 
 
@@ -75,9 +76,10 @@ def compare(
     for experiment, row, variant, own in _by_row(records):
         value = published_value(experiment, row, metric)
         known = best_evidence(experiment, row, variant, index)
-        here, there = estimate(r.metric(metric, selection) for r in own), None
-        if known:
-            there = estimate(r.metric(metric, selection) for r in known)
+        here, there = (
+            estimate(r.metric(metric, selection) for r in found) if found else None
+            for found in (made_now(own), known)
+        )
         judged = known if known and verdict(value, own) == "not comparable" else own
         said = verdict(value, judged, metric, selection)
         lines.append(
@@ -85,7 +87,7 @@ def compare(
                 "": _label(row, variant, variants),
                 "published": "–" if value is None else f"{value:g}",
                 "committed evidence": "–" if there is None else f"{there}<br>{badge_html(known)}",
-                "this run": f"{here}<br>{badge_html(own)}",
+                "this run": LEFT_OUT if here is None else f"{here}<br>{badge_html(own)}",
                 "verdict": f'<span class="lt-verdict {css_class(said)}">{said}</span>',
             }
         )
@@ -99,9 +101,9 @@ def compare(
                 "evidence": there and there.mean,
                 "evidence_half": there and there.half,
                 "evidence_n": there.n if there else 0,
-                "run": here.mean,
-                "run_half": here.half,
-                "run_n": here.n,
+                "run": here and here.mean,
+                "run_half": here and here.half,
+                "run_n": here.n if here else 0,
                 "verdict": said,
             }
         )
@@ -140,10 +142,10 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
             plain.append({**which, "source": "published", **printed, "n": 0})
         for source, found in (
             ("committed evidence", best_evidence(experiment, row, variant, index)),
-            ("this run", own),
+            ("this run", made_now(own)),
         ):
             if found and not (
-                source == "committed evidence" and {r.id for r in found} == {r.id for r in own}
+                source == "committed evidence" and {r.id for r in found} == {r.id for r in made_now(own)}
             ):
                 said = {m: estimate(r.metric(m, selection) for r in found) for m in columns}
                 judged = {m: verdict(printed[m], found, m, selection) for m in columns}

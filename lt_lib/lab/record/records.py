@@ -79,6 +79,10 @@ class Record(BaseModel):
         return float("nan") if label and value is None else value
 
 
+class Filed(Record):
+    """A committed record, for a row that the profile asked for leaves out."""
+
+
 def spec_digest(spec: Spec) -> str:
     """Digest of a spec."""
     return digest(spec.model_dump(mode="json"))

@@ -400,14 +400,15 @@ class PublishedRef(Options):
 class Row(Options):
     """One published row: its id, a unique key, a label for people, and what it sets.
 
-    `seeds`: profile -> how many, where a row that varies more than its neighbours takes more of them."""
+    `seeds`: profile -> how many, where a row that varies more than its neighbours takes more of them, or with
+    0 is left out of a profile; `lab.run` then gives the committed evidence for it."""
 
     row: str
     key: FileName
     label: str
     published: PublishedRef | None = None
     variants: tuple[Variant, ...] = ("as-released",)
-    seeds: dict[Profile, Annotated[int, Field(gt=0, le=1000)]] = {}
+    seeds: dict[Profile, Annotated[int, Field(ge=0, le=1000)]] = {}
     set: dict[str, Any] = {}
 
 

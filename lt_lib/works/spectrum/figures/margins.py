@@ -9,6 +9,7 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, footnote, legend, once
 from lt_lib.lab.read.estimates import estimate
+from lt_lib.lab.read.evidence import made_now
 from lt_lib.lab.read.published import published_value
 from lt_lib.lab.read.verdicts import as_published
 from lt_lib.lab.record.records import Record
@@ -188,6 +189,7 @@ def balanced_plane(
     }
     filed = {key: stronger_evidence(found, index) for key, found in own.items()}
     panels = [("published", printed)]
+    own = {key: made_now(found) for key, found in own.items()}
     for title, found in (("committed evidence", filed), ("this run", own)):
         points = {
             k: tuple(estimate(r.metric(m) for r in v) for m in ("accuracy", "balanced_accuracy"))
