@@ -36,12 +36,16 @@ from lt_lib import lab
 
 # %% tags=["keep_output", "remove-input"]
 printed = lab.published()
-works = printed["work"].str.removesuffix("-slides")
+anchor = printed["note"].str.contains("outside the four works")
+works = printed.loc[~anchor, "work"].str.removesuffix("-slides")
 counts = works.value_counts()
 for name in ("ee443", "spectrum", "sign", "lectures"):
     print(f"{name:10} {counts[name]:4} printed numbers")
 
 # %% [markdown]
+# Four more numbers are an anchor from outside: errors that the authors of LDAM printed for CIFAR-10 with a long
+# tail. Their recipe is run exactly as their code has it, to test our loss, our weights and our loop.
+#
 # ## The scoreboard
 #
 # Counted from the records on file, nothing by hand. Only a run at the published settings on the published

@@ -424,7 +424,7 @@ def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, wri
     )
 
 
-def environment(precision: str) -> dict:
+def environment(precision: str = "float32") -> dict:
     """Versions, processor, device, precision and commit that stand behind a number; without git, no
     commit."""
 

@@ -127,7 +127,6 @@ MOVED = {
 RENAMED = (  # none that a declared equivalent is called by or calls: its file would change as well
     "artificial_balance",
     "longtail_counts",
-    "soft_vote",
     "triangular_lr",
     "ldam_margins",
     "_checked",
