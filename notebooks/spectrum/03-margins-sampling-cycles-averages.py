@@ -555,7 +555,7 @@ options = lab.check_parameters(globals())
 # %%
 from lt_lib.data import load
 
-spec = lab.plan("spectrum-table1", "T1.7", profile, data)[0].spec
+spec = lab.plan("spectrum-table1", "T1.7", profile, data, 1)[0].spec
 swa, clr, drw = spec.recipe.swa, spec.recipe.clr, spec.recipe.drw
 last = spec.optimizer.epochs
 taken = [
@@ -570,7 +570,7 @@ print(
     f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
     f"{2 * clr.step_size:g} epochs, snapshots after {taken}"
 )
-plain = lab.plan("spectrum-table1", "T1.1", profile, data)[0].spec
+plain = lab.plan("spectrum-table1", "T1.1", profile, data, 1)[0].spec
 rate = plain.optimizer
 print(
     f"rows without cycles: rates up to {rate.peak * rate.lr:g}, "
