@@ -512,15 +512,19 @@ from lt_lib.lab.read.claims import strongest
 
 claims_table("ee443", *strongest("ee443"))
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown]
 # What changes when the stand-in does? The claims about stacks, by each stand-in on file:
 
-# %% tags=["fragment-slide"]
+# %%
+from textwrap import fill
+
 for kind in (("paper", "real"), ("laptop", "real")):
     about = claims_table("ee443", *kind, only=["EE3", "EE4", "EE5"]).frame
     for line in about[about["n"] > 0].itertuples():
+        print(f"{line.id}, {line.behind}")
+        said = f"{line.verdict}: {line.numbers}"
         print(
-            f"{line.id}, {line.behind}\n    {line.verdict}: {line.numbers}"
+            fill(said, 76, initial_indent="    ", subsequent_indent="    ")
         )
 
 # %% [markdown] tags=["fragment-slide"]
