@@ -44,7 +44,8 @@ for name in ("ee443", "spectrum", "sign", "lectures"):
 
 # %% [markdown]
 # Four more numbers are an anchor from outside: errors that the authors of LDAM printed for CIFAR-10 with a long
-# tail. Their recipe is run exactly as their code has it, to test our loss, our weights and our loop.
+# tail. Their recipe, exactly as their code has it, is to test our loss, our weights and our loop; the
+# scoreboard says how far it has been run.
 #
 # ## The scoreboard
 #
