@@ -25,7 +25,7 @@
 # | short name | work | in this book |
 # |---|---|---|
 # | `ee443` | {cite:t}`wong_ee443`: five remedies for a long-tailed half of CIFAR-100 | [five chapters](../../notebooks/ee443/01-long-tail-and-baselines) |
-# | `spectrum` | {cite:t}`rawal2020spectrum`: drought seen from space, with rare classes | [five chapters](../../notebooks/spectrum/01-the-tiles-and-their-bands) |
+# | `spectrum` | {cite:t}`rawal2020spectrum`: drought seen from space, with rare classes | [six chapters](../../notebooks/spectrum/01-the-tiles-and-their-bands) |
 # | `sign` | {cite:t}`taghanaki_sign`: inputs reshaped by their gradients | not yet built |
 # | `lectures` | {cite:t}`yen2020lectures`: three lectures on medical image classification | [eight chapters](../../notebooks/lectures/01-descent) |
 #
@@ -44,8 +44,8 @@ for name in ("ee443", "spectrum", "sign", "lectures"):
 
 # %% [markdown]
 # Four more numbers are an anchor from outside: errors that the authors of LDAM printed for CIFAR-10 with a long
-# tail. Their recipe, exactly as their code has it, is to test our loss, our weights and our loop; the
-# scoreboard says how far it has been run.
+# tail. [Their recipe](../../notebooks/spectrum/06-ldam-drw-as-released), exactly as their code has it, tests our
+# loss, our weights and our loop.
 #
 # ## The scoreboard
 #
