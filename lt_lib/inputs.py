@@ -1,8 +1,8 @@
-"""Labels, counts and scores as callers hold them: tensors, NumPy arrays, columns of a table, lists.
+"""What callers hand over: labels, counts and scores as they hold them, and images.
 
-Torch reads a pandas column by its index, so that a column with gaps gives other rows; of its own unsigned
-types it cannot even take the minimum. What is no tensor therefore goes through NumPy, and integers become
-int64.
+Numbers come as tensors, NumPy arrays, columns of a table, lists. Torch reads a pandas column by its index, so
+that a column with gaps gives other rows; of its own unsigned types it cannot even take the minimum. What is
+no tensor therefore goes through NumPy, and integers become int64.
 """
 
 import numpy as np
@@ -47,3 +47,22 @@ def _from_numpy(values: object, name: str) -> Tensor:
         )
     kind = {"u": np.uint64, "f": np.float64, "c": np.complex128}.get(array.dtype.kind, np.int64)
     return torch.from_numpy(array.astype(kind, order="C"))
+
+
+def check_images(x: Tensor, unit: bool = True) -> None:
+    """That x is a batch of images.
+
+    Args:
+        x: (N, C, H, W), floating point; N may be 0.
+        unit: whether the values must lie in [0, 1].
+
+    Raises:
+        ValueError: it is not.
+    """
+    if x.dim() != 4 or not x.is_floating_point() or 0 in x.shape[1:]:
+        raise ValueError(f"x must be floating point (N, C, H, W), got {x.dtype} {tuple(x.shape)}")
+    if unit and not ((x >= 0) & (x <= 1)).all():
+        raise ValueError(
+            f"x must lie in [0, 1], got {x.amin()} to {x.amax()}; divide 8-bit images by 255, normalise "
+            "afterwards"
+        )
