@@ -4,6 +4,7 @@ Pretrained weights come from timm's hub (True), or from a safetensors file (a pa
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -189,6 +190,54 @@ def keep_norms_frozen(net: nn.Module, everything: bool = False) -> nn.Module:
 
     net.train = train
     return net.train(net.training)
+
+
+def restore_batchnorm(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+    """Give batch norms whose running statistics are placeholders those of some images, the function staying
+    the same.
+
+    Weights converted from a folded network have the statistics inside their convolutions. In eval mode that
+    is the same function; in training mode it is not, as each batch would be normalised a second time. Here
+    each norm takes over mean and variance of what enters it, and scale and shift that undo them: afterwards
+    the network can be trained like any other.
+
+    Args:
+        net: (N, C, H, W) to anything; put in eval mode.
+        batches: inputs, several images each.
+
+    Returns:
+        The same network.
+
+    Raises:
+        ValueError: no batches, or a norm that they do not reach.
+    """
+    norms = [m for m in net.eval().modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    sums = {norm: [0, 0.0, 0.0] for norm in norms}
+
+    def note(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+        x = inputs[0].double().transpose(0, 1).flatten(1)
+        for k, value in enumerate((x.shape[1], x.sum(1), x.square().sum(1))):
+            sums[norm][k] += value
+
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    with torch.no_grad():
+        for x in batches:
+            net(x)
+    for hook in hooks:
+        hook.remove()
+    for norm, (count, total, square) in sums.items():
+        if not count:
+            raise ValueError("restore_batchnorm needs at least one batch, and every norm to be passed by it")
+        mean = total / count
+        variance = (square / count - mean.square()).clamp_min(0)
+        old = (norm.running_var.double() + norm.eps).sqrt()
+        scale = norm.weight.double() / old
+        with torch.no_grad():
+            norm.bias.add_((scale * (mean - norm.running_mean.double())).float())
+            norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+    return net
 
 
 def fold_batchnorm(net: nn.Module, example: Tensor) -> nn.Module:

@@ -141,6 +141,9 @@ def published_value(
         metric: as in `Record.metric`, e.g. "balanced_accuracy" or "recall.2".
         as_meant: cells that are swapped in print are read in their right columns.
     """
+    if (cells := _cells(experiment, row)) is not None:
+        found = published(work=experiment.work, **cells[metric]) if metric in cells else ()
+        return float(found["value"].iloc[0]) if len(found) else None
     ref = row.published
     kind, _, label = metric.partition(".")
     name = (ref and ref.metric) or experiment.metric if metric == "accuracy" else PRINTED_AS.get(kind, kind)
@@ -163,9 +166,17 @@ def published_value(
     return float(found["value"].iloc[0]) if len(found) else None
 
 
+def _cells(experiment: Experiment, row: Row) -> dict[str, dict[str, str]] | None:
+    """Our metric -> filters of its printed number, from a work that says so itself; None from others."""
+    own = getattr(load_work(experiment.work), "printed_cells", None)
+    return own and own(experiment.table, row.row)
+
+
 def printed_metrics(experiment: Experiment, row: Row) -> list[str]:
     """Which of our metrics are printed for a row; ["accuracy"] where its experiment stands for one number a
     row."""
+    if (cells := _cells(experiment, row)) is not None:
+        return [m for m, filters in cells.items() if len(published(work=experiment.work, **filters))]
     ours = {
         experiment.metric: "accuracy",
         "balanced_acc": "balanced_accuracy",

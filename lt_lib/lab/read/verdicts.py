@@ -64,6 +64,9 @@ def sampling_variance(record: Record, metric: str = "accuracy", selection: str =
     "macro_f1", "recall.2", ...) the jackknife's on that of the last epoch: each image is left out once, all
     images of a cell alike. 0 without such a matrix, and for a metric that it does not define.
     """
+    lesson = record.spec.lesson
+    if lesson and (own := lesson.sampling_variance(record, metric)) is not None:
+        return own
     if not record.confusion:
         return 0.0
     if metric == "accuracy":

@@ -60,23 +60,25 @@ class Record(BaseModel):
         """One number; `selection` is "last" (default), "best_on_val" or "best_on_test".
 
         "recall.2" is the recall of class 2, likewise "precision.2" and "f1.2": of the last epoch only. A
-        class that is never predicted has no precision: nan.
+        class that is never predicted has no precision: nan. A measure may have a class in its name as well.
 
         Raises:
             LabError: the record has no such number.
         """
         kind, _, label = name.partition(".")
         selection = selection or self.selection
+        if name in self.metrics.get(selection, {}):
+            return self.metrics[selection][name]
         if label and selection != "last":
             raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
         try:
-            value = self.per_class[kind][int(label)] if label else self.metrics[selection][name]
+            value = self.per_class[kind][int(label)]
         except (KeyError, IndexError, ValueError):
             raise LabError(
                 f"record {short(self.id)} ({self.experiment}/{self.key}, seed {self.seed}) has no {name} of "
                 f"{selection}"
             ) from None
-        return float("nan") if label and value is None else value
+        return float("nan") if value is None else value
 
 
 class Filed(Record):

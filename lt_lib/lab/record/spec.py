@@ -292,11 +292,18 @@ class Topic(Options):
         train(task, dataset, checkpoint, deadline) -> Outcome
 
     `images`: how many training images are used (none: all), drawn by the subset seed. `in_bf16` says whether
-    the function knows `optimizer.precision`.
+    the function knows `optimizer.precision`; `networks` names fields that hold a further backbone, which an
+    experiment file may name like those under `backbones`.
     """
 
     in_bf16: ClassVar[bool] = False
+    networks: ClassVar[tuple[str, ...]] = ()
     images: Annotated[int, Field(gt=0)] | None = None
+
+    def sampling_variance(self, record: Any, metric: str) -> float | None:
+        """Variance of a measure of a record over test images like its own; None where the topic does not
+        know."""
+        return None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_) -> None:
@@ -612,8 +619,9 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
     merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones") or []]
     merged.setdefault("data", experiment.data[data])
     if isinstance(merged.get("lesson"), dict):
-        lesson = merged["lesson"]
-        merged["lesson"] = _validate(topic(str(lesson.get("topic"))), lesson, where, "lesson.")
+        lesson, kind = merged["lesson"], topic(str(merged["lesson"].get("topic")))
+        named = {name: _backbone(lesson[name], stand_ins) for name in kind.networks if lesson.get(name)}
+        merged["lesson"] = _validate(kind, lesson | named, where, "lesson.")
     precision = by_data.precision or settings.precision
     if precision and knows_precision(merged.get("mode", "probe"), merged.get("lesson")):
         merged = _merge({"optimizer": {"precision": precision}}, merged)
