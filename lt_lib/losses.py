@@ -277,7 +277,9 @@ def aleatoric_loss(
     .. math:: \ell_i = -\log \frac1T \sum_{t=1}^T \operatorname{softmax}(z_i + \sigma_i \epsilon_t)_{y_i}
 
     The mean is over probabilities, not over losses: an image with large sigma is allowed to be unsure.
-    Computed with log-sum-exp over the draws, so that no probability underflows.
+    Computed with log-sum-exp over the draws, so that no probability underflows. This is the loss that `sign`
+    prints (its sum over images is ``reduction="sum"``) and our default; the public code that fits the rest of
+    its section trains on another, :func:`aleatoric_elu_loss`.
 
     Args:
         logits: (N, K) z, without noise.
@@ -315,4 +317,54 @@ def aleatoric_loss(
     log_p = (z + sigma.to(z) * noise.to(z)).log_softmax(-1)
     own = log_p.gather(-1, labels.expand(len(noise), n)[..., None]).squeeze(-1)
     loss = torch.tensor(float(len(noise))).log().to(z) - own.logsumexp(0)
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def aleatoric_elu_loss(
+    logits: Tensor,
+    sigma: Tensor,
+    labels: Tensor,
+    noise: Tensor,
+    weights: tuple[float, float] = (0.2, 1.0),
+    reduction: str = "mean",
+) -> Tensor:
+    r"""The other published loss for noisy logits: cross-entropy, more of it where noise makes it worse.
+
+    .. math::
+        \ell_i = w_\sigma \Big[ \overline{-\operatorname{elu}(\mathrm{CE}_i - \mathrm{CE}_{it})}^{\,t}\,
+        \mathrm{CE}_i + \mathrm{CE}_i + e^{\sigma_i^2} - 1 \Big] + w_{\mathrm{CE}}\, \mathrm{CE}_i
+
+    CE without noise, CE_t with the t-th draw. Not a likelihood: noise that helps by much is rewarded without
+    bound, noise that harms costs at most CE once more, and the last term alone keeps sigma small. It is here
+    because the section of `sign` on uncertainty fits the code that made it known; the default is
+    :func:`aleatoric_loss`, which is what `sign` prints.
+
+    Args:
+        logits: (N, K), without noise.
+        sigma: (N, 1), one scale an image; there a variance, softplus of a linear layer, is learned.
+        labels: (N,) int64.
+        noise: (T, N, K) standard normal draws; T = 100 there.
+        weights: of the bracket and of the plain cross-entropy, (0.2, 1.0) there.
+        reduction: "mean", "sum" or "none".
+
+    Returns:
+        Scalar, or (N,) for "none". With sigma = 0 it is the cross-entropy times the sum of the weights. Half
+        precision is computed in float32.
+
+    Raises:
+        ValueError: as :func:`aleatoric_loss`, or more than one sigma an image.
+
+    Source: Dorman (2017), "Building a Bayesian deep learning classifier", released code.
+    """
+    shapes = [tuple(t.shape) for t in (logits, sigma, labels, noise)]
+    n, t = len(labels), len(noise)
+    if logits.dim() != 2 or t == 0 or shapes != [(n, k := logits.shape[1]), (n, 1), (n,), (t, n, k)]:
+        raise ValueError(f"need logits (N, K), sigma (N, 1), labels (N,) and noise (T, N, K), got {shapes}")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    of_draws = [tensor.repeat(t, *[1] * (tensor.dim() - 1)) for tensor in (logits, sigma, labels)]
+    noisy = aleatoric_loss(*of_draws, noise.flatten(0, 1)[None], "none").view(t, n)  # of one draw it is CE_t
+    plain = F.cross_entropy(logits.to(noisy), labels, reduction="none")
+    worse = -F.elu(plain - noisy).mean(0)
+    loss = weights[0] * (worse * plain + plain + sigma.to(noisy)[:, 0].square().expm1()) + weights[1] * plain
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()

@@ -1,5 +1,9 @@
 """Backbones and heads: a thin door to timm, with the few things the works need on top.
 
+Beside them stand networks that timm lacks. :class:`BasicCNN` and :class:`NASNetMobile` have timm's interface
+(`forward_features`, `forward_head`, `get_classifier`, `reset_classifier`), so that what is written for its
+networks works for them.
+
 Pretrained weights come from timm's hub (True), or from a safetensors file (a path), or not at all (False).
 """
 
@@ -361,3 +365,275 @@ class _PlainBlock(nn.Module):
         if self.more:
             x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.more, self.more))
         return F.relu(y + x, inplace=True)
+
+
+class _Classifier(nn.Module):
+    """Base of a network with timm's interface: maps, then features of `num_features` numbers, then logits.
+
+    Weights start as in Keras, where the networks of `sign` come from: Glorot's uniform ones, biases zero.
+    """
+
+    num_features: int
+
+    def _start(self, num_classes: int) -> None:
+        """Put the head in its place and draw all weights."""
+        self.reset_classifier(num_classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """(N, D, h, w) maps to the (N, num_features) before the logits."""
+        return maps.mean((2, 3))
+
+    def forward_head(self, maps: Tensor, pre_logits: bool = False) -> Tensor:
+        features = self.pool(maps)
+        return features if pre_logits else self.head(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    @property
+    def head_hidden_size(self) -> int:
+        """Width of what enters the head, by timm's name."""
+        return self.num_features
+
+    def get_classifier(self) -> nn.Module:
+        return self.head
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """A fresh head; for 0 none, so that the network gives its features."""
+        self.num_classes = num_classes
+        self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+
+
+class BasicCNN(_Classifier):
+    """The small network of `sign`: two blocks of two convolutions, one hidden layer; (N, C, H, W) to (N, K).
+
+    A block is 3 x 3 convolution, ReLU, the same again, 2 x 2 max pooling, dropout; the first has 32 channels,
+    the second 64. Then 512 units, ReLU, dropout, and the logits. On 32 x 32 RGB images and ten classes it has
+    1,250,858 parameters with "mixed" padding, 2,168,362 with "same".
+
+    Args:
+        num_classes: K, or 0 for the 512 features.
+        padding: the paper does not say. "mixed": in each block the first convolution keeps the side and the
+            second trims it by 2, as in the child network of DeepAugment, on which the paper builds; "same":
+            all keep it.
+        dropout: of the two blocks and the hidden layer; the paper's are .3 each, those of DeepAugment's child
+            (.6, .6, .5).
+        bands: C.
+        side: H = W, at least 10 ("mixed") or 4 ("same").
+
+    Raises:
+        ValueError: an unknown padding, or a side too small.
+
+    Source: `sign`, section 3; DeepAugment, released code.
+    """
+
+    num_features = 512
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        padding: str = "mixed",
+        dropout: tuple[float, float, float] = (0.3, 0.3, 0.3),
+        bands: int = 3,
+        side: int = 32,
+    ):
+        super().__init__()
+        if padding not in ("mixed", "same"):
+            raise ValueError(f"padding must be 'mixed' or 'same', got {padding!r}")
+        trim = 2 if padding == "mixed" else 0
+        left = ((side - trim) // 2 - trim) // 2
+        if left < 1:
+            raise ValueError(f"side must be at least {10 if trim else 4} for padding {padding!r}, got {side}")
+
+        def block(wide: int, out: int, p: float) -> list[nn.Module]:
+            first = nn.Conv2d(wide, out, 3, padding=1)
+            second = nn.Conv2d(out, out, 3, padding=0 if trim else 1)
+            return [first, nn.ReLU(), second, nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(p)]
+
+        self.blocks = nn.Sequential(*block(bands, 32, dropout[0]), *block(32, 64, dropout[1]))
+        self.hidden = nn.Sequential(
+            nn.Flatten(), nn.Linear(64 * left**2, 512), nn.ReLU(), nn.Dropout(dropout[2])
+        )
+        self._start(num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        return self.hidden(maps)
+
+
+class NASNetMobile(_Classifier):
+    """NASNet-A (4 @ 1056), for images of any size from 32 x 32: (N, C, H, W) to (N, K).
+
+    A 3 x 3 convolution of stride 2 to 32 channels; two reduction cells of 11 and 22; then three times four
+    normal cells of 44, 88 and 176, with a reduction cell before the second and third. Each cell sees the
+    outputs of the two before it, the first cell that of the convolution twice. Global average, 1056 features.
+    On RGB images and 1000 classes it has 5,289,978 parameters, with the running statistics of the batch norms
+    5,326,716 numbers, as in Keras.
+
+    Two departures from Keras: strided layers pad both sides alike, as is PyTorch's custom, and batch norm
+    keeps PyTorch's momentum, for that of Keras (.9997) would take tens of thousands of steps to settle.
+
+    Args:
+        num_classes: K, or 0 for the 1056 features.
+        bands: C.
+
+    Source: Zoph et al. (2018), Learning Transferable Architectures for Scalable Image Recognition, figure 4
+    and appendix A; channel counts of the stem as in its released code and Keras.
+    """
+
+    num_features = 1056
+
+    def __init__(self, num_classes: int = 10, bands: int = 3):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(bands, 32, 3, stride=2, bias=False), _norm(32))
+        plan = [(11, True), (22, True), *4 * [(44, False)]]
+        for wide in (88, 176):
+            plan += [(wide, True), *4 * [(wide, False)]]
+        self.cells = nn.ModuleList()
+        last, before, halve = 32, None, False  # channels of a cell's inputs; whether the older one is larger
+        for wide, reduce in plan:
+            cell = (_ReductionCell if reduce else _NormalCell)(last, before, halve, wide)
+            self.cells.append(cell)
+            last, before, halve = cell.out, last, reduce
+        self._start(num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        before = last = self.stem(x)
+        for cell in self.cells:
+            before, last = last, cell(last, before)
+        return F.relu(last)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class _FactorizedReduction(nn.Module):
+    """Half the side without losing every other pixel: two 1 x 1 convolutions of stride 2, one a pixel off."""
+
+    def __init__(self, wide: int, out: int):
+        super().__init__()
+        self.even = nn.Conv2d(wide, out // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(wide, out - out // 2, 1, stride=2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.even(x), self.odd(F.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:])], 1)
+
+
+class _Separable(nn.Sequential):
+    """ReLU, separable convolution, batch norm, twice; the first changes the channels and has the stride."""
+
+    def __init__(self, wide: int, out: int, kernel: int, stride: int = 1):
+        layers = []
+        for channels, step in ((wide, stride), (out, 1)):
+            layers += [
+                nn.ReLU(),
+                nn.Conv2d(channels, channels, kernel, step, kernel // 2, groups=channels, bias=False),
+                nn.Conv2d(channels, out, 1, bias=False),
+                _norm(out),
+            ]
+        super().__init__(*layers)
+
+
+class _Cell(nn.Module):
+    """What both cells of NASNet-A start with: their two inputs brought to one size and width.
+
+    Args:
+        last: channels of the output of the cell before.
+        before: channels of the output of the cell before that, or None for the first cell, whose second input
+            is its first as it is.
+        halve: whether `before` has twice the side of `last`.
+        wide: channels within the cell.
+    """
+
+    def __init__(self, last: int, before: int | None, halve: bool, wide: int):
+        super().__init__()
+        self.squeeze = nn.Sequential(nn.ReLU(), nn.Conv2d(last, wide, 1, bias=False), _norm(wide))
+        self.older = last if before is None else wide  # channels of the second input, adjusted
+        if before in (None, wide) and not halve:
+            self.adjust = nn.Identity()
+        else:
+            halved = _FactorizedReduction(before, wide) if halve else nn.Conv2d(before, wide, 1, bias=False)
+            self.adjust = nn.Sequential(nn.ReLU(), halved, _norm(wide))
+
+
+class _NormalCell(_Cell):
+    """Five sums of two branches each, beside the older input: six times as many channels, the same side."""
+
+    def __init__(self, last: int, before: int, halve: bool, wide: int):
+        super().__init__(last, before, halve, wide)
+        self.out = 6 * wide
+        self.left = nn.ModuleList(_Separable(wide, wide, kernel) for kernel in (5, 5, 3))
+        self.right = nn.ModuleList(_Separable(wide, wide, kernel) for kernel in (3, 3))
+
+    def forward(self, last: Tensor, before: Tensor) -> Tensor:
+        h, p = self.squeeze(last), self.adjust(before)
+        sums = [
+            self.left[0](h) + self.right[0](p),
+            self.left[1](p) + self.right[1](p),
+            _average(h) + p,
+            2 * _average(p),
+            self.left[2](h) + h,
+        ]
+        return torch.cat([p, *sums], 1)
+
+
+class _ReductionCell(_Cell):
+    """Four sums of two branches each, at half the side: four times as many channels."""
+
+    def __init__(self, last: int, before: int | None, halve: bool, wide: int):
+        super().__init__(last, before, halve, wide)
+        self.out = 4 * wide
+        self.left = _Separable(wide, wide, 5, 2)
+        self.right = nn.ModuleList(_Separable(self.older, wide, kernel, 2) for kernel in (7, 7, 5))
+        self.second = _Separable(wide, wide, 3)
+
+    def forward(self, last: Tensor, before: Tensor) -> Tensor:
+        h, p = self.squeeze(last), self.adjust(before)
+        largest = F.max_pool2d(h, 3, 2, 1)
+        first = self.left(h) + self.right[0](p)
+        second = largest + self.right[1](p)
+        third = _average(h, 2) + self.right[2](p)
+        return torch.cat([second, third, second + _average(first), self.second(first) + largest], 1)
+
+
+def _average(x: Tensor, stride: int = 1) -> Tensor:
+    """3 x 3 average of what lies within the image."""
+    return F.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
+
+
+class TwoHeads(nn.Module):
+    r"""A network that also says how unsure it is: logits and a noise scale from the same features.
+
+    .. math:: \sigma = \log(1 + e^{w^\top \phi(x) + b}) > 0
+
+    Trained with :func:`lt_lib.losses.aleatoric_loss`.
+
+    Args:
+        backbone: a network with timm's interface; its head is taken off, and :attr:`backbone` gives the
+            (N, D) features.
+        num_classes: K of the fresh head.
+
+    Shape: (N, C, H, W) to logits (N, K) and sigma (N, 1).
+
+    Source: `sign`, section 3.2. One scale an image and the softplus are those of the public code that the
+    section follows.
+    """
+
+    def __init__(self, backbone: nn.Module, num_classes: int):
+        super().__init__()
+        backbone.reset_classifier(0)
+        self.backbone = backbone
+        self.logits = nn.Linear(backbone.head_hidden_size, num_classes)
+        self.scale = nn.Linear(backbone.head_hidden_size, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.backbone(x)
+        return self.logits(features), F.softplus(self.scale(features))

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lt_lib.losses import aleatoric_loss, smooth_labels
+from lt_lib.losses import aleatoric_elu_loss, aleatoric_loss, smooth_labels
 
 LABELS = torch.tensor([2, 0, 1, 2])
 
@@ -142,6 +142,76 @@ def test_noise_that_cannot_be_is_refused(change, words):
     logits, sigma, noise = noisy()
     with pytest.raises(ValueError, match=words):
         aleatoric_loss(**({"logits": logits, "sigma": sigma, "labels": LABELS, "noise": noise} | change))
+
+
+def test_the_sum_over_images_is_equation_10_with_its_sign():
+    logits, sigma, noise = noisy()
+    printed = 0.0
+    for i, label in enumerate(LABELS):
+        x_hat = logits[i] + sigma[i] * noise[:, i]
+        printed += (x_hat[:, label] - x_hat.exp().sum(1).log()).exp().mean().log()
+    assert float(aleatoric_loss(logits, sigma, LABELS, noise, "sum")) == pytest.approx(
+        -float(printed), rel=1e-5
+    )
+
+
+# --- the loss with elu
+
+
+def test_the_loss_with_elu_by_its_formula():
+    logits, sigma, noise = noisy()
+    ce = F.cross_entropy(logits, LABELS, reduction="none")
+    worse = 0
+    for draw in noise:
+        gap = ce - F.cross_entropy(logits + sigma * draw, LABELS, reduction="none")
+        worse = worse - torch.where(gap > 0, gap, gap.exp() - 1) / len(noise)
+    want = 0.2 * (worse * ce + ce + (sigma[:, 0] ** 2).exp() - 1) + ce
+    ours = aleatoric_elu_loss(logits, sigma, LABELS, noise, reduction="none")
+    assert torch.allclose(ours, want, atol=1e-5)
+    for reduction in ("mean", "sum"):
+        one = aleatoric_elu_loss(logits, sigma, LABELS, noise, reduction=reduction)
+        assert torch.allclose(one, getattr(want, reduction)())
+    assert torch.allclose(aleatoric_elu_loss(logits, sigma, LABELS, noise, (0.0, 3.0)), 3 * ce.mean())
+
+
+def test_the_loss_with_elu_is_a_cross_entropy_where_there_is_no_noise():
+    logits, _, noise = noisy()
+    ours = aleatoric_elu_loss(logits.half(), torch.zeros(4, 1), LABELS, noise)
+    assert ours.dtype == torch.float32
+    assert float(ours) == pytest.approx(1.2 * float(F.cross_entropy(logits, LABELS)), rel=1e-3)
+
+
+def test_only_the_last_term_of_the_loss_with_elu_holds_a_large_sigma_down():
+    logits, noise = (
+        torch.tensor([[0.0, 4.0]]),
+        torch.randn(400, 1, 2, generator=torch.Generator().manual_seed(0)),
+    )
+    labels, sigma = torch.tensor([0]), torch.tensor([[1.5]], requires_grad=True)
+    loss = aleatoric_elu_loss(logits, sigma, labels, noise)
+    bracket = 0.2 * (sigma**2).expm1().sum()
+    up, down = (torch.autograd.grad(part, sigma, retain_graph=True)[0] for part in (bracket, loss - bracket))
+    assert up > 0 > down, "a wrong answer asks for doubt"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sigma": torch.ones(4, 3)},
+        {"noise": torch.zeros(0, 4, 3)},
+        {"noise": torch.zeros(5, 3, 3)},
+        {"labels": torch.zeros(3, dtype=torch.int64)},
+        {"logits": torch.zeros(4)},
+    ],
+)
+def test_shapes_that_do_not_fit_the_loss_with_elu_are_refused(change):
+    logits, sigma, noise = noisy()
+    given = {"logits": logits, "sigma": sigma, "labels": LABELS, "noise": noise}
+    with pytest.raises(ValueError, match=r"need logits \(N, K\)"):
+        aleatoric_elu_loss(**(given | change))
+    with pytest.raises(ValueError, match="reduction"):
+        aleatoric_elu_loss(**given, reduction="max")
+    with pytest.raises(ValueError, match="negative"):
+        aleatoric_elu_loss(**(given | {"sigma": -sigma}))
 
 
 @pytest.mark.parametrize(
