@@ -364,16 +364,11 @@ def claims(
     """Test the claims of a work, or of all, on printed numbers and on committed records.
 
     On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
-    from lt_lib.lab.read.claims import claims_table, covered, strongest
+    from lt_lib.lab.read.claims import claims_table, covered
 
     tested, untested = ([work], []) if work else covered()
     for name in tested:
-        kind = (
-            (profile.value, data.value)
-            if profile and data
-            else strongest(name, profile and profile.value, data and data.value)
-        )
-        table = claims_table(name, *kind)
+        table = claims_table(name, profile and profile.value, data and data.value)
         typer.echo(table.caption)
         for row in table.frame.itertuples():
             typer.echo(

@@ -69,9 +69,9 @@ lab.scoreboard()
 # badges say.
 
 # %% tags=["remove-input"]
-from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.claims import claims_table
 
-claims_table("ee443", *strongest("ee443"))
+claims_table("ee443")
 
 # %% [markdown]
 # The claims of `spectrum` are tested on simulated ground, by narrow networks at a size that two cores manage

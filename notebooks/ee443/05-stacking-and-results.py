@@ -508,9 +508,7 @@ claims_table("ee443", profile, data, results + weights)
 # And on the real images, from the records that come with the book:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.read.claims import strongest
-
-claims_table("ee443", *strongest("ee443"))
+claims_table("ee443")
 
 # %% [markdown]
 # What changes when the stand-in does? The claims about stacks, by each stand-in on file:

@@ -903,9 +903,9 @@ for i, found in ((0, "faster"), (0, "slower"), (1, "worse"), (1, "better")):
 # on the committed records:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.claims import claims_table
 
-claims_table("lectures", *strongest("lectures"), only=["LE2"])
+claims_table("lectures", only=["LE2"])
 
 # %% [markdown] tags=["slide"]
 # ### And untuned?

@@ -308,9 +308,9 @@ for n in (10, 20, 50, 100):
     )
 
 # %% tags=["slide"]
-from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.claims import claims_table
 
-claims_table("lectures", *strongest("lectures"), only=["LE7"])
+claims_table("lectures", only=["LE7"])
 
 # %% [markdown] tags=["slide"]
 # ### Which digits gain?

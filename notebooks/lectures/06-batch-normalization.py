@@ -308,9 +308,9 @@ print(lab.badge(by_row))
 # committed evidence:
 
 # %% tags=["fragment-slide"]
-from lt_lib.lab.read.claims import claims_table, strongest
+from lt_lib.lab.read.claims import claims_table
 
-claims_table("lectures", *strongest("lectures"), only=["LE5"])
+claims_table("lectures", only=["LE5"])
 
 # %% [markdown] tags=["slide"]
 # ### And what it buys

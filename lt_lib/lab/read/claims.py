@@ -20,7 +20,7 @@ from lt_lib.errors import LabError, nearest
 from lt_lib.lab.read.badges import badge, badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS
 from lt_lib.lab.read.evidence import STRENGTH
-from lt_lib.lab.read.findings import VERDICTS, Finding, NoRecord, committed, given
+from lt_lib.lab.read.findings import VERDICTS, Claim, Finding, NoRecord, Samples, committed, given
 from lt_lib.lab.read.published import facts_of, published
 from lt_lib.lab.read.report import Table
 from lt_lib.lab.read.verdicts import STAND_IN, as_published
@@ -33,8 +33,8 @@ _COUNTED = "counted, not trained: the same at every profile"
 
 def claims_table(
     work: str,
-    profile: str = "laptop",
-    data: str = "real",
+    profile: str | None = None,
+    data: str | None = None,
     records: list[Record] | None = None,
     facts: pd.DataFrame | None = None,
     only: Sequence[str] = (),
@@ -44,10 +44,11 @@ def claims_table(
     Args:
         work: short name, such as "ee443".
         profile: with data, which records count; "paper" + "real" by the printed networks tests a claim
-            itself, all else its direction.
+            itself, all else its direction. Where one of the two is None, each claim is tested on the
+            strongest committed records that there are of all its rows, at two seeds or more.
         data: "embedded" or "real".
         records: what `run` returned for the experiments that the claims of the work rest on (EXPERIMENTS of
-            `lt_lib.works.<work>`); None: the committed records.
+            `lt_lib.works.<work>`), at the profile and data given; None: the committed records.
         facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
             file.
         only: the claims to test, such as ["EE1"]; none: all of the work.
@@ -73,22 +74,21 @@ def claims_table(
     for name in only:
         if name not in module.CLAIMS:
             raise LabError(f"{work} has no claim {name!r}; it has {', '.join(module.CLAIMS)}")
-    samples = (
-        committed(experiments, profile, data)
-        if records is None
-        else given(records, experiments, profile, data)
-    )
+    kinds = [kind for kind in STRENGTH if profile in (None, kind[0]) and data in (None, kind[1])]
+    if profile and data:
+        kinds = [(profile, data)]
+    samples = {
+        kind: committed(experiments, *kind) if records is None else given(records, experiments, *kind)
+        for kind in kinds
+    }
     lines, plain = [], []
     for claim in claims.itertuples():
         if only and claim.id not in only:
             continue
         tests = module.CLAIMS[claim.id]
         paper = tests.on_print(facts)
-        try:
-            ours = tests.on_records(samples)
-        except NoRecord as absent:
-            ours = Finding("no record", str(absent))
-        about = scope(profile, data, ours.records)
+        kind, ours = _strongest(tests, samples)
+        about = scope(*kind, ours.records)
         said = ours.verdict if ours.counted else in_words(ours.verdict, about)
         shown = (
             f'<span class="lt-badge">{html.escape(ours.counted)}</span>'
@@ -116,24 +116,28 @@ def claims_table(
                 "scope": _COUNTED if ours.counted else about,
             }
         )
-    about = scope(profile, data, [r for by_seed in samples.values() for r in by_seed.values()])
-    caption = f"Claims of {work} on {profile} + {data}: {about}. {module.MEASURED}, paired; "
+    where = "each on the strongest committed records of all its rows"
+    if profile and data:
+        found = [r for by_seed in samples[profile, data].values() for r in by_seed.values()]
+        where = f"on {profile} + {data}: {scope(profile, data, found)}"
+    caption = f"Claims of {work} {where}. {module.MEASURED}, paired; "
     return Table(pd.DataFrame(plain), lines, caption + OVER_SEEDS)
 
 
-def strongest(work: str, profile: str | None = None, data: str | None = None) -> tuple[str, str]:
-    """Profile and data of the committed records that speak strongest for a work, among those asked for.
-
-    Without any, what is asked for, else "laptop" and "real".
-
-    Raises:
-        LabError: no claims of this work are tested.
-    """
-    experiments, _ = _tested(work)
-    for kind in STRENGTH:
-        if profile in (None, kind[0]) and data in (None, kind[1]) and committed(experiments, *kind):
-            return kind
-    return profile or "laptop", data or "real"
+def _strongest(tests: Claim, samples: dict[tuple[str, str], Samples]) -> tuple[tuple[str, str], Finding]:
+    """The first kind of records that suffice for a claim, at two seeds or more, and what they say; else the
+    first that suffice at all, else the last of all."""
+    once = None
+    for kind, found in samples.items():
+        try:
+            ours = tests.on_records(found)
+        except NoRecord as absent:
+            nothing = kind, Finding("no record", str(absent))
+            continue
+        if ours.counted or len(ours.records) > 1:
+            return kind, ours
+        once = once or (kind, ours)
+    return once or nothing
 
 
 def scope(profile: str, data: str, records: Sequence[Record] = ()) -> str:
