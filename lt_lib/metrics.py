@@ -7,6 +7,8 @@ r"""Metrics of the four works, from one confusion matrix (rows: truth, columns: 
 Undefined numbers are None, so that a report can be written as JSON. A class without test images has no recall
 and no F1 and is left out of every mean; a class that is never predicted has no precision, but F1 = 0.
 
+:func:`roc_auc` and :func:`compactness` stand beside them: they need scores and features, not a matrix.
+
 scikit-learn gives the same accuracy, recall, precision, F1 and MCC (the tests compare), but takes labels,
 where a record has a matrix, and a second to import; its topk puts equal scores in the opposite order.
 """
@@ -188,6 +190,109 @@ def binary_report(tp: int, fn: int, fp: int, tn: int) -> dict:
         "balanced_accuracy": float(sum(rates) / len(rates)),
         "f1": 2 * tp / (ill + positive) if ill else None,
         "mcc": _correlation(tp * tn - fp * fn, ill * well * positive * (fn + tn)),
+    }
+
+
+def roc_auc(scores: Tensor, labels: Tensor, confidence: float = 0.95) -> dict:
+    r"""Area under the ROC curve, with DeLong's standard error and interval.
+
+    .. math::
+        A = \frac1{mn} \sum_{i=1}^m \sum_{j=1}^n \psi(x_i, y_j), \quad
+        \psi = 1, \tfrac12, 0 \text{ for } x_i > y_j, x_i = y_j, x_i < y_j, \quad
+        \mathrm{SE}^2 = \frac{S_{10}}{m} + \frac{S_{01}}{n}
+
+    with x the scores of the m positives, y those of the n negatives, and S the sample variances of the means
+    of psi over the negatives, for each positive, and over the positives, for each negative. Computed from
+    ranks, equal scores sharing their mean rank.
+
+    Args:
+        scores: (N,), the larger the more positive.
+        labels: (N,), 1 for positive, 0 for negative.
+        confidence: of the interval A plus or minus z SE, cut off at 0 and 1.
+
+    Returns:
+        dict of floats: auc, se, low, high. With a single image of a class se, low and high are None. Perfect
+        separation has se = 0, which is no certainty.
+
+    Raises:
+        ValueError: shapes disagree, scores not finite, labels other than 0 and 1 or of one class only, or a
+            confidence outside (0, 1).
+
+    Source: DeLong et al. (1988); Sun & Xu (2014) for the ranks.
+    """
+    from scipy.stats import norm, rankdata
+
+    scores, labels = numbers(scores, "scores").double().cpu().numpy(), numbers(labels, "labels").cpu().numpy()
+    if scores.ndim != 1 or scores.shape != labels.shape:
+        raise ValueError(f"need (N,) scores and (N,) labels, got {scores.shape} and {labels.shape}")
+    if not np.isfinite(scores).all():
+        raise ValueError("scores hold nan or inf")
+    if set(np.unique(labels)) != {0, 1}:
+        raise ValueError(f"labels must be 0 and 1, both present, got {np.unique(labels)[:5].tolist()}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+    ill = labels == 1
+    m, n = int(ill.sum()), int((~ill).sum())
+    ranks = rankdata(scores)
+    of_ill = (ranks[ill] - rankdata(scores[ill])) / n  # share of the negatives below each positive
+    of_well = 1 - (ranks[~ill] - rankdata(scores[~ill])) / m
+    auc = float(of_ill.mean())
+    if min(m, n) < 2:
+        return {"auc": auc, "se": None, "low": None, "high": None}
+    se = math.sqrt(of_ill.var(ddof=1) / m + of_well.var(ddof=1) / n)
+    reach = float(norm.ppf((1 + confidence) / 2)) * se
+    return {"auc": auc, "se": se, "low": max(0.0, auc - reach), "high": min(1.0, auc + reach)}
+
+
+def compactness(features: Tensor, labels: Tensor, subsample: int | None = None, seed: int = 0) -> dict:
+    r"""How closely the images of a class lie together, measured against how far the classes lie apart.
+
+    .. math::
+        W = \frac1N \sum_i \lVert f_i - \mu_{y_i} \rVert^2, \quad
+        B = \frac1N \sum_i \lVert \mu_{y_i} - \mu \rVert^2
+
+    with the mean of all features and of those of each class; W + B is the total variance. The silhouette of
+    an image is (b - a) / max(a, b), a its mean distance to the rest of its class, b that to the nearest other
+    class.
+
+    Args:
+        features: (N, D).
+        labels: (N,) classes.
+        subsample: images, drawn without replacement, for the silhouette, whose cost grows with their square;
+            None for all.
+        seed: of that draw.
+
+    Returns:
+        dict of floats: within (W), between (B), ratio (W / B, the smaller the more compact; None where all
+        class means coincide), silhouette (-1 to 1, the larger the better).
+
+    Raises:
+        ValueError: shapes disagree, features not finite, or fewer than two classes or as many as images.
+
+    Source: Rousseeuw (1987) for the silhouette, here scikit-learn's.
+    """
+    from sklearn.metrics import silhouette_score
+
+    features, labels = numbers(features, "features").double().cpu(), numbers(labels, "labels").cpu()
+    if features.dim() != 2 or labels.shape != features.shape[:1]:
+        shapes = f"{tuple(features.shape)} and {tuple(labels.shape)}"
+        raise ValueError(f"need (N, D) features and (N,) labels, got {shapes}")
+    if not features.isfinite().all():
+        raise ValueError("features hold nan or inf")
+    classes, which, counts = labels.unique(return_inverse=True, return_counts=True)
+    if not 2 <= len(classes) < len(labels):
+        raise ValueError(f"need at least two classes and more images, got {len(classes)} in {len(labels)}")
+    sums = torch.zeros(len(classes), features.shape[1], dtype=features.dtype).index_add_(0, which, features)
+    means = (sums / counts[:, None])[which]
+    within = float((features - means).square().sum(1).mean())
+    between = float((means - features.mean(0)).square().sum(1).mean())
+    size = None if subsample is None else min(subsample, len(labels))
+    silhouette = silhouette_score(features.numpy(), which.numpy(), sample_size=size, random_state=seed)
+    return {
+        "within": within,
+        "between": between,
+        "ratio": within / between if between else None,
+        "silhouette": float(silhouette),
     }
 
 
