@@ -218,7 +218,8 @@ import torch
 from lt_lib.schedules import drw_weights
 
 
-def tail_share(epoch, counts=tails()["1:100"]):
+def tail_share(epoch):
+    counts = tails()["1:100"]
     weight = drw_weights(counts, epoch, 160, (0.0, 0.9999))
     share = torch.tensor(counts) * weight
     return float(share[5:].sum() / share.sum())

@@ -53,13 +53,14 @@ def measures_of(net: nn.Module, task: Task, sets: Sets) -> tuple[Measures, dict[
         if lesson.strange:
             found |= _strange(net, task, sets, precision)
     seen = _features(net, sets, x, precision)
-    found |= compactness(seen, y.cpu(), sample=SILHOUETTE, seed=0)
+    apart = compactness(seen, y.cpu(), min(SILHOUETTE, len(y)))
+    found |= {"variance_ratio": apart["ratio"], "silhouette": apart["silhouette"]}
     if sets.num_classes == 2:
         held = answers(net, sets, sets.val[0], precision)[0]
         for name, scores, labels in (("auc", logits, y), ("val_auc", held, sets.val[1])):
-            area = roc_auc(scores[:, 1] - scores[:, 0], labels)
+            area = roc_auc((scores[:, 1] - scores[:, 0]).cpu(), labels.cpu())
             found |= {name: area["auc"], f"{name}_low": area["low"], f"{name}_high": area["high"]}
-    return found, {"features": seen.half()}
+    return {k: v for k, v in found.items() if v is not None}, {"features": seen.half()}
 
 
 def doubt(

@@ -12,8 +12,8 @@ class Copies(Options):
     """Changed copies of the training images that are trained on beside them.
 
     `way`: sign (`lt_lib.sign.sign_transform`); or, as controls, noise (Gaussian noise that moves each image
-    as far as SIGN does) or contrast (of all a x + b the one nearest to SIGN's copy). `steps`: a copy for each.
-    `layer`: whose outputs are summed. Images stay in [0, 1] if `clip`. `alone`: only what was added is shown,
+    as far as SIGN does) or contrast (of all a x + b the one nearest to SIGN's copy). `steps`: a copy for
+    each. `layer`: whose outputs are summed. Images stay in [0, 1] if `clip`. `alone`: only what was added is shown,
     in training and test, each image divided by its largest value."""
 
     way: Literal["sign", "noise", "contrast"] = "sign"
