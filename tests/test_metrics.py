@@ -387,7 +387,7 @@ def test_bad_matrices_say_what_is_wrong(matrix, message):
 
 
 def test_importing_metrics_is_light():
-    """scikit-learn and scipy.stats take a second or more to import: the functions that call them import them."""
+    """scikit-learn and scipy.stats take a second or more to import: only the functions that need them do."""
     tree = ast.parse(Path(metrics.__file__).read_text())
     imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
