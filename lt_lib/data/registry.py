@@ -188,7 +188,9 @@ def how_to_get(entry: DataEntry | WeightsEntry) -> str:
         )
     if entry.archive is None:
         return f"Run `lt data add {entry.name} --from FOLDER`, with the files of {entry.source} in it."
-    return f"Run `lt data download {entry.name}`, or `lt data add {entry.name} --from {entry.archive.filename}`."
+    return (
+        f"Run `lt data download {entry.name}`, or `lt data add {entry.name} --from {entry.archive.filename}`."
+    )
 
 
 def how_to_mend(name: str) -> str:

@@ -1,12 +1,13 @@
 """Strangers for a network of digits10: five of its digits in another rendering, drawn with a pen.
 
-What Tiny ImageNet's images of five classes are to a network of CIFAR-10 (:mod:`lt_lib.data.sets.tinyimagenet`),
-these are to one of :mod:`lt_lib.data.sets.digits`: the same classes 1, 2, 3, 5 and 6, the same labels of ten, the
-same unequal numbers of images, and pictures made in another way. Nobody's handwriting is in them: a digit is a
-line with corners, as an engraver's template has it, its corners jittered, drawn with a round pen on striped paper.
+What Tiny ImageNet's images of five classes are to a network of CIFAR-10
+(:mod:`lt_lib.data.sets.tinyimagenet`), these are to one of :mod:`lt_lib.data.sets.digits`: the same classes
+1, 2, 3, 5 and 6, the same labels of ten, the same unequal numbers of images, and pictures made in another
+way. Nobody's handwriting is in them: a digit is a line with corners, as an engraver's template has it, its
+corners jittered, drawn with a round pen on striped paper.
 
-All platforms make the same bytes: randomness is the raw output of PCG64; the rest is IEEE arithmetic and square
-roots, one number at a time, which round alike everywhere.
+All platforms make the same bytes: randomness is the raw output of PCG64; the rest is IEEE arithmetic and
+square roots, one number at a time, which round alike everywhere.
 """
 
 from pathlib import Path
@@ -46,7 +47,7 @@ STRIPES = (0, 45)  # grey levels: how far every other stripe differs from the pa
 STRIPE = (2, 6)  # pixels: width of a stripe
 NOISE = (4, 40)  # grey levels: amplitude of uniform noise
 # --- a change above changes DIGEST: `python -m lt_lib.data.sets.digits_other` prints the new one
-DIGEST = "sha256:"
+DIGEST = "sha256:3dc1e511a773997cc7d89055c78947b250dac439a24738ca5d3a1de116df525f"
 
 
 def make(name: str, folder: Path | None = None) -> Arrays:
@@ -65,7 +66,9 @@ def make(name: str, folder: Path | None = None) -> Arrays:
 
 def _line(draw: Draw, digit: int, n: int) -> np.ndarray:
     """How far the pen covers each pixel: (n, 32, 32) float64 in 0..1."""
-    corners = np.array(CORNERS[digit], np.float64) + draw.between(-JITTER, JITTER, n, len(CORNERS[digit]), 2) / 100
+    corners = (
+        np.array(CORNERS[digit], np.float64) + draw.between(-JITTER, JITTER, n, len(CORNERS[digit]), 2) / 100
+    )
     height, narrow, slant = (draw.between(*each, n)[:, None] for each in (HEIGHT, NARROW, SLANT))
     along, down = corners[..., 0] / 10 - 0.5, corners[..., 1] / 16 - 0.5
     drift = draw.between(-DRIFT, DRIFT, 2, n)[..., None] / 10 + SIDE / 2
@@ -113,7 +116,7 @@ ENTRIES = (
         splits={"test": sum(COUNTS.values())},
         licence="as the code",
         source="made by lt_lib.data.sets.digits_other",
-        note="five digits drawn with a pen, strangers to a network of digits10; stands in for tinyimagenet_ood",
+        note="five digits drawn with a pen, to test a network of digits10; stands in for tinyimagenet_ood",
         pins=(Pin(DIGEST),),
         class_counts={"test": tuple(COUNTS.get(digit, 0) for digit in range(10))},
         make=make,

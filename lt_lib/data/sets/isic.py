@@ -1,14 +1,16 @@
 """ISIC 2017, task 3: dermoscopic images of nevi, melanomas and seborrheic keratoses.
 
-The official release is three archives of JPEG images of many sizes (some with a .png of superpixels beside each,
-which is left alone) and three tables ``image_id,melanoma,seborrheic_keratosis``. An image is resized to 256x256
-as a whole, its aspect not kept: so is the copy that is pinned here, and nothing of a lesion is cut away.
+The official release is three archives of JPEG images of many sizes (some with a .png of superpixels beside
+each, which is left alone) and three tables ``image_id,melanoma,seborrheic_keratosis``. An image is resized
+to 256x256 as a whole, its aspect not kept: so is the copy that is pinned here, and nothing of a lesion is
+cut away.
 
-Label 0 is nevus (neither column), 1 melanoma, 2 seborrheic keratosis. The SIGN paper asks "melanoma or not":
-:func:`is_melanoma`.
+Label 0 is nevus (neither column), 1 melanoma, 2 seborrheic keratosis. The SIGN paper asks "melanoma or
+not": :func:`is_melanoma`.
 
 Source: N. Codella et al. (2018), Skin Lesion Analysis toward Melanoma Detection: A Challenge at the 2017
-International Symposium on Biomedical Imaging, https://arxiv.org/abs/1710.05006, and https://challenge.isic-archive.com.
+International Symposium on Biomedical Imaging, https://arxiv.org/abs/1710.05006, and
+https://challenge.isic-archive.com.
 """
 
 import csv
@@ -45,7 +47,7 @@ PARTS = {
 
 
 def is_melanoma(labels: np.ndarray) -> np.ndarray:
-    """The task of the SIGN paper: 1 for melanoma, 0 for nevus and seborrheic keratosis, int64 like the labels.
+    """The task of the SIGN paper: 1 for melanoma, 0 for the two others, int64 like the labels.
 
     It holds for lesionsim, too, whose label 1 is melanoma.
     """
@@ -56,8 +58,8 @@ def read(source: Path, entry: DataEntry) -> Arrays:
     """Read a folder with the three archives, or what they unpack to, and the three tables.
 
     Raises:
-        DataError: one of the six is missing, a table is not as it should be, the number of images differs, or an
-            image is missing or damaged.
+        DataError: one of the six is missing, a table is not as it should be or has another number of images,
+            or an image is missing or damaged.
     """
     if not source.is_dir():
         raise DataError(f"{source} is a file. {_wanted(entry)}")
@@ -84,8 +86,8 @@ def _find(source: Path, part: Part, entry: DataEntry) -> tuple[Path, Path]:
 def _wanted(entry: DataEntry) -> str:
     names = ", ".join(f"{part.images}.zip and {part.table}" for part in PARTS.values())
     return (
-        f"`lt data add {entry.name} --from FOLDER` takes a folder with {names}, as {entry.source} offers them; or one "
-        "with the arrays that prepare.py makes."
+        f"`lt data add {entry.name} --from FOLDER` takes a folder with {names}, as {entry.source} "
+        "offers them; or one with the arrays that prepare.py makes."
     )
 
 
@@ -102,7 +104,9 @@ def _labels(table: Path, entry: DataEntry, split: str) -> dict[str, int]:
     for line in lines:
         melanoma, keratosis = (_FLAGS.get(line[column]) for column in COLUMNS[1:])
         if melanoma is None or keratosis is None or melanoma + keratosis > 1:
-            raise DataError(f"line {lines.line_num} of {table} has no label: expected 0 or 1, and at most one 1.")
+            raise DataError(
+                f"line {lines.line_num} of {table} has no label: expected 0 or 1, and at most one 1."
+            )
         labels[line["image_id"]] = melanoma + 2 * keratosis
     if len(labels) != entry.splits[split]:
         raise DataError(f"{table} lists {len(labels):,} images, expected {entry.splits[split]:,}.")
@@ -119,7 +123,8 @@ def _images(place: Path, ids: list[str], split: str) -> np.ndarray:
         path_of = {path.rsplit("/", 1)[-1].removesuffix(".jpg"): path for path in files}
         if missing := [each for each in ids if each not in path_of]:
             raise DataError(
-                f"{place} lacks {len(missing):,} of {len(ids):,} images: {', '.join(missing[:3])}, ... Get it anew."
+                f"{place} lacks {len(missing):,} of {len(ids):,} images: {', '.join(missing[:3])}, ... "
+                "Get it anew."
             )
         for i, each in enumerate(tqdm(ids, desc=f"reading {split}", unit="image", disable=None)):
             images[i] = read_jpeg(files[path_of[each]](), f"{place}: {path_of[each]}", SIDE)
@@ -153,7 +158,8 @@ ENTRIES = (
             ),
         ),
         class_counts={"train": (1372, 374, 254), "val": (78, 30, 42), "test": (393, 117, 90)},
-        cite="N. Codella et al. (2018), Skin Lesion Analysis toward Melanoma Detection, https://arxiv.org/abs/1710.05006",
+        cite="N. Codella et al. (2018), Skin Lesion Analysis toward Melanoma Detection, "
+        "https://arxiv.org/abs/1710.05006",
         read=read,
     ),
 )

@@ -1,23 +1,24 @@
 """LesionSim: simulated dermoscopic images that stand in for ISIC 2017 where nothing can be downloaded.
 
-An image is 64x64 pixels of skin with one pigmented lesion, benign (0) or melanoma (1). Four numbers between 0 and
-1 describe a lesion, after the ABCD rule by which dermatologists were taught to look [1]_:
+An image is 64x64 pixels of skin with one pigmented lesion, benign (0) or melanoma (1). Four numbers between
+0 and 1 describe a lesion, after the ABCD rule by which dermatologists were taught to look [1]_:
 
 - *asymmetry*: a smooth random field pushes the outline in and out, and the pigment to one side;
 - *border*: finer fields make the edge ragged;
-- *colour*: patches of black, blue-grey, red and white appear among the browns, the more of them the larger it is;
+- *colour*: patches of black, blue-grey, red and white appear among the browns, the more of them the larger
+  it is;
 - *diameter*.
 
-In a melanoma each of the four is larger on average, by ``SHIFT`` of its standard deviation within a class: the
-classes overlap, and no rule tells all images apart. What else an image shows tells nothing: the tone of the skin,
-the shade of brown, how sharp the edge is, the light, hairs, the dark corners of the dermoscope, noise. The shares
-of melanoma are those of ISIC 2017: 18.7 % of train, 20 % of val, 19.5 % of test.
+In a melanoma each of the four is larger on average, by ``SHIFT`` of its standard deviation within a class:
+the classes overlap, and no rule tells all images apart. What else an image shows tells nothing: the tone of
+the skin, the shade of brown, how sharp the edge is, the light, hairs, the dark corners of the dermoscope,
+noise. The shares of melanoma are those of ISIC 2017: 18.7 % of train, 20 % of val, 19.5 % of test.
 
 It is a caricature: it was not fitted to real lesions, and what is learnt of it says nothing about skin.
 
-All platforms make the same bytes: randomness is the raw output of PCG64; smooth fields are sums of whole numbers,
-held as float32, below 2**24; the rest is IEEE arithmetic and square roots, one number at a time, which round alike
-everywhere.
+All platforms make the same bytes: randomness is the raw output of PCG64; smooth fields are sums of whole
+numbers, held as float32, below 2**24; the rest is IEEE arithmetic and square roots, one number at a time,
+which round alike everywhere.
 
 .. [1] F. Nachbar et al. (1994), The ABCD Rule of Dermatoscopy, J. Am. Acad. Dermatol. 30(4).
 """
@@ -41,18 +42,18 @@ ATTRIBUTES = ("asymmetry", "border", "colour", "diameter")
 
 # --- the lesion
 SEED = 20_17
-SHIFT = 0.8  # of the standard deviation: how much larger each attribute is in a melanoma, on average
+SHIFT = 1.2  # of the standard deviation: how much larger each attribute is in a melanoma, on average
 MEAN, SPREAD = 0.36, 0.18  # of an attribute in the benign class
 RADIUS = (0.26, 0.5)  # of half the width of the image, at diameter 0 and what 1 adds
 LIGHT_BROWN, DARK_BROWN = (182, 124, 86), (84, 48, 36)
-PATCHES = ((42, 30, 30), (92, 100, 122), (178, 74, 72), (222, 204, 196))  # black, blue-grey, red, white
+PATCHES = ((44, 30, 28), (92, 92, 104), (160, 78, 66), (206, 178, 160))  # black, blue-grey, red, white
 # --- what tells nothing
 SKIN = ((240, 208, 196), (222, 172, 142), (150, 106, 82))  # of tones 0, 1/2 and 1
-HAIRY, HAIRS = 96, 5  # of 256 images; at most so many hairs
+HAIRY, HAIRS = 80, 4  # of 256 images; at most so many hairs
 CORNERED = 64  # of 256 images
 NOISE = (3, 12)  # grey levels: amplitude
 # --- a change above changes DIGEST: `python -m lt_lib.data.sets.lesionsim` prints the new one
-DIGEST = "sha256:"
+DIGEST = "sha256:3b18b042ec890ff3b04ca2ab25e15de559c84f3deed90c4d5c64884e04e74a1c"
 
 _CHUNK = 50  # images made at a time, so that the work arrays stay in cache
 _PLACE = (2 * np.arange(SIDE) + 1 - SIDE) / SIDE  # of a pixel's centre, in half widths of the image
@@ -93,7 +94,9 @@ def simulate(split: str, count: int | None = None) -> Lesions:
         _simulate(Draw([SEED, list(SIZES).index(split), start]), labels[start : start + _CHUNK])
         for start in range(0, len(labels), _CHUNK)
     ]
-    return Lesions(*(np.concatenate([getattr(part, f) for part in parts]) for f in Lesions.__dataclass_fields__))
+    return Lesions(
+        *(np.concatenate([getattr(part, f) for part in parts]) for f in Lesions.__dataclass_fields__)
+    )
 
 
 def make(name: str, folder: Path | None = None) -> Arrays:
@@ -115,8 +118,8 @@ def _simulate(draw: Draw, labels: np.ndarray) -> Lesions:
         name: np.clip(MEAN + SPREAD * (_normal(draw) + SHIFT * _padded(labels)), 0, 1) for name in ATTRIBUTES
     }
     cover = _outline(draw, **{name: truth[name] for name in ("asymmetry", "border", "diameter")})
-    skin = _skin(draw)
-    image = skin + cover[..., None] * (_pigment(draw, truth["asymmetry"], truth["colour"]) - skin)
+    skin, dark = _skin(draw)
+    image = skin + cover[..., None] * (dark * _pigment(draw, truth["asymmetry"], truth["colour"]) - skin)
     image = _noise(draw, _hairs(draw, image) * _light(draw)[..., None])
     n = len(labels)
     return Lesions(image[:n], labels, cover[:n] > 0.5, *(truth[name][:n] for name in ATTRIBUTES))
@@ -147,7 +150,7 @@ def _spline(cell: int) -> np.ndarray:
     return table
 
 
-_SPLINES = {cell: _spline(cell) for cell in (32, 16, 8, 4, 2)}
+_SPLINES = {cell: _spline(cell) for cell in (16, 8, 4, 2)}
 
 
 def _field(draw: Draw, cell: int) -> np.ndarray:
@@ -177,8 +180,8 @@ def _outline(draw: Draw, asymmetry: np.ndarray, border: np.ndarray, diameter: np
     radius = (RADIUS[0] + RADIUS[1] * diameter)[:, None, None]
     long = _uniform(draw, 1, 1.25)[:, None, None]
     u, v = u / (radius * long), v / (radius / long)
-    bent = 0.42 * asymmetry * _field(draw, 32)
-    frayed = border * border * (0.42 * _field(draw, 8) + 0.3 * _field(draw, 4))
+    bent = 0.42 * asymmetry * _field(draw, 16)
+    frayed = border * border * (0.36 * _field(draw, 8) + 0.24 * _field(draw, 4))
     depth = 1 - np.sqrt(u * u + v * v) + bent + frayed
     soft = _uniform(draw, 0.1, 0.35)[:, None, None]
     share = np.clip(depth / soft + 0.5, 0, 1)
@@ -190,48 +193,54 @@ def _mix(share: np.ndarray, first, second) -> np.ndarray:
     return np.asarray(first, float) + share[..., None] * (np.asarray(second, float) - first)
 
 
-def _skin(draw: Draw) -> np.ndarray:
-    """(chunk, SIDE, SIDE, 3): a tone, mostly light, with blotches and fine texture."""
+def _skin(draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+    """(chunk, SIDE, SIDE, 3): a tone, mostly light, with blotches and fine texture. And by what a lesion is
+    darker on it than on the lightest, (chunk, 1, 1, 1)."""
     tone = _uniform(draw, 0, 1)
     tone = tone * tone
     pale, brown = np.clip(2 * tone, 0, 1), np.clip(2 * tone - 1, 0, 1)
     colour = _mix(pale, SKIN[0], SKIN[1])
     colour = colour + brown[:, None] * (np.asarray(SKIN[2], float) - colour)
     blotch = _uniform(draw, 0, 7)[:, None, None] * _field(draw, 16) + 2.5 * _field(draw, 2)
-    return colour[:, None, None] + blotch[..., None]
+    dark = 0.4 + 0.6 * colour[:, 1] / SKIN[0][1]
+    return colour[:, None, None] + blotch[..., None], dark[:, None, None, None]
 
 
 def _pigment(draw: Draw, asymmetry: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """(chunk, SIDE, SIDE, 3): a shade of brown, darker on one side if asymmetric, its network, and patches."""
+    """(chunk, SIDE, SIDE, 3): brown, darker on one side if asymmetric, with a network and patches."""
     shade = _uniform(draw, 0.1, 0.75)[:, None, None]
-    uneven = 0.3 * asymmetry[:, None, None] * _field(draw, 32)
+    uneven = 0.3 * asymmetry[:, None, None] * _field(draw, 16)
     network = _uniform(draw, 0.02, 0.12)[:, None, None] * (_field(draw, 2) + _field(draw, 4))
     image = _mix(np.clip(shade + uneven + network, 0, 1), LIGHT_BROWN, DARK_BROWN)
     for patch in PATCHES:
         level = 1.9 - 2.2 * colour + _uniform(draw, -0.3, 0.5)  # a large colour number lowers the threshold
-        share = np.clip(1.5 * (_field(draw, 16) + 0.4 * _field(draw, 8) - level[:, None, None]), 0, 0.85)
+        share = np.clip(0.7 * (_field(draw, 16) + 0.4 * _field(draw, 8) - level[:, None, None]), 0, 0.7)
         image = image + share[..., None] * (np.asarray(patch, float) - image)
     return image
 
 
 def _hairs(draw: Draw, image: np.ndarray) -> np.ndarray:
-    """Some images with dark, slightly bent hairs."""
+    """Adds dark, slightly bent hairs to some of the images."""
     hairy = draw.between(0, 255, _CHUNK) < HAIRY
     for _ in range(HAIRS):
         u, v = _turned(draw)
         offset, bend = (_uniform(draw, -each, each)[:, None, None] for each in (0.8, 0.4))
+        width = _uniform(draw, 0.1, 0.6)[:, None, None]
         there = hairy & (draw.between(0, 255, _CHUNK) < 150)
-        width = _uniform(draw, 0.5, 1.1)[:, None, None]
-        share = np.clip(width + 0.5 - abs(v - offset - bend * u * u) * (SIDE / 2), 0, 1)
-        share = 0.75 * share * there[:, None, None]
-        image = image + share[..., None] * (np.array([48.0, 36, 32]) - image)
+        u, v, offset, bend, width = (each[there] for each in (u, v, offset, bend, width))
+        share = 0.75 * np.clip(width + 0.5 - abs(v - offset - bend * u * u) * (SIDE / 2), 0, 1)
+        image[there] += share[..., None] * (np.array([48.0, 36, 32]) - image[there])
     return image
 
 
 def _light(draw: Draw) -> np.ndarray:
     """(chunk, SIDE, SIDE): what light there is, brighter on one side; none in the corners of some."""
     slope = _uniform(draw, -0.12, 0.12, 2)
-    light = _uniform(draw, 0.86, 1.08)[:, None, None] + slope[:, :1, None] * _PLACE + slope[:, 1:, None] * _PLACE[:, None]
+    light = (
+        _uniform(draw, 0.86, 1.08)[:, None, None]
+        + slope[:, :1, None] * _PLACE
+        + slope[:, 1:, None] * _PLACE[:, None]
+    )
     edge = _uniform(draw, 0.95, 1.2)[:, None, None]
     far = np.sqrt(_PLACE * _PLACE + (_PLACE * _PLACE)[:, None])
     seen = np.clip((edge - far) * 12, 0.06, 1)

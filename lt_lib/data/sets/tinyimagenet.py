@@ -1,13 +1,14 @@
 """Tiny ImageNet's strangers: its validation images of five CIFAR-10 classes, to test a network of CIFAR-10.
 
-The SIGN paper takes 49 automobiles, 146 birds, 50 cats, 298 dogs and 100 frogs, and names neither the classes
-of Tiny ImageNet nor the rule. Nineteen of these classes (wnids), 50 validation images each, belong to the five.
-Without the images stored as one-channel JPEG their numbers fit the five counts in eight ways and in no other:
-dogs and frogs are unique, automobile, bird and cat have two choices each (:func:`choices`). The split ``test``
-holds the first of the eight, ``all`` the 950 images, in the order of ``WNIDS`` and there of the file numbers.
+The SIGN paper takes 49 automobiles, 146 birds, 50 cats, 298 dogs and 100 frogs, and names neither the
+classes of Tiny ImageNet nor the rule. Nineteen of these classes (wnids), 50 validation images each, belong
+to the five. Without the images stored as one-channel JPEG their numbers fit the five counts in eight ways
+and in no other: dogs and frogs are unique, automobile, bird and cat have two choices each
+(:func:`choices`). The split ``test`` holds the first of the eight, ``all`` the 950 images, in the order of
+``WNIDS`` and there of the file numbers.
 
-Labels are CIFAR-10's (1 automobile, 2 bird, 3 cat, 5 dog, 6 frog), of ten classes as there: what a network of
-ten outputs says is compared with them as it stands.
+Labels are CIFAR-10's (1 automobile, 2 bird, 3 cat, 5 dog, 6 frog), of ten classes as there: what a network
+of ten outputs says is compared with them as it stands.
 
 Source: the set made for Stanford's course CS231n of images of ImageNet, at 64x64 pixels.
 """
@@ -61,7 +62,7 @@ ONE_CHANNEL = (94, 190, 208, 220, 236, 274, 482, 561, 831)
 PRINTED = {"automobile": 49, "bird": 146, "cat": 50, "dog": 298, "frog": 100}
 FILTERS = ("area", "bicubic")
 
-_WANTED = r"val/val_annotations\.txt|val/images/val_\d+\.JPEG|n\d{8}/val_\d+\.JPEG"
+_WANTED = r"val_annotations\.txt|(images|n\d{8})/val_\d+\.JPEG"
 
 
 def wnids() -> np.ndarray:
@@ -92,8 +93,8 @@ def to_cifar(images: np.ndarray, how: str = "area") -> np.ndarray:
 
     Args:
         images: (N, 64, 64, 3) uint8.
-        how: "area", the mean of four pixels, or "bicubic", Pillow's filter, which looks at eight by eight. The
-            paper says "resize" and no more.
+        how: "area", the mean of four pixels, or "bicubic", Pillow's filter, which looks at eight
+            by eight. The paper says "resize" and no more.
 
     Returns:
         (N, 32, 32, 3) uint8.
@@ -113,8 +114,8 @@ def to_cifar(images: np.ndarray, how: str = "area") -> np.ndarray:
 
 
 def read(source: Path, entry: DataEntry) -> Arrays | None:
-    """Read the official archive or its unpacked folder (of which only val is needed), the tar archive of
-    ../shared/data, or the arrays that its prepare.py makes; None from what holds none of these.
+    """Read the official archive or its unpacked folder (of which only val is needed), the tar archive that
+    prepare.py unpacks, or the arrays that it makes; None from what holds none of these.
 
     Raises:
         DataError: an image is damaged, or a wnid has other than 50.
@@ -125,7 +126,7 @@ def read(source: Path, entry: DataEntry) -> Arrays | None:
     with opened(source, _WANTED) as files:
         listed = next((path for path in files if path.endswith("val_annotations.txt")), None)
         if listed is None:
-            found = {path: path.split("/")[-2] for path in files if "/val/images/" not in f"/{path}"}
+            found = {path: wnid for path in files if (wnid := path.split("/")[-2]) in WNIDS}
         else:
             found = _annotated(files, listed)
         if not found:
@@ -140,8 +141,9 @@ def _prepared(folder: Path) -> Arrays:
     images, order = read_array(folder / "x.npy"), read_array(folder / "wnid.npy")
     if images.shape[1:] != (SIDE, SIDE, 3) or not np.array_equal(order, wnids()):
         raise DataError(
-            f"{folder} holds other images than prepare.py makes of tinyimagenet_ood: {len(images):,} of shape "
-            f"{images.shape[1:]}, expected {len(wnids())} of {SIDE}x{SIDE}x3, by wnid. Run prepare.py again."
+            f"{folder} holds other images than prepare.py makes of tinyimagenet_ood: {len(images):,} of "
+            f"shape {images.shape[1:]}, expected {len(wnids())} of {SIDE}x{SIDE}x3, by wnid. "
+            "Run prepare.py again."
         )
     return _arrays(images)
 
@@ -165,13 +167,12 @@ def _in_order(source: Path, found: dict[str, str]) -> list[str]:
     """The paths of the images, as ``all`` has them."""
     of_wnid = {wnid: [] for wnid in WNIDS}
     for path, wnid in found.items():
-        if wnid in of_wnid:
-            of_wnid[wnid].append(path)
+        of_wnid[wnid].append(path)
     for wnid, paths in of_wnid.items():
         if len(paths) != EACH:
             raise DataError(
-                f"{source} has {len(paths)} validation images of {WNIDS[wnid][1]} ({wnid}), expected {EACH}. Get "
-                f"{ARCHIVE.filename} anew: `lt data download tinyimagenet_ood`."
+                f"{source} has {len(paths)} validation images of {WNIDS[wnid][1]} ({wnid}), expected {EACH}. "
+                f"Get {ARCHIVE.filename} anew: `lt data download tinyimagenet_ood`."
             )
         paths.sort(key=lambda path: int(re.search(r"val_(\d+)\.JPEG", path)[1]))
     return [path for paths in of_wnid.values() for path in paths]
@@ -215,13 +216,14 @@ ENTRIES = (
         licence="none stated by its authors; that of ImageNet: for research, not for commerce",
         source=f"{ARCHIVE.url}, validation images of {', '.join(_DEFAULT)} (test), and those of "
         f"{', '.join(wnid for wnid in WNIDS if wnid not in _DEFAULT)} (all)",
-        note="Tiny ImageNet's images of five CIFAR-10 classes, labelled as there; test is one of eight choices of "
-        "folders that have the counts of the SIGN paper, all holds every candidate",
+        note="Tiny ImageNet's images of five CIFAR-10 classes, labelled as there; test is one of eight "
+        "choices of folders that have the counts of the SIGN paper, all holds every candidate",
         # by no other order: it tells the wnid of an image
         pins=(Pin("sha256:876bd42a419b4a8f709a40807376ca0fc58d4b88e2d6bcb040d7760582e48eb5"),),
         archive=ARCHIVE,
         class_counts={"test": _counts(rows(_DEFAULT)), "all": _counts(slice(None))},
-        cite="Y. Le, X. Yang (2015), Tiny ImageNet Visual Recognition Challenge, course CS231n, Stanford University",
+        cite="Y. Le, X. Yang (2015), Tiny ImageNet Visual Recognition Challenge, course CS231n, "
+        "Stanford University",
         read=read,
     ),
 )
