@@ -119,6 +119,8 @@ ENTRIES = (
         note="five digits drawn with a pen, to test a network of digits10; stands in for tinyimagenet_ood",
         pins=(Pin(DIGEST),),
         class_counts={"test": tuple(COUNTS.get(digit, 0) for digit in range(10))},
+        cite="S. Asgari Taghanaki, K. Abhishek, G. Hamarneh (2019), Signed Input Regularization, "
+        "https://arxiv.org/abs/1911.07086 (the counts)",
         make=make,
     ),
 )

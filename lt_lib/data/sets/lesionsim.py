@@ -267,6 +267,8 @@ ENTRIES = (
         note="simulated skin lesions, benign or melanoma; stands in for isic2017",
         pins=(Pin(DIGEST),),
         class_counts={split: (size - positives, positives) for split, (size, positives) in SIZES.items()},
+        cite="F. Nachbar et al. (1994), The ABCD Rule of Dermatoscopy, Journal of the American Academy of "
+        "Dermatology 30(4)",
         make=make,
     ),
 )

@@ -1,4 +1,4 @@
-"""The strangers of digits10: five of its classes with its labels, the counts of the SIGN paper, another rendering."""
+"""The strangers of digits10: five of its classes, the counts of the SIGN paper, another rendering."""
 
 import numpy as np
 import pytest

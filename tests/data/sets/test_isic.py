@@ -1,4 +1,4 @@
-"""ISIC 2017 from fakes of its official files: labels by id, whole images, and one clear error for what is wrong."""
+"""ISIC 2017 from fakes of its official files: labels by id, whole images, one clear error for what is wrong."""
 
 import dataclasses
 import io

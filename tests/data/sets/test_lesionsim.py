@@ -68,7 +68,7 @@ def test_each_attribute_shows_in_the_image():
         return (lines**2 / inside.sum((1, 2))).mean()
 
     def turned_over(inside):
-        """Share of the lesion that it does not cover when it is turned by half a turn about the image's centre."""
+        """Share of the lesion that it does not cover when it is turned by half a turn."""
         half = np.rot90(inside, 2, (1, 2))
         return 1 - (half & inside).sum() / inside.sum()
 

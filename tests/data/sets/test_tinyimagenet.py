@@ -1,4 +1,4 @@
-"""Tiny ImageNet's strangers from fakes in each of its forms, and the choice of classes behind the printed counts."""
+"""Tiny ImageNet's strangers from fakes in each form, and the choices of classes behind the printed counts."""
 
 import dataclasses
 import io
@@ -25,8 +25,7 @@ def jpeg(rgb, size=(64, 64)):
 
 @pytest.fixture(scope="module")
 def official():
-    """Path -> bytes of a fake of the official archive: the numbers of its files deal the wnids out in turn, and one
-    class is nobody's."""
+    """Path -> bytes of a fake of the official archive: wnids are dealt out in turn, one is nobody's."""
     wnids = [*list(tiny.WNIDS)[::-1], "n01443537"]
     files, lines = {}, []
     for number in range(50 * len(wnids)):
