@@ -123,7 +123,7 @@ def test_simple_features_tell_most_but_not_all(images):
     from sklearn.preprocessing import StandardScaler
 
     def features(split):
-        small = images.images(split).reshape(-1, 32, 2, 32, 2, 3).mean((2, 4))
+        small = images.images(split)[:600].reshape(-1, 32, 2, 32, 2, 3).mean((2, 4))
         return [measured(image) for image in ndimage.median_filter(small, (1, 3, 3, 1))]  # without the hairs
 
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(
