@@ -1,4 +1,4 @@
-"""ISIC 2017 from fakes of its official files: labels by id, whole images, one clear error each for the rest."""
+"""ISIC 2017 from fakes of its official files: labels by id, whole images, one clear error for the rest."""
 
 import dataclasses
 import io

@@ -127,7 +127,7 @@ def test_simple_features_tell_most_but_not_all(images):
         return [measured(image) for image in ndimage.median_filter(small, (1, 3, 3, 1))]  # without the hairs
 
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(
-        features("train"), images.labels("train")
+        features("train"), images.labels("train")[:600]
     )
     assert 0.75 < roc_auc_score(images.labels("test"), model.decision_function(features("test"))) < 0.85
 
