@@ -17,13 +17,22 @@
 # # Data, weights and their terms
 #
 # Two kinds of data run through every chapter. *Embedded* sets are made by the code, from digits that
-# scikit-learn ships or from a simulation of ground, light, air and sensor: they work offline, on any machine,
-# and only **stand in** for the published data. (On simulated ground, `droughtsim`, grass counts in full only
-# where there is water within half a kilometre: what lies around it decides, which a mean of a band does not
-# show.) *Real* sets are the public ones; they are never part of this project. `lt data add` takes a copy you
-# have, `lt data download` fetches one, and both check it first: against known digests, or, where none was
-# ever published (`droughtwatch`), against the checksum of every record, the number of records, and the
-# number of each class.
+# scikit-learn ships, with a pen, or from simulations (of ground, light, air and sensor; of skin and lesions):
+# they work offline, on any machine, and only **stand in** for the published data. (On simulated ground,
+# `droughtsim`, grass counts in full only where there is water within half a kilometre: what lies around it
+# decides, which a mean of a band does not show. Simulated lesions, `lesionsim`, differ by the ABCD rule
+# {cite}`nachbar1994abcd`, and what is learnt of them says nothing about skin.) *Real* sets are the public
+# ones; they are never part of this project. `lt data add` takes a copy you have, `lt data download` fetches
+# one, and both check it first: against known digests, or, where none was ever published, against the
+# checksum of every record, the number of records, and the number of each class (`droughtwatch`), or against
+# the files and the number of each class (the official release of `isic2017` {cite}`codella2018isic`, whose
+# pinned copy was shrunk to 256 pixels, and whose test labels there were inferred from their order).
+#
+# The SIGN paper {cite}`taghanaki_sign` tests networks of CIFAR-10 on 643 images of Tiny ImageNet
+# {cite}`le2015tinyimagenet` and does not name the classes it took. Without the one-channel images its five
+# counts fit eight choices of class folders; `tinyimagenet_ood` holds the images of all candidates, so that
+# the eight give a range, and its `test` is one of the choices. `digits10_other` has the same five labels and
+# the same counts.
 #
 # The tables are the library's own registry.
 

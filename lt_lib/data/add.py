@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -145,11 +146,11 @@ def _add_known(base: Path, entry: DataEntry, source: Path, progress: bool) -> Im
 
 def _read(source: Path, entry: DataEntry, progress: bool) -> Arrays:
     """Arrays of a registered set, whichever way `source` holds them."""
-    if source.is_file():
+    if source.is_file() and not _may_be_official(source, entry):
         _refuse_other_files(source, entry.name)
     for folder in (source, source / entry.name):
         if _holds_npy(folder):
-            return trees.read_npy(folder, entry.classes)
+            return trees.read_npy(folder, entry.classes, entry.splits)
     if entry.read is not None and (arrays := entry.read(source, entry)) is not None:
         return arrays
     if _holds_images(source):
@@ -253,6 +254,11 @@ def _check_name(base: Path, name: str) -> None:
 
 def _bare(name: str) -> str:
     return re.sub("[-_]", "", name).casefold()
+
+
+def _may_be_official(source: Path, entry: DataEntry) -> bool:
+    """A .zip archive, where the official one is one."""
+    return bool(entry.archive) and entry.archive.filename.endswith(".zip") and zipfile.is_zipfile(source)
 
 
 def _refuse_other_files(source: Path, name: str) -> None:

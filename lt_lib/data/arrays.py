@@ -17,14 +17,15 @@ class Arrays:
         splits: split name -> (images (N, H, W, C) uint8, labels (N,) int64 in [0, K)).
         variant: what sets this copy apart from the official one; empty if nothing does.
         extra: what else is kept beside the arrays (JSON values), such as the indices of JPEG-derived images.
-        official: the bytes these arrays were read from have the checksums of the official archive.
+        official: by what they were known as the official release: "official archive" (its checksums),
+            "official counts" (its files, with so many images of each class), or nothing.
     """
 
     classes: tuple[str, ...]
     splits: Splits
     variant: str = ""
     extra: dict = field(default_factory=dict)
-    official: bool = False
+    official: str = ""
 
     def digest(self) -> str:
         """``sha256:...`` of all splits, see :func:`content_digest`."""

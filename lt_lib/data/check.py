@@ -16,7 +16,7 @@ def check(entry: DataEntry, arrays: Arrays, where: str) -> tuple[str, str]:
     """Refuse arrays that are not the registered data set; note in ``arrays.variant`` what sets them apart.
 
     Accepted are: a pinned digest; the pinned images and labels in another order; and, where no copy of
-    that kind is pinned, whatever was read from files that have the official checksums.
+    that kind is pinned, what its reader knew as the official release.
 
     Args:
         entry: what is expected.
@@ -24,7 +24,8 @@ def check(entry: DataEntry, arrays: Arrays, where: str) -> tuple[str, str]:
         where: the source, for messages.
 
     Returns:
-        Content digest, and how it was recognised: "pinned digest", "pinned images" or "official archive".
+        Content digest, and how it was recognised: "pinned digest", "pinned images", or as
+        ``arrays.official`` says.
 
     Raises:
         DataError: what is wrong, and what was expected.
@@ -41,7 +42,7 @@ def check(entry: DataEntry, arrays: Arrays, where: str) -> tuple[str, str]:
             return digest, "pinned images"
     plain = [pin for pin in entry.pins if not pin.variant]
     if arrays.official and not plain:
-        return digest, "official archive"
+        return digest, arrays.official
     reason = _difference(arrays, bags, plain or entry.pins)
     raise DataError(f"{where} is not {entry.name}: {reason}. {_expected(entry)}")
 
@@ -66,16 +67,25 @@ def check_form(entry: DataEntry, arrays: Arrays, where: str) -> None:
         if labels.max() >= len(entry.classes):
             last = len(entry.classes) - 1
             raise DataError(f"the {split} labels of {where} go up to {labels.max()}, expected 0 to {last}.")
-        if count % len(entry.classes) == 0:
-            per_class = np.bincount(labels, minlength=len(entry.classes))
-            wrong = np.flatnonzero(per_class != count // len(entry.classes))
-            if len(wrong):
-                k = wrong[0]
-                raise DataError(
-                    f"the {split} split of {where} is mislabelled: {len(wrong)} classes have a wrong number "
-                    f"of images, such as {entry.classes[k]} with {per_class[k]}, expected "
-                    f"{count // len(entry.classes)}."
-                )
+        _check_counts(entry, split, labels, where)
+
+
+def _check_counts(entry: DataEntry, split: str, labels: np.ndarray, where: str) -> None:
+    """Refuse other numbers of images of a class than the entry has; without any there, they are equal."""
+    classes = len(entry.classes)
+    expected = entry.class_counts.get(split)
+    if expected is None and entry.splits[split] % classes == 0:
+        expected = [entry.splits[split] // classes] * classes
+    if expected is None:
+        return
+    per_class = np.bincount(labels, minlength=classes)
+    wrong = np.flatnonzero(per_class != expected)
+    if len(wrong):
+        k = wrong[0]
+        raise DataError(
+            f"the {split} split of {where} is mislabelled: {len(wrong)} classes have a wrong number of "
+            f"images, such as {entry.classes[k]} with {per_class[k]}, expected {expected[k]}."
+        )
 
 
 def check_arrays(images: np.ndarray, labels: np.ndarray, where: str) -> None:

@@ -31,12 +31,13 @@ _BROKEN = "left out, unreadable"
 _EXTRA = ("train_from_jpeg", "test_from_jpeg")
 
 
-def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
+def read_npy(path: Path, classes: tuple[str, ...] | None, names_of_splits: Iterable[str] = SPLITS) -> Arrays:
     """Read x_train.npy, y_train.npy, x_test.npy, y_test.npy and, if there, names.json and *_from_jpeg.npy.
 
     Args:
         path: the folder.
         classes: the names that names.json must hold; None takes what it holds, or 0, 1, 2, ... without it.
+        names_of_splits: other splits than train and test.
 
     Returns:
         Arrays: images (N, H, W, C) uint8, mapped from disk, and labels (N,) int64.
@@ -46,7 +47,7 @@ def read_npy(path: Path, classes: tuple[str, ...] | None) -> Arrays:
             train and test differ in shape; a label has no name, or most labels up to the highest no image.
     """
     splits, highest = {}, 0
-    for split in SPLITS:
+    for split in names_of_splits:
         images, labels = read_array(path / f"x_{split}.npy"), read_array(path / f"y_{split}.npy")
         check_arrays(images, labels, f"{split} split of {path}")
         if classes is None:
@@ -166,7 +167,7 @@ def read_array(path: Path) -> np.ndarray:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(
-            f"{path} is missing; a folder of arrays holds x_ and y_ of train and test, as .npy."
+            f"{path} is missing; a folder of arrays holds x_ and y_ of every split, as .npy."
         ) from None
     except Exception as error:  # a damaged header raises whatever comes
         raise DataError(

@@ -186,8 +186,11 @@ def how_to_get(entry: DataEntry | WeightsEntry) -> str:
         return (
             f"Run `lt data add {entry.name} --from FOLDER`, with train/CLASS/ and test/CLASS/ images in it."
         )
-    file = entry.archive.filename if entry.archive else "FILE"
-    return f"Run `lt data download {entry.name}`, or `lt data add {entry.name} --from {file}`."
+    if entry.archive is None:
+        return f"Run `lt data add {entry.name} --from FOLDER`, with the files of {entry.source} in it."
+    return (
+        f"Run `lt data download {entry.name}`, or `lt data add {entry.name} --from {entry.archive.filename}`."
+    )
 
 
 def how_to_mend(name: str) -> str:

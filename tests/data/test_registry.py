@@ -11,8 +11,8 @@ from lt_lib import data
 from lt_lib.data import DataError, registry, sets
 
 ORDER = (
-    "digits50 digits10 digits50_source digits8 droughtsim_500 droughtsim_2k droughtsim_6k droughtsim_86k "
-    "cifar100_even50 cifar100 cifar10 droughtwatch"
+    "digits50 digits10 digits50_source digits8 digits10_other droughtsim_500 droughtsim_2k droughtsim_6k "
+    "droughtsim_86k lesionsim cifar100_even50 cifar100 cifar10 droughtwatch isic2017 tinyimagenet_ood"
 )
 TOY = """
     import numpy as np
@@ -67,7 +67,7 @@ def test_every_embedded_set_has_a_maker_and_every_real_one_a_reader():
 
 def test_a_file_put_into_sets_is_a_data_set(toy):
     store = toy / "store"
-    assert data.names(store)[:-4] == [*ORDER.split()[:8], "toy"]
+    assert data.names(store)[:-6] == [*ORDER.split()[:10], "toy"]
     assert data.load("toy", store).labels("test").tolist() == [0, 1, 0, 1]
     with pytest.raises(DataError, match="toy is made by the code"):
         data.add("toy", toy, store)
@@ -82,7 +82,7 @@ def test_another_result_than_the_pinned_one_names_the_file_of_the_maker(toy, mon
         data.load("toy", toy / "store")
 
 
-@pytest.mark.parametrize("module", ["digits", "droughtsim"])
+@pytest.mark.parametrize("module", ["digits", "digits_other", "droughtsim", "lesionsim"])
 def test_printing_pins_warns_of_nothing(module):
     """Nothing imports a module of sets before it is run or asked for."""
     code = f"import sys, lt_lib.data; sys.exit('lt_lib.data.sets.{module}' in sys.modules)"

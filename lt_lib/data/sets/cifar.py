@@ -318,7 +318,7 @@ def _arrays(files: dict[str, bytes], entry: DataEntry, where: str, official: boo
             f"{archive.names_key!r}: it belongs to another data set."
         )
     splits = {split: _split(files, entry, split, where) for split in ("train", "test")}
-    return Arrays(classes=entry.classes, splits=splits, official=official)
+    return Arrays(classes=entry.classes, splits=splits, official="official archive" if official else "")
 
 
 def _split(

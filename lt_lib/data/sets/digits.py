@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from lt_lib.data.arrays import Arrays
+from lt_lib.data.draw import Draw
 from lt_lib.data.registry import DataEntry, Pin
 from lt_lib.errors import DataError, on_one_line
 
@@ -123,7 +124,7 @@ def make(name: str, folder: Path | None = None) -> Arrays:
         [("train", recipe.train, "train"), ("test", recipe.test, recipe.test_pool)]
     ):
         labels = np.arange(per_class * recipe.classes, dtype=np.int64) % recipe.classes
-        splits[split] = _compose(_Draw([recipe.seed, number]), bank, pools[pool], recipe, labels), labels
+        splits[split] = _compose(Draw([recipe.seed, number]), bank, pools[pool], recipe, labels), labels
     return Arrays(classes=recipe.names, splits=splits)
 
 
@@ -170,25 +171,6 @@ def source_pools(labels: np.ndarray) -> dict[str, list[np.ndarray]]:
     return pools
 
 
-class _Draw:
-    """Integers from the raw words of PCG64, made in a way that no NumPy release changes."""
-
-    def __init__(self, seed: list[int]):
-        self._bits = np.random.PCG64(seed)
-
-    def bytes(self, *shape: int) -> np.ndarray:
-        """Uniform uint8."""
-        count = int(np.prod(shape))
-        words = self._bits.random_raw((count + 7) // 8).astype("<u8", copy=False)
-        return words.view(np.uint8)[:count].reshape(shape)
-
-    def between(self, low: int, high: int, *shape: int) -> np.ndarray:
-        """Uniform int32 in low..high, both included; the bias, below span / 2**32, does not matter here."""
-        words = self._bits.random_raw(int(np.prod(shape))) >> np.uint64(32)
-        scaled = words * np.uint64(high - low + 1) >> np.uint64(32)
-        return scaled.astype(np.int32).reshape(shape) + np.int32(low)
-
-
 def _bank(images: np.ndarray) -> np.ndarray:
     """Source digits (M, 8, 8) in 0..16, enlarged eightfold, with an empty border: (M, 6400) uint8."""
     padded = np.zeros((len(images), 12, 12), np.int32)
@@ -202,7 +184,7 @@ def _bank(images: np.ndarray) -> np.ndarray:
     return (cells * 255 // (16 * 4 * _UP * _UP)).astype(np.uint8).reshape(len(images), -1)
 
 
-def _glyphs(draw: _Draw, bank, source, centre_x, centre_y, columns: slice) -> np.ndarray:
+def _glyphs(draw: Draw, bank, source, centre_x, centre_y, columns: slice) -> np.ndarray:
     """Ink of one digit an image, (n, 32, columns) uint8; source indices (n,), centres (n,) in 1/16 px."""
     n = len(source)
     size, stretch = draw.between(*SIZE, n), draw.between(-STRETCH, STRETCH, n)
@@ -228,7 +210,7 @@ def _outer(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return rows[:, :, None] + columns[:, None, :]
 
 
-def _pick(draw: _Draw, pools: list[np.ndarray], digits: np.ndarray) -> np.ndarray:
+def _pick(draw: Draw, pools: list[np.ndarray], digits: np.ndarray) -> np.ndarray:
     """A source index for each digit (n,), uniform over the pool of its class."""
     sizes = np.array([len(pool) for pool in pools])
     table = np.zeros((10, sizes.max()), np.int64)
@@ -237,7 +219,7 @@ def _pick(draw: _Draw, pools: list[np.ndarray], digits: np.ndarray) -> np.ndarra
     return table[digits, draw.between(0, 65535, len(digits)) * sizes[digits] >> 16]
 
 
-def _strokes(draw: _Draw, n: int) -> np.ndarray:
+def _strokes(draw: Draw, n: int) -> np.ndarray:
     """Where strokes lie, straight and a pixel or two wide, through a random point: (n, 32, 32) bool."""
     grid = np.arange(SIDE, dtype=np.int32) * 16 + 8
     covered = np.zeros((n, SIDE, SIDE), bool)
@@ -253,7 +235,7 @@ def _strokes(draw: _Draw, n: int) -> np.ndarray:
     return covered
 
 
-def _offset(draw: _Draw, back: np.ndarray) -> np.ndarray:
+def _offset(draw: Draw, back: np.ndarray) -> np.ndarray:
     """A colour difference (n, 3) to the backgrounds (n, 3), away from the nearer end of each channel."""
     n = len(back)
     share = draw.between(0, 255, n, 3)
@@ -261,7 +243,7 @@ def _offset(draw: _Draw, back: np.ndarray) -> np.ndarray:
     return np.where(back < 128, 1, -1) * (draw.between(*CONTRAST, n)[:, None] * share // 255)
 
 
-def _compose(draw: _Draw, bank, pools, recipe: Recipe, labels: np.ndarray) -> np.ndarray:
+def _compose(draw: Draw, bank, pools, recipe: Recipe, labels: np.ndarray) -> np.ndarray:
     """Images (N, 32, 32, 3) uint8 of the numbers first + labels."""
     out = np.empty((len(labels), SIDE, SIDE, 3), np.uint8)
     for start in range(0, len(labels), _CHUNK):
@@ -271,7 +253,7 @@ def _compose(draw: _Draw, bank, pools, recipe: Recipe, labels: np.ndarray) -> np
     return out
 
 
-def _ink(draw: _Draw, bank, pools, number: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
+def _ink(draw: Draw, bank, pools, number: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
     """Ink of the numbers (n,), and of a third digit at the border: both (n, 32, 32) uint8."""
     n = len(number)
     drift = DRIFT[digits == 1]
@@ -294,7 +276,7 @@ def _ink(draw: _Draw, bank, pools, number: np.ndarray, digits: int) -> tuple[np.
     return ink, partial
 
 
-def _paint(draw: _Draw, ink: np.ndarray, partial: np.ndarray) -> np.ndarray:
+def _paint(draw: Draw, ink: np.ndarray, partial: np.ndarray) -> np.ndarray:
     """Colour, strokes, gradient and noise: (n, 32, 32, 3) uint8."""
     n = len(ink)
     back = draw.between(24, 231, n, 3)

@@ -78,15 +78,6 @@ def test_each_split_is_written_with_its_own_digits(monkeypatch, name):
     assert recipe.digits == 1 or np.array_equal(written[0], number // 10)
 
 
-def test_draws_cover_their_range_evenly():
-    draw = embedded._Draw([1, 2])
-    values = draw.between(-3, 4, 80_000)
-    assert set(values) == set(range(-3, 5)) and values.dtype == np.int32
-    assert np.bincount(values + 3).min() > 9_500
-    assert np.array_equal(embedded._Draw([1, 2]).between(-3, 4, 80_000), values)
-    assert draw.bytes(3, 5).shape == (3, 5)
-
-
 def test_other_source_digits_are_refused(monkeypatch):
     monkeypatch.setattr(embedded, "SOURCE_SHA256", "0" * 64)
     with pytest.raises(DataError, match="requirements.lock"):
