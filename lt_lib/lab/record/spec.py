@@ -422,8 +422,8 @@ class Row(Options):
 class ProfileSettings(Options):
     """What a profile changes; `embedded` and `real` hold what it changes on that data only.
 
-    `adapt` changes remedies of the recipe, by their key in it, in those rows that use them. `precision` is
-    the `optimizer.precision` of those rows that know one and do not say it themselves.
+    `adapt` changes remedies of the recipe or of the lesson, by their key in it, in those rows that use them.
+    `precision` is the `optimizer.precision` of those rows that know one and do not say it themselves.
     """
 
     seeds: Annotated[int, Field(gt=0, le=1000)] | None = None
@@ -609,12 +609,13 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
         if merged.get(name) is not None and not isinstance(merged[name], kind):
             wanted = {list: "a list", dict: "a mapping"}[kind]
             raise LabError(f"{where}: {name} must be {wanted} (got {merged[name]!r:.80})")
-    adapted = dict(merged.get("recipe") or {})
-    for remedy, layer in [*settings.adapt.items(), *by_data.adapt.items()]:
-        if isinstance(adapted.get(remedy), dict):
-            adapted[remedy] = _merge(adapted[remedy], layer)
-    if adapted:
-        merged["recipe"] = adapted
+    for part in ("recipe", "lesson"):
+        adapted = dict(merged.get(part) or {})
+        for remedy, layer in [*settings.adapt.items(), *by_data.adapt.items()]:
+            if isinstance(adapted.get(remedy), dict):
+                adapted[remedy] = _merge(adapted[remedy], layer)
+        if adapted:
+            merged[part] = adapted
     stand_ins = {**settings.backbones, **by_data.backbones}
     merged["backbones"] = [_backbone(name, stand_ins) for name in merged.get("backbones") or []]
     merged.setdefault("data", experiment.data[data])

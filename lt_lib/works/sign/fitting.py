@@ -86,13 +86,13 @@ def sets_of(task: Task, dataset: datasets.ImageSet) -> Sets:
 
 
 def resized(images: np.ndarray, side: int) -> Tensor:
-    """uint8 (N, H, W, C) as float16 (N, C, side, side) in [0, 1]; smaller images are averaged."""
+    """uint8 (N, H, W, C) as float16 (N, 3, side, side) in [0, 1]; grey ones thrice, larger ones averaged."""
     parts = []
     for first in range(0, len(images), AT_ONCE):
         x = torch.from_numpy(np.array(images[first : first + AT_ONCE])).permute(0, 3, 1, 2).float().div_(255)
         if x.shape[-2:] != (side, side):
             x = F.interpolate(x, (side, side), mode="bilinear", antialias=True).clamp_(0, 1)
-        parts.append(x.half())
+        parts.append(x.half().expand(-1, 3, -1, -1) if x.shape[1] == 1 else x.half())
     return torch.cat(parts)
 
 

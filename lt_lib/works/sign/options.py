@@ -13,8 +13,8 @@ class Copies(Options):
 
     `way`: sign (`lt_lib.sign.sign_transform`); or, as controls, noise (Gaussian noise that moves each image
     as far as SIGN does) or contrast (of all a x + b the one nearest to SIGN's copy). `steps`: a copy for
-    each. `layer`: whose outputs are summed. Images stay in [0, 1] if `clip`. `alone`: only what was added is shown,
-    in training and test, each image divided by its largest value."""
+    each. `layer`: whose outputs are summed. Images stay in [0, 1] if `clip`. `alone`: only what was added is
+    shown, in training and test, each image divided by its largest value."""
 
     way: Literal["sign", "noise", "contrast"] = "sign"
     steps: tuple[Annotated[int, Field(gt=0)], ...] = (50, 100)
