@@ -4,6 +4,7 @@ A kind of facts may lie in several files: `published.csv` and `published-toy.csv
 """
 
 import functools
+import math
 
 import numpy as np
 import pandas as pd
@@ -143,7 +144,8 @@ def published_value(
     """
     if (cells := _cells(experiment, row)) is not None:
         found = published(work=experiment.work, **cells[metric]) if metric in cells else ()
-        return float(found["value"].iloc[0]) if len(found) else None
+        number = float(found["value"].iloc[0]) if len(found) else math.nan
+        return None if math.isnan(number) else number
     ref = row.published
     kind, _, label = metric.partition(".")
     name = (ref and ref.metric) or experiment.metric if metric == "accuracy" else PRINTED_AS.get(kind, kind)

@@ -18,7 +18,7 @@ from lt_lib.lab.record.digests import code_digest, digest
 from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.train.backbones import made
-from lt_lib.lab.train.device import device
+from lt_lib.lab.train.device import autocast, device
 from lt_lib.lab.train.loop import Task, generator
 from lt_lib.progress import Progress, say
 from lt_lib.sign import sign_transform
@@ -40,7 +40,7 @@ def with_copies(task: Task, dataset: datasets.ImageSet, sets: Sets, deadline: fl
     net, name, own = trained_maker(task, dataset, deadline)
 
     def changed(split: str, x: Tensor) -> Tensor:
-        return copied(net, own, copies, x, [name, split], deadline)
+        return copied(net, own, copies, x, [name, split], task.optimizer.precision, deadline)
 
     if not copies.alone:
         return sets.with_copies(changed("train", sets.train))
@@ -94,6 +94,7 @@ def copied(
     options: Copies,
     images: Tensor,
     named: list[str],
+    precision: str,
     deadline: float | None = None,
 ) -> Tensor:
     """Copies (S, n, C, side, side) float16 of images, one for each step count.
@@ -103,6 +104,7 @@ def copied(
         own: what the network was trained on, which images are standardised by.
         images: (n, C, side, side) in [0, 1].
         named: digests of the network and the name of the split, for the cache.
+        precision: of the products in its layers.
 
     Raises:
         BudgetEnded: the deadline passed; the chunks so far are kept.
@@ -116,7 +118,9 @@ def copied(
             if not path.is_file():
                 if deadline is not None and time.monotonic() > deadline:
                     raise BudgetEnded
-                found = torch.cat([change(net, own, options, x, k) for x in part.split(AT_ONCE)], 1)
+                found = torch.cat(
+                    [change(net, own, options, x, k, precision) for x in part.split(AT_ONCE)], 1
+                )
                 atomic_write(path, _bytes(found.cpu()))
             chunks.append(torch.load(path, map_location="cpu", weights_only=True).to(device()))
             bar.update(len(part))
@@ -126,12 +130,15 @@ def copied(
 _CODE = "lt_lib.works.sign.copies:change"
 
 
-def change(net: nn.Module, own: Sets, options: Copies, x: Tensor, stream: int = 0) -> Tensor:
+def change(
+    net: nn.Module, own: Sets, options: Copies, x: Tensor, stream: int = 0, precision: str = "float32"
+) -> Tensor:
     """Changed images (S, n, C, side, side) float16, by whatever way."""
 
     def summed(images: Tensor) -> Tensor:
         standard = own.standard(images)
-        return features(net, standard) if options.layer == "penultimate" else net(standard)
+        with autocast(precision):
+            return features(net, standard) if options.layer == "penultimate" else net(standard)
 
     x = x.float()
     found = sign_transform(

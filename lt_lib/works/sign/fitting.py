@@ -129,7 +129,6 @@ def fit(
     net = network(
         backbone, sets.num_classes, lesson.heads, map(sets.standard, sets.train[:2000].split(AT_ONCE))
     )
-    net = net.to(memory_format=torch.channels_last)
     descent = torch.optim.Adam(net.parameters(), lr=opt.lr, weight_decay=opt.weight_decay)
     steps = len(batches(torch.arange(n), opt.batch_size))
     rates = schedule(descent, opt, steps)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 
 from lt_lib import data as datasets
@@ -82,12 +83,12 @@ def network(
             )
         path = datasets.weights_path(backbone.pretrained)
         net = create(backbone.name, num_classes, pretrained=path, **entry.create_kwargs)
-        net = restore_batchnorm(net.to(device()), batches)
+        net = restore_batchnorm(net, (x.cpu() for x in batches))
     else:
         net = backbone_network(backbone, num_classes)
     if heads == "aleatoric":
         net = TwoHeads(net, num_classes)
-    return net.to(device()).train()
+    return net.to(device(), memory_format=torch.channels_last).train()
 
 
 def _own(backbone: Backbone, num_classes: int) -> nn.Module:

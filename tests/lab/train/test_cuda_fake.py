@@ -80,10 +80,11 @@ class Card(TorchDispatchMode):
         assert loss.device == CUDA and loss.isfinite()
         self.learned.append(float(loss.detach()))
 
-    def grad(self, loss, inputs, **_):
+    def grad(self, outputs, inputs, along=None, **_):
         """In place of torch.autograd.grad: slopes of nothing."""
-        assert loss.device == CUDA and loss.isfinite()
-        self.learned.append(float(loss.detach()))
+        assert outputs.device == CUDA and outputs.isfinite().all()
+        assert along is None or along.device == CUDA
+        self.learned.append(float(outputs.detach().sum()))
         return tree_map(torch.zeros_like, (inputs,) if isinstance(inputs, torch.Tensor) else tuple(inputs))
 
 
@@ -166,6 +167,12 @@ CASES = {  # experiment, row, and what else is changed
     "lesson: thaw": ("lectures-thaw", "all-slower", {"lesson": {"probes": True}}),
     "lesson: few-labels": ("lectures-few-labels", "ssgan-20", {"optimizer": {"batch_size": 20}}),
     "lesson: norms": ("lectures-norms", "bn-noisy", {"lesson": {"rates": (), "probe": 1}}),
+    "lesson: regularised": ("sign-table1", "sign", {"lesson": {"repeats": 2}}),
+    "lesson: regularised, two heads": (
+        "sign-table2",
+        "mixup",
+        {"lesson": {"repeats": 2, "augment": "classical"}},
+    ),
     "lesson: rules": ("lectures-rules", "adam", {"lesson": {"filters": (2,), "probe": 1}}),
 }
 
