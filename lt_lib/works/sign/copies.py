@@ -7,6 +7,8 @@ there."""
 import dataclasses
 import io
 import time
+from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -76,15 +78,16 @@ def trained_maker(
     own = sets_of(dataclasses.replace(task, backbone=backbone), dataset)
     path = cache_root() / "sign" / f"{backbone.name}-{name[7:19]}.pt"
     with FileLock(made(path.parent) / f"{path.stem}.lock"):
-        if not path.is_file():
+        weights = _kept(path)
+        if weights is None:
             say(f"training {backbone.called}, which makes the copies (kept for later)")
             part = path.with_suffix(".part")
-            net, _ = fit(task, backbone, plain, own, part, deadline)
-            atomic_write(path, _bytes(net.state_dict()))
+            weights = fit(task, backbone, plain, own, part, deadline)[0].state_dict()
+            atomic_write(path, _bytes(weights))
             part.unlink(missing_ok=True)
     batches = map(own.standard, own.train[:2000].split(AT_ONCE))
     net = network(backbone, own.num_classes, batches=batches)
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    net.load_state_dict(weights)
     return net.eval().requires_grad_(False), name, own
 
 
@@ -115,14 +118,14 @@ def copied(
     with FileLock(folder / "copies.lock"), Progress(len(images), "SIGN copies", "image") as bar:
         for k, part in enumerate(images.split(CHUNK)):
             path = folder / f"{k:05}.pt"
-            if not path.is_file():
+            found = _kept(path)
+            if found is None:
                 if deadline is not None and time.monotonic() > deadline:
                     raise BudgetEnded
-                found = torch.cat(
-                    [change(net, own, options, x, k, precision) for x in part.split(AT_ONCE)], 1
-                )
-                atomic_write(path, _bytes(found.cpu()))
-            chunks.append(torch.load(path, map_location="cpu", weights_only=True).to(device()))
+                pieces = enumerate(part.split(AT_ONCE), k * CHUNK)
+                found = torch.cat([change(net, own, options, x, at, precision) for at, x in pieces], 1).cpu()
+                atomic_write(path, _bytes(found))
+            chunks.append(found.to(device()))
             bar.update(len(part))
     return torch.cat(chunks, 1)
 
@@ -177,6 +180,17 @@ def _nearest_contrast(x: Tensor, copy: Tensor) -> Tensor:
     power = centred.square().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
     slope = (centred * target).sum((1, 2, 3), keepdim=True) / power
     return slope * centred + copy.mean((1, 2, 3), keepdim=True)
+
+
+def _kept(path: Path) -> Any:
+    """What the cache holds there; None for nothing, or nothing that can be read."""
+    if not path.is_file():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        say(f"{path}: damaged ({type(error).__name__}), made again")
+        return None
 
 
 def _bytes(value) -> bytes:

@@ -89,6 +89,7 @@ def test_copying_goes_on_where_it_was_interrupted(digits, cache, monkeypatch):
     chunks = sorted(folder.glob("*.pt"))
     assert len(chunks) == -(-plain.images // 16)
     chunks[-1].unlink()
+    chunks[0].write_bytes(b"no chunk")
     with pytest.raises(BudgetEnded):
         copies.with_copies(task, digits, plain, time.monotonic() - 1)
     assert (copies.with_copies(task, digits, plain).train == whole).all()
