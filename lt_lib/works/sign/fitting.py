@@ -151,9 +151,14 @@ def fit(
             total += loss.detach() * len(batch)
             loop.advance()
         loop.finite(total)
-        held, logits = (answers(net, sets, x, opt.precision)[0] for x in (sets.val[0], sets.test[0]))
-        curves = {"train_loss": float(total) / n, "val_accuracy": accuracy(held, sets.val[1])}
-        loop.log(logits, net.state_dict(), test_accuracy=accuracy(logits, sets.test[1]), **curves)
+        if (epoch + 1) % lesson.looks == 0 or epoch + 1 == opt.epochs:
+            held, logits = (answers(net, sets, x, opt.precision)[0] for x in (sets.val[0], sets.test[0]))
+            curves = {"epoch": epoch + 1.0, "train_loss": float(total) / n}
+            curves |= {
+                "val_accuracy": accuracy(held, sets.val[1]),
+                "test_accuracy": accuracy(logits, sets.test[1]),
+            }
+            loop.log(logits, net.state_dict(), **curves)
     return net, loop.outcome(n)
 
 

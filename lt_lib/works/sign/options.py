@@ -33,7 +33,8 @@ class Regularised(Topic):
     `mixup`: alpha. `maker`: the network that makes the copies, trained first on the images alone, augmented
     as `maker_augment` says; None for one like the network itself. An epoch shows all images and copies, or,
     by `budget`, as many as there are images; `shown` times over. `heads`: logits, or logits and a noise scale
-    trained by `draws` noisy logits an image. `strange`: a data set of other images of (some of) the same
+    trained by `draws` noisy logits an image. Every `looks` epochs, and after the last, the network is looked
+    at. `strange`: a data set of other images of (some of) the same
     classes, to be recognised at the end. `repeats`: draws of each corruption. `positive`: the class that is
     told from all others; None to tell all."""
 
@@ -51,6 +52,7 @@ class Regularised(Topic):
     shown: Annotated[int, Field(gt=0)] = 1
     heads: Literal["logits", "aleatoric"] = "logits"
     draws: Annotated[int, Field(gt=0)] = 100
+    looks: Annotated[int, Field(gt=0)] = 1
     strange: str | None = None
     repeats: Annotated[int, Field(gt=1)] = 5
     positive: Annotated[int, Field(ge=0)] | None = None
