@@ -34,9 +34,9 @@ class Regularised(Topic):
     as `maker_augment` says; None for one like the network itself. An epoch shows all images and copies, or,
     by `budget`, as many as there are images; `shown` times over. `heads`: logits, or logits and a noise scale
     trained by `draws` noisy logits an image. Every `looks` epochs, and after the last, the network is looked
-    at. `strange`: a data set of other images of (some of) the same
-    classes, to be recognised at the end. `repeats`: draws of each corruption. `positive`: the class that is
-    told from all others; None to tell all."""
+    at. `strange`: a data set of other images of (some of) the same classes, to be recognised at the end.
+    `repeats`: draws of each corruption. `positive`: the class that is told from all others; None to tell
+    all."""
 
     code = ("lt_lib.works.sign.training:train_regularised",)
     in_bf16 = True
