@@ -86,10 +86,14 @@ class Part:
 
         return 2 * float(stats.t.sf(beyond * math.sqrt(est.n) / est.sd, est.n - 1)) if est.sd else 0.0
 
-    def __str__(self) -> str:
+    def said(self, digits: int = 3) -> str:
+        """The difference in words, to some decimals."""
         est = self.difference
         fewer = est is not None and self.seeds is not None and est.n < self.seeds
-        return signed(est) + (f" (defined at {est.n} of {self.seeds} seeds)" if fewer else "")
+        return signed(est, digits) + (f" (defined at {est.n} of {self.seeds} seeds)" if fewer else "")
+
+    def __str__(self) -> str:
+        return self.said()
 
 
 @dataclass(frozen=True)
@@ -280,11 +284,11 @@ def together(parts: Sequence[Part]) -> str:
     return next((v for v in ("fails", "undecided") if v in found), "holds")
 
 
-def signed(est: Estimate | None) -> str:
-    """A difference with its sign and interval."""
+def signed(est: Estimate | None, digits: int = 3) -> str:
+    """A difference with its sign and interval, to some decimals."""
     if est is None:
         return "undefined"
-    return f"{est.mean:+.3f}" + (f" ± {est.half:.3f}" if est.half is not None else "")
+    return f"{est.mean:+.{digits}f}" + (f" ± {est.half:.{digits}f}" if est.half is not None else "")
 
 
 def tally(parts: Sequence[Part]) -> str:
