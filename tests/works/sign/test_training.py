@@ -230,7 +230,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(digits, cache, tmp_pa
 
 
 def test_measures_of_a_network_with_two_heads(digits, cache):
-    task = task_of(digits, "classical", "sign-table2", strange="digits10_other")
+    task = task_of(digits, "classical-doubt", "sign-table2", strange="digits10_other")
     found = train_regularised(task, digits).measures
     assert {"doubt_count", "aurc", "aurc_sigma", "gauss_accuracy", "gauss_sd", "pixels_sd"} <= set(found)
     assert found["strange_images"] == 643 == sum(found[f"strange_images.{k}"] for k in (1, 2, 3, 5, 6))
