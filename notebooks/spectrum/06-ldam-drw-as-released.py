@@ -262,6 +262,33 @@ print(needed, "seeds of each row")
 # ```
 
 # %% [markdown]
+# ```{exercise} A fourth root is gentle
+# :label: ex-spectrum-06-margins
+# At 1:100 the rarest class is granted a margin of one half. How wide is that of the most frequent one? Guess,
+# then compute it for both imbalances, and say by which factor margins differ where counts differ by a hundred.
+# ```
+#
+# ```{solution-start} ex-spectrum-06-margins
+# :class: dropdown
+# ```
+
+# %%
+from lt_lib.losses import ldam_margins
+
+first, last = ldam_margins(tails()["1:100"])[[0, -1]].tolist()
+assert abs(last - 0.5) < 1e-6 and abs(last / first - 100**0.25) < 1e-3
+milder = float(ldam_margins(tails()["1:10"])[0])
+assert abs(milder - 0.5 / 10**0.25) < 1e-4
+print(f"1:100: {first:.3f} to {last:.3f}; 1:10: {milder:.3f} to 0.500")
+
+# %% [markdown]
+# The fourth root of a hundred is 3.2. Weights differ by nearly two orders of magnitude between the same
+# classes, margins by a factor of three: of the two remedies in LDAM-DRW, the second is the loud one.
+#
+# ```{solution-end}
+# ```
+
+# %% [markdown]
 # ## Further reading
 #
 # - {cite:t}`cao2019ldam` for bounds and tables; their code is public.
