@@ -213,7 +213,8 @@ def test_a_difference_in_words(gaps, said):
     assert in_words("A", "B", estimate(gaps)) == said
 
 
-def test_compare_shows_published_and_this_run(lab_env):
+def test_compare_shows_published_and_this_run(lab_env, tmp_path, monkeypatch):
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     table = compare([record(s, a) for s, a in enumerate((0.60, 0.61))])
     row = table.frame.iloc[0]
     assert row["published"] == 0.7296 and row["run"] == pytest.approx(0.605) and row["verdict"] == "differs"
