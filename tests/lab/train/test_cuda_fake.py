@@ -170,7 +170,7 @@ CASES = {  # experiment, row, and what else is changed
     "lesson: regularised": ("sign-table1", "sign", {"lesson": {"repeats": 2}}),
     "lesson: regularised, two heads": (
         "sign-table2",
-        "mixup",
+        "mixup-doubt",
         {"lesson": {"repeats": 2, "augment": "classical"}},
     ),
     "lesson: rules": ("lectures-rules", "adam", {"lesson": {"filters": (2,), "probe": 1}}),
