@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, legend
 
-Border = Callable[[np.ndarray], np.ndarray]  # from x to y; class 1 lies above
 _CLASSES = ((ORANGE, "s", "land"), (BLUE, "o", "water"))
 
 
 @figure("sign-fig1")
-def wrong_labels(points, kinds, partners, mixed, border: Border) -> Figure:
+def wrong_labels(points, kinds, partners, mixed, border: Callable) -> Figure:
     """Two classes beside a curved border, and what lies between pairs of them; a ring is a mixed point that
     carries the label of the other side.
 
@@ -22,7 +21,7 @@ def wrong_labels(points, kinds, partners, mixed, border: Border) -> Figure:
         points: (N, 2) in [-1, 1]; kinds: (N,), 1 for points above the border, 0 for those below.
         partners: (N,) the partner of each point.
         mixed: (N, 2) the mixed points, each labelled like the point it is named after.
-        border: of the classes.
+        border: from x to y.
     """
     points, kinds, mixed = map(np.asarray, (points, kinds, mixed))
     fig, ax = plt.subplots(figsize=(5.4, 5.0))
@@ -60,22 +59,23 @@ def wrong_label_rates(shares: np.ndarray, rates: dict[str, dict[str, np.ndarray]
 
 
 @figure("mean-labels")
-def mean_labels(maps: dict[str, tuple[np.ndarray, Border]]) -> Figure:
-    """What mixed labels say on average at each place of the plane [-1, 1]^2, a panel a map: the border,
-    and where the average is one half (dashed).
+def mean_labels(means: dict[float, np.ndarray], border: Callable) -> Figure:
+    """What mixed labels say on average at each place of the plane [-1, 1]^2, a panel a bend of the border:
+    the border, and where the average is one half (dashed).
 
     Args:
-        maps: title -> (cells of equal size, first index along x; the border).
+        means: bend -> cells of equal size, first index along x.
+        border: from x and the bend to y.
     """
-    fig, axes = plt.subplots(1, len(maps), figsize=(5.6, 3.3), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, len(means), figsize=(5.6, 3.3), sharey=True, squeeze=False)
     x = np.linspace(-1, 1, 100)
-    for ax, (title, (mean, border)) in zip(axes.flat, maps.items()):
+    for ax, (bend, mean) in zip(axes.flat, means.items()):
         middles = (np.arange(len(mean)) + 0.5) * 2 / len(mean) - 1
         shade = ax.imshow(mean.T, origin="lower", extent=(-1, 1, -1, 1), cmap="PuOr", vmin=0, vmax=1)
         ax.contour(middles, middles, mean.T, levels=[0.5], colors="black", linestyles="--")
-        ax.plot(x, border(x), color="black", lw=1.8)
+        ax.plot(x, border(x, bend), color="black", lw=1.8)
         ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="$x$")
-        ax.set_title(title, fontsize=10)
+        ax.set_title(f"bend {bend}", fontsize=10)
         ax.grid(visible=False)
     axes[0, 0].set_ylabel("$y$")
     fig.colorbar(
