@@ -59,7 +59,8 @@ print(line("classical", 1), line("mixup", 2), line("SIGN", 3), sep="\n")
 
 # %% [markdown] tags=["fragment-slide"]
 # CIFAR-10, ten thousand test images, one run each; *unsure* is a correct answer with a probability of at
-# most one half. Later chapters judge the numbers. This one judges the two drawings that argue for them.
+# most one half, counted with a network that has a second head. Later chapters judge the numbers. This one
+# judges the two drawings that argue for them.
 
 # %% tags=["parameters"]
 profile = "laptop"  # no difference in this chapter
@@ -179,7 +180,7 @@ for b in bends:
 # \hat y(z) = \mathbb E\,\bigl[\, \lambda y + (1 - \lambda) y' \;\big|\; \lambda x + (1 - \lambda) x' = z \,\bigr] .
 # ```
 #
-# No network is needed to know it: mix half a million pairs and average in small cells.
+# No network is needed to know it: mix 400,000 pairs and average in small cells.
 
 # %%
 from torch.nn.functional import one_hot
@@ -229,7 +230,7 @@ assert all(found[0.2, b] < 0.4 * found[1, b] for b in bends[1:])
 # ## Pictures
 #
 # A plane is crowded. Small scans of real digits {cite}`alpaydin1998digits` have 64 dimensions. Two eights,
-# and an eight with a three:
+# and a three with an eight:
 
 # %% tags=["live"]
 from lt_lib.data import load
