@@ -131,4 +131,4 @@ Table(pd.DataFrame(rows), rows)
 # **Exercises.** Solutions are folded. The code in them ends in assertions and runs with every build and every
 # test, so it works.
 #
-# **What is not here yet.** The chapters of `sign`.
+# **What is not here yet.** The chapters of `sign` after its first.

@@ -26,7 +26,7 @@
 # |---|---|---|
 # | `ee443` | {cite:t}`wong_ee443`: five remedies for a long-tailed half of CIFAR-100 | [five chapters](../../notebooks/ee443/01-long-tail-and-baselines) |
 # | `spectrum` | {cite:t}`rawal2020spectrum`: drought seen from space, with rare classes | [six chapters](../../notebooks/spectrum/01-the-tiles-and-their-bands) |
-# | `sign` | {cite:t}`taghanaki_sign`: inputs reshaped by their gradients | not yet built |
+# | `sign` | {cite:t}`taghanaki_sign`: inputs reshaped by their gradients | [one chapter so far](../../notebooks/sign/01-what-mixup-gets-wrong) |
 # | `lectures` | {cite:t}`yen2020lectures`: three lectures on medical image classification | [eight chapters](../../notebooks/lectures/01-descent) |
 #
 # Their printed numbers were typed off once, checked, and are kept as data:

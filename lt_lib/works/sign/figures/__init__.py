@@ -1,0 +1,1 @@
+"""Figures of the wing `sign`, a file a chapter or part of one."""
