@@ -151,10 +151,13 @@ results = lab.run("ldam-official", **options)
 # ## Does it land?
 
 # %%
+from textwrap import fill
+
 from lt_lib.works.spectrum.anchor import against_print
 
 best = lab.strongest(results)
-print(against_print(best))
+for said in against_print(best).splitlines():
+    print(fill(said, 76, subsequent_indent="    "))
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-06-anchor", "caption": "Printed accuracy (diamonds) and ours, a mark a seed with the 95 % interval by its test images. Hollow marks are not comparable with print."}, "image": {"alt": "Four lines, cross-entropy and LDAM-DRW at two imbalances, each with a printed diamond and, where there is a record, our own mark with a bar."}}
 lab.figure("outside-anchor", best)
