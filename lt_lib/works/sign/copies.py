@@ -70,7 +70,7 @@ def trained_maker(
         BudgetEnded: the deadline passed; its training goes on next time.
     """
     backbone = task.lesson.maker or task.backbone
-    plain = Regularised(augment=task.lesson.maker_augment, positive=task.lesson.positive)
+    plain = Regularised(augment=task.lesson.maker_augment)
     roots = ["lt_lib.works.sign.fitting:fit", "lt_lib.works.sign.fitting:sets_of"]
     parts = [backbone.model_dump(exclude={"stands_in_for"}), plain.model_dump(), task.optimizer.model_dump()]
     parts += [task.seeds.model_dump(), task.train.tolist(), task.val.tolist(), dataset.digest]

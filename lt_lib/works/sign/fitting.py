@@ -71,17 +71,16 @@ class Sets:
 
 def sets_of(task: Task, dataset: datasets.ImageSet) -> Sets:
     """The images of a task, brought to the side of its backbone."""
-    side, positive = task.backbone.resolution, task.lesson.positive
+    side = task.backbone.resolution
 
     def part(split: str, index: np.ndarray | slice) -> tuple[Tensor, Tensor]:
         labels = torch.as_tensor(np.asarray(dataset.labels(split))[index]).long()
-        labels = labels if positive is None else (labels == positive).long()
         return resized(dataset.images(split)[index], side).to(device()), labels.to(device())
 
     train, labels = part("train", task.train[:, 0])
     held = part("val", slice(None)) if "val" in dataset.splits else part("train", task.val[:, 0])
     mean, spread = _statistics(train)
-    k = 2 if positive is not None else len(dataset.classes)
+    k = len(dataset.classes)
     return Sets(train, labels, len(labels), held, part("test", slice(None)), mean, spread, k)
 
 

@@ -35,8 +35,7 @@ class Regularised(Topic):
     by `budget`, as many as there are images; `shown` times over. `heads`: logits, or logits and a noise scale
     trained by `draws` noisy logits an image. Every `looks` epochs, and after the last, the network is looked
     at. `strange`: a data set of other images of (some of) the same classes, to be recognised at the end.
-    `repeats`: draws of each corruption. `positive`: the class that is told from all others; None to tell
-    all."""
+    `repeats`: draws of each corruption."""
 
     code = ("lt_lib.works.sign.training:train_regularised",)
     in_bf16 = True
@@ -55,7 +54,6 @@ class Regularised(Topic):
     looks: Annotated[int, Field(gt=0)] = 1
     strange: str | None = None
     repeats: Annotated[int, Field(gt=1)] = 5
-    positive: Annotated[int, Field(ge=0)] | None = None
 
     def sampling_variance(self, record, metric: str) -> float | None:
         return sampling_variance(record, metric)
