@@ -128,7 +128,7 @@ def fit(
     net = network(
         backbone, sets.num_classes, lesson.heads, map(sets.standard, sets.train[:2000].split(AT_ONCE))
     )
-    descent = torch.optim.Adam(net.parameters(), lr=opt.lr, weight_decay=opt.weight_decay)
+    descent = torch.optim.Adam(net.parameters(), lr=opt.lr, weight_decay=opt.weight_decay, fused=True)
     steps = len(batches(torch.arange(n), opt.batch_size))
     rates = schedule(descent, opt, steps)
     seed_all("drop", task.seeds.init)

@@ -12,9 +12,13 @@ and overall:
     min_p_right, p_right                      smallest and mean probability of the right answers
     gauss_accuracy, pixels_accuracy           under noise of sigma 10 and with 50 pixels off: mean and
     gauss_sd, pixels_sd                       standard deviation over repeats of the corruption
-    aurc, aurc_sigma                          area under the risk-coverage curve, by probability and by sigma
+    risk_at.5, ... risk_at.100                share of wrong answers among the most certain 5, 10, ... 100 per
+                                              cent of test images
+    aurc                                      area under that curve
+    risk_at_sigma.5, ..., aurc_sigma          the same, certain by a small sigma
     variance_ratio, silhouette                of the test features by class, `lt_lib.metrics.compactness`
-    auc, auc_low, auc_high, val_auc, ...      of two classes: area under the ROC curve, DeLong's interval
+    auc, auc_low, auc_high, val_auc, ...      of the class `positive`: area under the ROC curve by its
+                                              probability, DeLong's interval
 
 A mean over no image is left out."""
 
@@ -23,6 +27,7 @@ from torch import Tensor, nn
 
 from lt_lib import data as datasets
 from lt_lib.corruptions import gaussian_noise, pixels_off
+from lt_lib.errors import LabError
 from lt_lib.lab.train.device import autocast, device
 from lt_lib.lab.train.loop import Task, accuracy, generator
 from lt_lib.metrics import compactness, roc_auc
@@ -31,23 +36,31 @@ from lt_lib.works.sign.networks import features
 
 SIGMA, OFF, DOUBT = 10.0, 50, 0.5  # of the noise, on the 0-255 scale; pixels; the threshold of Table 2
 SILHOUETTE = 2000  # images that the silhouette is computed on
+DRAWN = 1000  # training images whose features are kept
+COVERAGES = range(5, 101, 5)  # per cent
 
 Measures = dict[str, float]
 
 
 def measures_of(net: nn.Module, task: Task, sets: Sets) -> tuple[Measures, dict[str, Tensor]]:
-    """All measures of a trained network, and the features of the test images."""
+    """All measures of a trained network, and its features of the test images and of some training images.
+
+    Raises:
+        LabError: `positive` is no class.
+    """
     lesson, precision, (x, y) = task.lesson, task.optimizer.precision, sets.test
+    if lesson.positive is not None and lesson.positive >= sets.num_classes:
+        raise LabError(f"lesson.positive is {lesson.positive}; there are {sets.num_classes} classes, from 0")
     logits, sigma = answers(net, sets, x, precision)
     found = doubt(logits, sigma, y, sets.num_classes)
-    p = logits.softmax(1)
+    p = logits.double().softmax(1)  # float32 rounds what is nearly sure to 1
     right = p.argmax(1) == y
     own = p[right, y[right]]
     if len(own):
         found |= {"min_p_right": float(own.min()), "p_right": float(own.mean())}
-    found["aurc"] = risk_coverage(p.amax(1), right)
+    found |= _risks(p.amax(1), right)
     if sigma is not None:
-        found["aurc_sigma"] = risk_coverage(-sigma, right)
+        found |= _risks(-sigma, right, "_sigma")
     if not (lesson.copies and lesson.copies.alone):
         found |= _corrupted(net, sets, lesson.repeats, precision)
         if lesson.strange:
@@ -55,12 +68,21 @@ def measures_of(net: nn.Module, task: Task, sets: Sets) -> tuple[Measures, dict[
     seen = _features(net, sets, x, precision)
     apart = compactness(seen, y.cpu(), min(SILHOUETTE, len(y)))
     found |= {"variance_ratio": apart["ratio"], "silhouette": apart["silhouette"]}
-    if sets.num_classes == 2:
+    if lesson.positive is not None:
         held = answers(net, sets, sets.val[0], precision)[0]
-        for name, scores, labels in (("auc", logits, y), ("val_auc", held, sets.val[1])):
-            area = roc_auc((scores[:, 1] - scores[:, 0]).cpu(), labels.cpu())
-            found |= {name: area["auc"], f"{name}_low": area["low"], f"{name}_high": area["high"]}
-    return {k: v for k, v in found.items() if v is not None}, {"features": seen.half()}
+        found |= _areas("auc", logits, y, lesson.positive)
+        found |= _areas("val_auc", held, sets.val[1], lesson.positive)
+    shown = _features(net, sets, sets.train[: min(DRAWN, sets.images)], precision)
+    kept = {"features": seen.half(), "train_features": shown.half()}
+    return {k: v for k, v in found.items() if v is not None}, kept
+
+
+def _areas(name: str, logits: Tensor, labels: Tensor, positive: int) -> Measures:
+    """Area under the ROC curve of the log-odds of one class against all others, with its interval."""
+    others = logits[:, [k for k in range(logits.shape[1]) if k != positive]]
+    odds = logits[:, positive] - others.logsumexp(1)
+    area = roc_auc(odds.cpu(), (labels == positive).long().cpu())
+    return {name: area["auc"], f"{name}_low": area["low"], f"{name}_high": area["high"]}
 
 
 def doubt(
@@ -89,9 +111,8 @@ def doubt(
     return found
 
 
-def risk_coverage(certainty: Tensor, right: Tensor) -> float:
-    """Area under the risk-coverage curve: the mean, over all numbers of images answered from the most certain
-    down, of the share of wrong answers among them.
+def risk_coverage(certainty: Tensor, right: Tensor) -> Tensor:
+    """The risk-coverage curve: the share of wrong answers among the k most certain, (N,), for k from 1 to N.
 
     Args:
         certainty: (N,), larger is surer; right: (N,) bool.
@@ -99,7 +120,14 @@ def risk_coverage(certainty: Tensor, right: Tensor) -> float:
     Source: Geifman & El-Yaniv (2017).
     """
     wrong = (~right[certainty.argsort(descending=True, stable=True)]).double()
-    return float((wrong.cumsum(0) / torch.arange(1, len(wrong) + 1, device=wrong.device)).mean())
+    return wrong.cumsum(0) / torch.arange(1, len(wrong) + 1, device=wrong.device)
+
+
+def _risks(certainty: Tensor, right: Tensor, by: str = "") -> Measures:
+    """The area under the risk-coverage curve, and its height at some coverages."""
+    curve = risk_coverage(certainty, right)
+    heights = {f"risk_at{by}.{c}": float(curve[-(-len(curve) * c // 100) - 1]) for c in COVERAGES}
+    return {f"aurc{by}": float(curve.mean())} | heights
 
 
 def _corrupted(net: nn.Module, sets: Sets, repeats: int, precision: str) -> Measures:

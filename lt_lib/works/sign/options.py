@@ -35,7 +35,8 @@ class Regularised(Topic):
     by `budget`, as many as there are images; `shown` times over. `heads`: logits, or logits and a noise scale
     trained by `draws` noisy logits an image. Every `looks` epochs, and after the last, the network is looked
     at. `strange`: a data set of other images of (some of) the same classes, to be recognised at the end.
-    `repeats`: draws of each corruption."""
+    `repeats`: draws of each corruption. `positive`: the class whose probability areas under the ROC curve are
+    of; None for no areas."""
 
     code = ("lt_lib.works.sign.training:train_regularised",)
     in_bf16 = True
@@ -54,6 +55,7 @@ class Regularised(Topic):
     looks: Annotated[int, Field(gt=0)] = 1
     strange: str | None = None
     repeats: Annotated[int, Field(gt=1)] = 5
+    positive: Annotated[int, Field(ge=0)] | None = None
 
     def sampling_variance(self, record, metric: str) -> float | None:
         return sampling_variance(record, metric)

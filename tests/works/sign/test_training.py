@@ -15,7 +15,7 @@ from lt_lib.lab.record.spec import resolve
 from lt_lib.lab.train.topics import tasks
 from lt_lib.works.sign import copies, fitting
 from lt_lib.works.sign.fitting import sets_of
-from lt_lib.works.sign.measures import doubt, risk_coverage
+from lt_lib.works.sign.measures import doubt, measures_of, risk_coverage
 from lt_lib.works.sign.options import Copies
 from lt_lib.works.sign.training import train_regularised
 
@@ -207,10 +207,24 @@ def test_doubt_by_hand():
 
 def test_risk_coverage_by_hand():
     right = torch.tensor([True, False, True, True])
-    assert risk_coverage(torch.tensor([0.9, 0.1, 0.8, 0.7]), right) == pytest.approx(1 / 16)
-    assert risk_coverage(torch.tensor([0.1, 0.9, 0.2, 0.3]), right) == pytest.approx(
-        (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4
-    )
+    assert risk_coverage(torch.tensor([0.9, 0.1, 0.8, 0.7]), right).tolist() == [0, 0, 0, 1 / 4]
+    assert risk_coverage(torch.tensor([0.1, 0.9, 0.2, 0.3]), right).tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
+
+
+def test_areas_are_of_the_positive_class(digits, cache):
+    task = task_of(digits, positive=3)
+    net, _ = fitting.fit(task, task.backbone, task.lesson, sets_of(task, digits))
+    sets = sets_of(task, digits)
+    found, kept = measures_of(net, task, sets)
+    x, y = sets.test
+    p = fitting.answers(net, sets, x, "float32")[0].softmax(1)[:, 3]
+    ill, well = p[y == 3], p[y != 3]
+    area = (ill[:, None] > well).double().mean() + (ill[:, None] == well).double().mean() / 2
+    assert found["auc"] == pytest.approx(float(area), abs=1e-4)
+    assert found["auc_low"] < found["auc"] < found["auc_high"] and {"val_auc", "val_auc_low"} <= set(found)
+    assert kept["features"].shape[0] == len(y) and kept["train_features"].shape[0] == sets.images
+    with pytest.raises(LabError, match="lesson.positive is 10; there are 10 classes"):
+        measures_of(net, task_of(digits, positive=10), sets)
 
 
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(digits, cache, tmp_path):
