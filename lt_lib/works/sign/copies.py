@@ -149,7 +149,7 @@ def change(
         x,
         options.steps,
         mode=options.mode,
-        step_size=options.step_size,
+        step_size=options.reach / (1 if options.mode == "literal" else max(options.steps)),
         clip=(0.0, 1.0) if options.clip else None,
         normalize=options.normalize,
     )
@@ -162,7 +162,7 @@ def change(
     stacked = (stacked.clamp(0, 1) if options.clip else stacked).half()
     if not stacked.isfinite().all():
         raise LabError(
-            "SIGN copies leave what float16 can hold (65504); lower copies.step_size, normalize or clip"
+            "SIGN copies leave what float16 can hold (65504); lower copies.reach, normalize or clip"
         )
     return stacked
 

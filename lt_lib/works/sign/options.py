@@ -13,14 +13,16 @@ class Copies(Options):
 
     `way`: sign (`lt_lib.sign.sign_transform`); or, as controls, noise (Gaussian noise that moves each image
     as far as SIGN does) or contrast (of all a x + b the one nearest to SIGN's copy). `steps`: a copy for
-    each. `layer`: whose outputs are summed. Images stay in [0, 1] if `clip`. `alone`: only what was added is
-    shown, in training and test, each image divided by its largest value."""
+    each. `reach`: how far, with `normalize`, the last of them moves a pixel at most; all steps are equally
+    long, so that the same way can be gone in fewer of them, and the literal reading, which goes one, goes all
+    of it at once. `layer`: whose outputs are summed. Images stay in [0, 1] if `clip`. `alone`: only what was
+    added is shown, in training and test, each image divided by its largest value."""
 
     way: Literal["sign", "noise", "contrast"] = "sign"
     steps: tuple[Annotated[int, Field(gt=0)], ...] = (50, 100)
     mode: Literal["recompute", "fixed", "literal"] = "recompute"
     layer: Literal["penultimate", "logits"] = "penultimate"
-    step_size: Annotated[float, Field(gt=0)] = 0.002
+    reach: Annotated[float, Field(gt=0)] = 0.2
     normalize: Literal["linf"] | None = "linf"
     clip: bool = True
     alone: bool = False

@@ -226,7 +226,7 @@ def test_what_was_added_is_looked_at_alone():
             record(key, 0, 0.5, name, profile=profile).spec.lesson.copies
             for key, name in (("delta", "sign-delta"), ("sign", "sign-table1"))
         )
-        assert added.alone and added.steps == copies.steps[-1:] and added.step_size == copies.step_size
+        assert added.alone and added.steps == copies.steps[-1:] and added.reach == copies.reach
 
 
 def test_committed_records_are_found(tmp_path, monkeypatch):

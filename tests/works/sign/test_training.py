@@ -55,8 +55,8 @@ def test_copies_stand_behind_the_images_with_their_labels(digits, cache):
     assert (sets.train[:n] == plain.train).all()
     assert (sets.labels.view(3, n) == plain.labels).all()
     moved = (sets.train.float().view(3, n, -1) - plain.train.float().view(1, n, -1)).abs().amax(2)
-    step = task.lesson.copies.step_size
-    assert (moved[1] <= 5 * step + 2e-3).all() and (moved[2] <= 10 * step + 2e-3).all()
+    reach = task.lesson.copies.reach
+    assert (moved[1] <= reach / 2 + 2e-3).all() and (moved[2] <= reach + 2e-3).all()
     assert (
         (moved[2] > 1.5 * moved[1]).float().mean() > 0.5
         and (sets.train >= 0).all()
@@ -75,7 +75,7 @@ def test_maker_and_copies_are_made_once(digits, cache, monkeypatch):
     monkeypatch.setattr(copies, "fit", never)
     monkeypatch.setattr(copies, "change", never)
     assert (copies.with_copies(task, digits, plain).train == first).all()
-    other = task_of(digits, "sign", copies=Copies(steps=(2,), step_size=0.5))
+    other = task_of(digits, "sign", copies=Copies(steps=(2,), reach=1))
     with pytest.raises(AssertionError, match="made again"):
         copies.with_copies(other, digits, plain)
 
@@ -115,7 +115,7 @@ def own(digits):
 def test_noise_goes_as_far_and_contrast_comes_as_near_as_it_can(own):
     x = own.train[:8].float() * 0.5 + 0.25
     plain, noise, contrast = (
-        copies.change(Bright(), own, Copies(way=way, steps=(3,), step_size=0.01, clip=False), x)[0].float()
+        copies.change(Bright(), own, Copies(way=way, steps=(3,), reach=0.03, clip=False), x)[0].float()
         for way in ("sign", "noise", "contrast")
     )
     far = [(found - x).flatten(1).norm(dim=1) for found in (plain, noise)]
@@ -128,13 +128,13 @@ def test_noise_goes_as_far_and_contrast_comes_as_near_as_it_can(own):
 
 
 def test_copies_that_float16_cannot_hold_are_refused(own):
-    wild = Copies(steps=(1,), step_size=1e9, clip=False)
-    with pytest.raises(LabError, match="lower copies.step_size"):
+    wild = Copies(steps=(1,), reach=1e9, clip=False)
+    with pytest.raises(LabError, match="lower copies.reach"):
         copies.change(Bright(), own, wild, own.train[:2])
 
 
 def test_alone_only_what_was_added_is_shown(digits, cache):
-    task = task_of(digits, "sign", copies=Copies(steps=(4,), step_size=0.02, alone=True))
+    task = task_of(digits, "sign", copies=Copies(steps=(4,), reach=0.08, alone=True))
     plain = sets_of(task, digits)
     sets = copies.with_copies(task, digits, plain)
     assert len(sets.train) == plain.images and sets.test[0].shape == plain.test[0].shape
