@@ -14,6 +14,7 @@ once, theirs as they are, ours with one thread each. Images a second of the wall
 import argparse
 import json
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -159,7 +160,13 @@ def main() -> None:
                 f"{rate['ours']:5.0f}: {ratio:.2f} times"
             )
     if options.write:
-        found = {"processor": processor(), "torch": torch.__version__, "batch": BATCH, "rates": lines}
+        found = {
+            "processor": processor(),
+            "torch": torch.__version__,
+            "cores": os.cpu_count(),
+            "batch": BATCH,
+            "rates": lines,
+        }
         Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -29,6 +29,7 @@ _NAMES = {
         "selections",
         "sheet",
         "status_page",
+        "training_rates",
     ),
     "lt_lib.lab.read.verdicts": ("verdict",),
     "lt_lib.lab.record.plan": ("plan",),

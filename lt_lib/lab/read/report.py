@@ -4,6 +4,7 @@ Published value, best committed evidence, this run: side by side, each with what
 `paper` + `real` is judged against a published value, and a stand-in network is called one."""
 
 import html
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from lt_lib.lab.read.evidence import best_evidence, evidence, evidence_index, gr
 from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.verdicts import STAND_IN, css_class, verdict
 from lt_lib.lab.record.freshness import is_fresh
+from lt_lib.lab.record.paths import project_root
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 
@@ -291,3 +293,26 @@ def status_page() -> Table:
             }
         )
     return Table(pd.DataFrame(lines), lines, "Committed records")
+
+
+def training_rates() -> Table:
+    """What `benchmarks/training.py --write` measured last: our loop on a CPU against the official LDAM-DRW
+    one."""
+    path = project_root() / "benchmarks" / "training.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    lines = [
+        {
+            "network": html.escape(rate["network"]),
+            "runs at once": rate["runs"],
+            "official, images/s": f"{rate['official']:.0f}",
+            "ours, images/s": f"{rate['ours']:.0f} ({rate['precision']})",
+            "ratio": f"{rate['ratio']:.1f}",
+        }
+        for rate in found["rates"]
+    ]
+    caption = (
+        f"Training on images of 32 pixels, batches of {found['batch']}; images a second of the wall clock, "
+        "all runs together, theirs and ours one after the other in one call. "
+        f"{found['processor']}, {found['cores']} cores, torch {found['torch']}"
+    )
+    return Table(pd.DataFrame(lines), lines, caption)
