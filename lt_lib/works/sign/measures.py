@@ -36,14 +36,13 @@ from lt_lib.works.sign.networks import features
 
 SIGMA, OFF, DOUBT = 10.0, 50, 0.5  # of the noise, on the 0-255 scale; pixels; the threshold of Table 2
 SILHOUETTE = 2000  # images that the silhouette is computed on
-DRAWN = 1000  # training images whose features are kept
 COVERAGES = range(5, 101, 5)  # per cent
 
 Measures = dict[str, float]
 
 
-def measures_of(net: nn.Module, task: Task, sets: Sets) -> tuple[Measures, dict[str, Tensor]]:
-    """All measures of a trained network, and its features of the test images and of some training images.
+def measures_of(net: nn.Module, task: Task, sets: Sets) -> Measures:
+    """All measures of a trained network.
 
     Raises:
         LabError: `positive` is no class.
@@ -65,16 +64,13 @@ def measures_of(net: nn.Module, task: Task, sets: Sets) -> tuple[Measures, dict[
         found |= _corrupted(net, sets, lesson.repeats, precision)
         if lesson.strange:
             found |= _strange(net, task, sets, precision)
-    seen = _features(net, sets, x, precision)
-    apart = compactness(seen, y.cpu(), min(SILHOUETTE, len(y)))
+    apart = compactness(features_of(net, sets, x, precision), y.cpu(), min(SILHOUETTE, len(y)))
     found |= {"variance_ratio": apart["ratio"], "silhouette": apart["silhouette"]}
     if lesson.positive is not None:
         held = answers(net, sets, sets.val[0], precision)[0]
         found |= _areas("auc", logits, y, lesson.positive)
         found |= _areas("val_auc", held, sets.val[1], lesson.positive)
-    shown = _features(net, sets, sets.train[: min(DRAWN, sets.images)], precision)
-    kept = {"features": seen.half(), "train_features": shown.half()}
-    return {k: v for k, v in found.items() if v is not None}, kept
+    return {k: v for k, v in found.items() if v is not None}
 
 
 def _areas(name: str, logits: Tensor, labels: Tensor, positive: int) -> Measures:
@@ -156,7 +152,8 @@ def _strange(net: nn.Module, task: Task, sets: Sets, precision: str) -> Measures
     return found | doubt(logits, sigma, y, sets.num_classes, "strange_")
 
 
-def _features(net: nn.Module, sets: Sets, x: Tensor, precision: str) -> Tensor:
+def features_of(net: nn.Module, sets: Sets, x: Tensor, precision: str) -> Tensor:
+    """What enters the last layer for images in [0, 1], in eval mode: (N, D) float32 on the CPU."""
     net.eval()
     with torch.inference_mode(), autocast(precision):
         return torch.cat([features(net, sets.standard(part)).float().cpu() for part in x.split(AT_ONCE)])

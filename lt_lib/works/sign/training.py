@@ -36,5 +36,5 @@ def train_regularised(
     if task.lesson.copies:
         sets = with_copies(task, dataset, sets, deadline)
     net, outcome = fit(task, task.backbone, task.lesson, sets, checkpoint, deadline)
-    outcome.measures, outcome.tensors = measures_of(net, task, sets)
+    outcome.measures = measures_of(net, task, sets)
     return outcome
