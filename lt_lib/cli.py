@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lt_lib.errors import LtError, on_one_line
+from lt_lib.errors import LabError, LtError, on_one_line
 from lt_lib.lab.record.spec import DATA, PROFILES
 
 app = typer.Typer(
@@ -377,6 +377,31 @@ def claims(
             )
     if untested:
         typer.echo(f"not tested: the claims of {', '.join(untested)}")
+
+
+@app.command()
+def ledger(
+    work: WorkArgument = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the lines to this CSV file instead.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with an error if a record behind a number is stale.")
+    ] = False,
+) -> None:
+    """Every printed number of a work, or of all: ours from the committed records, and the verdict."""
+    from lt_lib.lab.read import ledger as book
+    from lt_lib.lab.record.files import atomic_write
+    from lt_lib.lab.record.paths import absolute
+
+    lines = book.ledger(work)
+    if csv:
+        atomic_write(absolute(csv), lines.to_csv(index=False).encode())
+        typer.echo(f"{len(lines)} lines in {csv}")
+    else:
+        for line in book.as_lines(lines):
+            typer.echo(line)
+    typer.echo(", ".join(f"{n} {what}" for what, n in book.counts(lines).items()))
+    if check and (stale := lines[lines["behind"].str.endswith("stale")]["row"].tolist()):
+        raise LabError(f"{len(stale)} numbers stand on stale records: {', '.join(stale)}; see `lt fill`")
 
 
 @app.command()

@@ -25,6 +25,7 @@ FACTS = {  # kind -> its columns, and those of them that name a row
         ["work", "table", "row_id", "model", "method", "metric", "class", "value", "note"],
         ["work", "table", "row_id", "model", "method", "metric", "class"],
     ),
+    "unrun": (["work", "table", "row_id", "metric", "why"], ["work", "table", "row_id", "metric"]),
     "claims": (["id", "work", "claim", "test", "published_evidence", "note"], ["id"]),
     "audit": (["id", "work", "location", "check", "published", "recomputed", "verdict", "note"], ["id"]),
 }
@@ -34,7 +35,7 @@ def facts_of(kind: str) -> pd.DataFrame:
     """All facts of a kind, as text: what stands in `<kind>.csv` and in every other `<kind>*.csv`.
 
     Args:
-        kind: "published", "claims" or "audit".
+        kind: a key of FACTS.
 
     Raises:
         LabError: there is no such file; one cannot be read or lacks a column; or two rows have the same id
@@ -142,10 +143,21 @@ def published_value(
         metric: as in `Record.metric`, e.g. "balanced_accuracy" or "recall.2".
         as_meant: cells that are swapped in print are read in their right columns.
     """
+    found = published_line(experiment, row, metric, as_meant)
+    number = float(found["value"].iloc[0]) if len(found) else math.nan
+    return None if math.isnan(number) else number
+
+
+def published_line(
+    experiment: Experiment, row: Row, metric: str = "accuracy", as_meant: bool = True
+) -> pd.DataFrame:
+    """The one line of :func:`published` that holds :func:`published_value`, or none.
+
+    Raises:
+        LabError: several lines match.
+    """
     if (cells := _cells(experiment, row)) is not None:
-        found = published(work=experiment.work, **cells[metric]) if metric in cells else ()
-        number = float(found["value"].iloc[0]) if len(found) else math.nan
-        return None if math.isnan(number) else number
+        return published(work=experiment.work, **cells[metric]) if metric in cells else published()[:0]
     ref = row.published
     kind, _, label = metric.partition(".")
     name = (ref and ref.metric) or experiment.metric if metric == "accuracy" else PRINTED_AS.get(kind, kind)
@@ -165,7 +177,7 @@ def published_value(
             f"{experiment.experiment}, row {row.key}: {len(found)} published numbers match; name method or "
             "class under `published`"
         )
-    return float(found["value"].iloc[0]) if len(found) else None
+    return found
 
 
 def _cells(experiment: Experiment, row: Row) -> dict[str, dict[str, str]] | None:

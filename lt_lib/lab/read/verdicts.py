@@ -41,6 +41,16 @@ def verdict(
     return said if as_published(records) else said + STAND_IN
 
 
+def interval(records: list[Record], metric: str = "accuracy", selection: str = "last") -> float:
+    """Half-width of the 95 % interval of a mean over seeds and over test sets of the size of theirs: both
+    parts added as squares. nan for one record, whose seeds nobody knows the spread of."""
+    est = estimate(r.metric(metric, selection) for r in records)
+    if est.half is None:
+        return math.nan
+    drawn = sum(sampling_variance(r, metric, selection) for r in records) / len(records)
+    return math.hypot(est.half, _Z * math.sqrt(drawn))
+
+
 def at_published_size(records: Iterable[Record]) -> bool:
     """Whether all records are of profile paper on real data, by whatever network."""
     return {(r.profile, r.data) for r in records} == {("paper", "real")}

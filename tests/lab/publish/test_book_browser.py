@@ -161,3 +161,25 @@ def test_downloads_exist(html, entry):
     assert all(f.is_file() and f.stat().st_size for f in files)
     assert {f.suffix for f in files} >= ({".ipynb", ".py"} if entry.is_notebook else {".md"})
     assert b'src="http' not in page.read_bytes(), "an asset from outside"
+
+
+def test_the_ledger_is_searched_filtered_and_sorted(open_page):
+    page, said = open_page("book/pages/ledger.html")
+    page.wait_for_selector("#lt-ledger-filters select:not([disabled])")
+    shown = page.locator(".dt-info")
+    whole = shown.inner_text()
+    page.select_option("select[name=work]", "ee443")
+    page.select_option("select[name=verdict]", "agrees (stand-in)")
+    assert shown.inner_text() != whole
+    verdicts = page.locator("#lt-ledger tbody .lt-verdict")
+    assert set(verdicts.all_inner_texts()) == {"agrees (stand-in)"}
+    page.fill("input[type=search]", "weighted 0.02")
+    assert "0.6798" in page.locator("#lt-ledger tbody tr").first.inner_text()
+    page.fill("input[type=search]", "")
+    page.locator("#lt-ledger thead th").nth(2).click()
+    printed = [float(text) for text in page.locator("#lt-ledger tbody td:nth-child(3)").all_inner_texts()]
+    assert printed == sorted(printed)
+    with page.expect_download() as download:
+        page.click("a[download='ledger.csv']")
+    assert download.value.path().read_text().startswith("work,table,row")
+    assert not said
