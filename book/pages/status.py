@@ -31,6 +31,16 @@ from lt_lib.lab.train.run import environment
 lab.status_page()
 
 # %% [markdown]
+# ## The scoreboard
+#
+# By experiment: how many printed numbers there are, and how they fare. Only a run at the published settings on
+# the published data can agree or disagree with one, and one by a network that stands in for the printed one is
+# counted apart; anything smaller is shown, but *not comparable*.
+
+# %% tags=["remove-input"]
+lab.scoreboard()
+
+# %% [markdown]
 # ## This build
 #
 # Noted when this page was executed.

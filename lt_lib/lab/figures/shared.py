@@ -1,14 +1,16 @@
 """Figures that several works share."""
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.figure import Figure
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.marks import estimate_mark
-from lt_lib.lab.figures.style import BLUE, GREEN, footnote, legend
+from lt_lib.lab.figures.style import BLUE, GREEN, PALETTE, footnote, legend
 from lt_lib.lab.read.estimates import difference, paired
 from lt_lib.lab.read.evidence import made_now
+from lt_lib.lab.read.verdicts import STAND_IN
 from lt_lib.lab.record.records import Record
 
 
@@ -43,4 +45,32 @@ def differences(
     ax.grid(axis="y", visible=False)
     legend(fig, ax)
     footnote(fig, sources(shown))
+    return fig
+
+
+@figure("printed-against-ours")
+def printed_against_ours(lines: pd.DataFrame) -> Figure:
+    """All shares that are judged, printed and ours, by work, with the 95 % interval of ours; on the line they
+    are equal.
+
+    Args:
+        lines: of :func:`lt_lib.lab.read.ledger.ledger`. What lies outside [0, 1] is no share.
+    """
+    judged = lines[lines["verdict"].str.startswith(("agrees", "differs", "one run"))]
+    judged = judged.assign(value=pd.to_numeric(judged["printed"], errors="coerce"))
+    judged = judged[judged["value"].between(0, 1)]
+    fig, ax = plt.subplots(figsize=(5.4, 4.6))
+    for (work, own), colour, mark in zip(judged.groupby("work"), PALETTE, "osD^v"):
+        half = own["half"].fillna(0)
+        ax.errorbar(own["value"], own["ours"], half, fmt="none", ecolor=colour, alpha=0.5, zorder=2)
+        for near, shown in own.groupby(own["verdict"].str.endswith(STAND_IN)):
+            name = f"{work}, by a stand-in network" if near else work
+            style = {"mfc": "white" if near else colour, "mew": 1.5, "ms": 6, "zorder": 3}
+            ax.plot(shown["value"], shown["ours"], mark, color=colour, label=name, **style)
+    low = min([*judged["value"], *judged["ours"], 1]) - 0.03
+    high = max([*judged["value"], *judged["ours"], 0]) + 0.03
+    ax.plot([low, high], [low, high], color="0.3", lw=1)
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="printed", ylabel="ours")
+    legend(fig, ax, ncols=2)
+    footnote(fig, "paper + real; bars: 95 % interval over seeds and test images, none for a single run")
     return fig

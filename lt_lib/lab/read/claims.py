@@ -39,6 +39,7 @@ def claims_table(
     records: list[Record] | None = None,
     facts: pd.DataFrame | None = None,
     only: Sequence[str] = (),
+    anchors: bool = False,
 ) -> Table:
     """Test the claims of a work on its printed numbers and on records.
 
@@ -53,6 +54,7 @@ def claims_table(
         facts: printed numbers as :func:`lt_lib.lab.read.published.published` returns them; None reads the
             file.
         only: the claims to test, such as ["EE1"]; none: all of the work.
+        anchors: whether links can lead to a claim by its id: once a page.
 
     Returns:
         A table, one line a claim. Its frame: id, claim, test, printed_verdict, printed_numbers, verdict,
@@ -99,7 +101,8 @@ def claims_table(
         )
         lines.append(
             {
-                "": f"{claim.id}. {html.escape(claim.claim)}",
+                "": (f'<a id="{claim.id}"></a>' if anchors else "")
+                + f"{claim.id}. {html.escape(claim.claim)}",
                 "on the printed numbers": _cell(paper, paper.verdict),
                 "on records": f"{_cell(ours, said)}<br>{shown}",
             }
