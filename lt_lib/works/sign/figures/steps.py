@@ -25,7 +25,7 @@ def before_and_after(rows: dict[str, torch.Tensor]) -> Figure:
     columns = max(map(len, rows.values()))
     fig, axes = plt.subplots(len(rows), columns, figsize=(5.6, 0.1 + 0.92 * len(rows)), squeeze=False)
     for line, (name, images) in zip(axes, rows.items()):
-        for ax, image in zip(line, images.detach().cpu().clamp(0, 1).permute(0, 2, 3, 1)):
+        for ax, image in zip(line, images.detach().cpu().clamp(0, 1).permute(0, 2, 3, 1).numpy()):
             ax.imshow(image)
         for ax in line:
             ax.set(xticks=(), yticks=())
