@@ -16,15 +16,15 @@
 #
 # ```{admonition} This chapter
 # :class: tip
-# - **Question.** What does a hundred steps along the sensitivity do to an image, and is it more than turning up the contrast?
+# - **Question.** What do a hundred steps along the sensitivity do to an image, and is it more than turning up the contrast?
 # - **Regenerates.** Fig 3 of `sign`; settles how its Algorithm 1 can be read.
 # - **You need.** the sensitivity $J^\top \mathbf 1$, from [the chapter before](01-what-mixup-gets-wrong).
-# - **Time.** 20 minutes to read; half a minute on a laptop.
+# - **Time.** 20 minutes to read; under a minute on a laptop.
 # ```
 #
 # A mixing desk has three thousand faders, one for each pixel and colour of a small photograph. You sit at the
 # desk and hear nothing. Next door sits a listener who tells you, for every fader, how much louder it gets
-# when you push it. You push each as far as that, and ask again. What is being played after a hundred rounds?
+# when you push it. You push each by that much, and ask again. What is being played after a hundred rounds?
 #
 # Something louder, to that listener. Whether it is better music, nobody has asked him.
 
@@ -131,7 +131,7 @@ print(f"named rightly: {right(unseen):.1%} before, {right(copy):.1%} after")
 # ```
 #
 # Reverse mode gives a row vector times $J$ in one backward pass, a *vector-Jacobian product*; here the
-# vector is all ones. {func}`lt_lib.sign.sensitivity` is hardly more than
+# vector is all ones. `lt_lib.sign.sensitivity` is hardly more than
 #
 # ```python
 # at = x.detach().clone().requires_grad_()
@@ -281,7 +281,7 @@ ends = {n: maker.change(walkers, steps=(n,))[0] for n in counted}
 way = (ends[100] - walkers).flatten(1).norm(dim=1)
 for n, end in ends.items():
     off = (end - ends[100]).flatten(1).norm(dim=1) / way
-    print(f"{n:3} steps: {off.median():4.0%} of the way beside the end")
+    print(f"{n:3} steps: off by {off.median():.0%} of the way")
 
 # %% [markdown] tags=["fragment-slide"]
 # One long step is the fixed reading: the first line says how far the way bends. The book's smaller profiles
@@ -429,8 +429,8 @@ for name, group in (("right", said == theirs), ("wrong", said != theirs)):
 
 # %% [markdown] tags=["fragment-slide"]
 # SIGN has no label to go by. Where the features of an image speak for a wrong class, making them louder can
-# make that class louder. The paper describes its copies as changes that improve predictions; whether this
-# network's do is the right panel of {numref}`fig-sign-02-informed`.
+# make that class louder. By the paper such changes lead to better predictions; whether this network's do, the
+# right panel of {numref}`fig-sign-02-informed` shows.
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Most of the room will expect accuracy on the copies to rise. Let them vote before the figure, then ask why
@@ -511,8 +511,7 @@ print(choices.on_test(found))
 # %% [markdown] tags=["slide"]
 # ## What it costs
 #
-# Count in forward passes of one image. The gradient for the pixels costs about one more, that for the weights
-# again one. A step of SIGN needs no weights:
+# Count in forward passes. The gradient for the pixels costs about one more, that for the weights again one:
 #
 # | for one image | steps | forward passes |
 # |---|---|---|
@@ -521,8 +520,8 @@ print(choices.on_test(found))
 # | an epoch of training | 1 of 3 | 3 |
 
 # %% [markdown] tags=["fragment-slide"]
-# So the copies cost as much as some 67 epochs on the images, before the three-fold training begins. Counting
-# is not timing: `benchmarks/sign.py`, which is not run here, times the first two rows with MobileNetV2.
+# So the copies cost as much as some 67 epochs on the images, before the three-fold training begins. The first
+# two rows are timed, with MobileNetV2, by `benchmarks/sign.py`, which is not run here.
 
 # %% [markdown] tags=["slide"]
 # ## What differs, and why
