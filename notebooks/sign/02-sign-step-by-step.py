@@ -386,10 +386,10 @@ print(f"{1 - explained(added, grey):5.0%} is colour: unlike by channel")
 # %% [markdown] tags=["slide"]
 # ### Does it know where it goes?
 #
-# Two rivals set out with SIGN: *noise*, in a random direction and just as far in Euclidean length; and the
-# *nearest contrast*, as far as it follows. We watch how many images the network still names rightly, and the
-# log-odds of the true class, $\log \frac{p}{1 - p}$: probabilities of a well-trained network crowd at 1, and
-# log-odds do not.
+# Two rivals set out with SIGN: *noise*, in a random direction and just as far in Euclidean length, before it is
+# clipped; and the *nearest contrast*, as far as it follows. We watch how many images the network still names
+# rightly, and the log-odds of the true class, $\log \frac{p}{1 - p}$: probabilities of a well-trained network
+# crowd at 1, and log-odds do not.
 
 # %%
 lengths = (1, 2, 3, 4, 5)
