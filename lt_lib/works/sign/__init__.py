@@ -5,4 +5,4 @@ from lt_lib.works.sign.printed import printed_cells  # noqa: F401  asked for by 
 
 TITLE = "Asgari Taghanaki, Abhishek & Hamarneh: Signed Input Regularization"
 CITE = "taghanaki_sign"
-EXPERIMENTS = ("sign-table1", "sign-table2", "sign-table4", "sign-delta")
+EXPERIMENTS = ("sign-table1", "sign-table2", "sign-table4", "sign-delta", "sign-lesions")

@@ -24,6 +24,16 @@ def test_every_cell_of_the_five_tables_is_asked_for_once():
     assert sorted(numbers) == sorted(cells["value"].dropna()) and len(numbers) < 306, "some cells are empty"
 
 
+def test_every_printed_area_is_asked_for_once():
+    facts = published(work="sign", table="prose")
+    areas = facts[facts["metric"].str.fullmatch("ISIC2017_(val|test)_AUC")]
+    loaded = load("sign-lesions")
+    asked = [
+        published_value(loaded, row, metric) for row in loaded.rows for metric in printed_metrics(loaded, row)
+    ]
+    assert sorted(asked) == sorted(areas["value"]) and len(asked) == 4
+
+
 @pytest.mark.parametrize(
     ("experiment", "row", "metric", "value"),
     [
@@ -32,6 +42,8 @@ def test_every_cell_of_the_five_tables_is_asked_for_once():
         ("sign-table2", "T2.1", "doubt_count.3", 40),
         ("sign-table3", "T3.2", "strange_accuracy", 0.4759),
         ("sign-table5", "T5.3", "gauss_accuracy", 0.7122),
+        ("sign-lesions", "P4", "auc", 0.7787),
+        ("sign-lesions", "P4", "val_auc", 0.8131),
     ],
 )
 def test_a_measure_finds_its_number(experiment, row, metric, value):
