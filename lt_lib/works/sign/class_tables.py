@@ -1,6 +1,6 @@
 """A measure by class, as the tables of `sign` print it, beside ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -17,7 +17,9 @@ from lt_lib.works.sign.printed import CLASSES
 _OF_CLASS = {"accuracy": "recall"}  # measures that have another name by class
 
 
-def by_class(records: list[Record], metric: str, called: str, digits: int = 3) -> Table:
+def by_class(
+    records: list[Record], metric: str, called: str, digits: int = 3, classes: Sequence[str] = CLASSES
+) -> Table:
     """A measure overall and by class, of each row published, by committed evidence and by this run.
 
     Args:
@@ -25,6 +27,7 @@ def by_class(records: list[Record], metric: str, called: str, digits: int = 3) -
         metric: of all images, e.g. "doubt_count".
         called: what the caption calls it.
         digits: decimals of what is not printed.
+        classes: those that may have a column.
 
     Returns:
         A table; its frame has a line a row and source, a column "Mean" and one for each class of which there
@@ -35,12 +38,14 @@ def by_class(records: list[Record], metric: str, called: str, digits: int = 3) -
         plain.append({"key": key, "label": label, "source": source, "n": len(found)} | numbers)
         badges.append(f"{source}<br>{badge_html(found)}" if found else source)
     frame = pd.DataFrame(plain).dropna(axis=1, how="all")
-    shown = [name for name in ("Mean", *CLASSES) if name in frame]
+    shown = [name for name in ("Mean", *classes) if name in frame]
     lines = [
         {"": line["label"], "source": badge} | {name: _said(line[name], line["n"], digits) for name in shown}
         for line, badge in zip(frame.to_dict("records"), badges, strict=True)
     ]
-    caption = f"{called}; mean over seeds, a dash where no image is. Class k of a stand-in stands under k of the paper"
+    caption = (
+        f"{called}; mean over seeds, a dash for no image. Class k of a stand-in stands under the paper's"
+    )
     return Table(frame, lines, caption)
 
 

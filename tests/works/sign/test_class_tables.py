@@ -47,6 +47,7 @@ def test_only_classes_with_a_number_have_a_column():
     heads = ["", "source", "Mean", "automobile", "bird", "cat", "dog", "frog"]
     assert list(table.rows[0]) == list(table.rows[1]) == heads
     assert table.rows[0]["bird"] == "0.3973"
+    assert list(by_class([one], "strange_accuracy", "strange", 3, ["dog"]).rows[0]) == [*heads[:3], "dog"]
 
 
 def test_committed_records_are_not_shown_twice(monkeypatch):
