@@ -329,10 +329,6 @@ audited("B02", "B03", "B06", "B11", "B18")
 # classical augmentation, on few images; it is high beside mixup's only. And B18 says what must stand beside
 # every count: the methods differ in accuracy by more with the second head than without.
 
-# %% [markdown] tags=["notes", "remove-cell"]
-# Before the next slide: what would a calibrated network with 14 per cent of wrong answers do with them? It
-# would have to spread them over its doubts. 2 min.
-
 # %% [markdown] tags=["slide"]
 # ### What 26 can mean
 #
@@ -396,8 +392,7 @@ lab.figure(
 )
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# The same answers in nearly the same order, and a count that goes to nothing. What gives it away is the
-# calibration error (ECE, {cite:t}`guo2017calibration`).
+# The same answers in nearly the same order, and no doubts. The calibration error (ECE) gives it away.
 
 # %% [markdown] tags=["slide"]
 # ## The same for the three methods
@@ -438,9 +433,8 @@ labelled = {name: rows[key] for name, key in keys.items()}
 lab.figure("risk-coverage", labelled)
 
 # %% [markdown] tags=["fragment-slide"]
-# {numref}`fig-sign-05-risk` in one number each. The *excess* is the AURC less that of a perfect order with as
-# many mistakes, which is $e + (1 - e) \ln (1 - e)$ for an error rate $e$ ([exercise](ex-sign-05-perfect)); it
-# is about knowing alone.
+# In one number each. The *excess* is the AURC less that of a perfect order with as many mistakes, $e + (1 - e)
+# \ln (1 - e)$ for an error rate $e$ ([exercise](ex-sign-05-perfect)); it is about knowing alone.
 
 # %% tags=["fragment-slide"]
 from lt_lib.works.sign.doubt import excess_risk
@@ -546,7 +540,6 @@ claims_table("sign", only=["SG4", "SG5"])
 # | $p$ | of the logits or averaged over noise, not said | averaged, if it is to be what was trained | of the logits |
 # | what is counted | doubtful right answers | wrong answers among the sure ones | both |
 # | smallest $p$ | compared at 26, 212 and 363 doubts | compared at equal numbers | with the range that chance gives |
-# | runs | one | several | as many as the badge says |
 
 # %% [markdown]
 # ## Exercises
@@ -632,19 +625,15 @@ factor = 1
 while doubts(factor * z, test_y):
     factor *= 2
 
-
-def area_of(logits):
-    return risk_coverage(largest(logits), right).mean().item()
-
-
-before, after = area_of(z), area_of(factor * z)
+before, after = (
+    risk_coverage(largest(c * z), right).mean().item() for c in (1, factor)
+)
 assert doubts(factor * z, test_y) == 0 and factor > 1
 assert abs(after - before) < 0.3 * before
 print(f"times {factor}: AURC {before:.4f}, then {after:.4f}")
 
 # %% [markdown]
-# Order changes a little, since the largest probability depends on all ten logits and a factor weighs the
-# second largest more. The knowledge is the same, the count is gone.
+# Order changes a little, since the largest probability depends on all ten logits. The knowledge is the same.
 #
 # ```{solution-end}
 # ```
@@ -656,7 +645,6 @@ print(f"times {factor}: AURC {before:.4f}, then {after:.4f}")
 #   with more data.
 # - {cite:t}`guo2017calibration` on networks that are too sure, and one number that mends most of it.
 # - {cite:t}`geifman2017selective` on risk and coverage, with guarantees.
-# - {cite:t}`lakshminarayanan2017ensembles` let several networks disagree, where one $\sigma$ cannot.
 
 # %% tags=["remove-input"]
 lab.provenance(results)

@@ -310,8 +310,7 @@ for name, x in corrupted.items():
     print(f"{name:10} moved by {moved:4.1f} of 255, root mean square")
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# They are not equally large. Missing pixels are few and far off; noise is everywhere and small. A network
-# that survives the one need not survive the other.
+# Missing pixels are few and far off; noise is everywhere and small. To survive one is not to survive the other.
 
 # %% [markdown] tags=["slide"]
 # ### What is a ±?
@@ -487,10 +486,6 @@ claims_table("sign", profile, data, robust + strange, only=three_claims)
 # %% tags=["fragment-slide"]
 claims_table("sign", only=three_claims)
 
-# %% [markdown] tags=["notes", "remove-cell"]
-# Ask which of the three the room would have predicted from the drawing of SIGN's images. SIGN moves every
-# pixel a little, as noise does. It switches none off. 2 min.
-
 # %% [markdown] tags=["slide"]
 # ## Another network
 #
@@ -581,7 +576,7 @@ assert two_shares(top, base, needed - 2)[0] < 1.96
 print(f"{needed} images, {needed / total:.1f} times as many")
 
 # %% [markdown]
-# All of Tiny ImageNet's images of the five classes, training images included, would have been enough.
+# Tiny ImageNet has them, among its training images.
 #
 # ```{solution-end}
 # ```
@@ -639,8 +634,7 @@ assert abs(measured - chance) < 0.03
 print(f"{chance:.3f}, measured {measured:.3f}")
 
 # %% [markdown]
-# Seven times in ten. A network that looks at one such detail is at the mercy of the draw, which is why the
-# spread over repeats cannot be as small as printed.
+# Seven times in ten. A network that looks at one such detail is at the mercy of the draw.
 #
 # ```{solution-end}
 # ```
@@ -648,8 +642,7 @@ print(f"{chance:.3f}, measured {measured:.3f}")
 # %% [markdown]
 # ## Further reading
 #
-# - {cite:t}`recht2019imagenet` on new test sets of the *same* kind; a chapter of
-#   [ours](../lectures/07-new-test-sets) re-counts them.
+# - {cite:t}`recht2019imagenet` on new test sets of the *same* kind, [re-counted](../lectures/07-new-test-sets).
 # - {cite:t}`hendrycks2020augmix` on robustness to fifteen corruptions, with a method against them.
 
 # %% tags=["remove-input"]
