@@ -375,7 +375,12 @@ pooled = {
     name: tuple(map(np.concatenate, zip(*found)))
     for name, found in runs.items()
 }
-lab.figure("reliability", pooled)
+lab.figure(
+    "reliability",
+    pooled,
+    announced="announced probability of cancer",
+    happened="share that had cancer",
+)
 
 # %% [markdown]
 # Who counts the same evidence three times is too sure. {numref}`fig-lectures-08-reliability` also shows a remedy:

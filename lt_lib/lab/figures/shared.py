@@ -3,11 +3,12 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+from sklearn.calibration import calibration_curve
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
 from lt_lib.lab.figures.marks import estimate_mark
-from lt_lib.lab.figures.style import BLUE, GREEN, PALETTE, footnote, legend
+from lt_lib.lab.figures.style import BLUE, GREEN, LINES, PALETTE, footnote, legend
 from lt_lib.lab.read.estimates import difference, paired
 from lt_lib.lab.read.evidence import made_now
 from lt_lib.lab.read.verdicts import STAND_IN
@@ -73,4 +74,29 @@ def printed_against_ours(lines: pd.DataFrame) -> Figure:
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="printed", ylabel="ours")
     legend(fig, ax, ncols=2)
     footnote(fig, "paper + real; bars: 95 % interval over seeds and test images, none for a single run")
+    return fig
+
+
+@figure("reliability")
+def reliability(
+    scores: dict[str, tuple],
+    bins: int = 10,
+    announced: str = "announced probability",
+    happened: str = "share that came true",
+) -> Figure:
+    """Share of positives over the probability that was announced, in bins of equally many cases; on the
+    diagonal announced is meant.
+
+    Args:
+        scores: label -> (labels in {0, 1}, probabilities), all test cases of all seeds together.
+        bins: at most; equal probabilities stay together.
+        announced, happened: names of the axes.
+    """
+    fig, ax = plt.subplots(figsize=(4.6, 3.6))
+    ax.plot([0, 1], [0, 1], color="0.35", ls=":", lw=1.3)
+    for (label, (y, p)), colour, style, mark in zip(scores.items(), PALETTE, LINES, "os^D"):
+        share, mean = calibration_curve(y, p, n_bins=bins, strategy="quantile")
+        ax.plot(mean, share, mark, color=colour, ls=style, lw=2, ms=6, label=label)
+    ax.set(xlabel=announced, ylabel=happened, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    legend(fig, ax)
     return fig

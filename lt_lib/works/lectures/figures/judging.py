@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from lt_lib.lab.figures import figure
@@ -57,30 +56,6 @@ def step_curves(y: np.ndarray, p: np.ndarray, grid: np.ndarray) -> tuple[np.ndar
     return tpr[np.searchsorted(fpr, grid + 1e-12, side="right") - 1], precision[::-1][
         np.searchsorted(recall[::-1], grid - 1e-12)
     ]
-
-
-@figure("reliability")
-def reliability(scores: dict[str, tuple], bins: int = 10) -> Figure:
-    """Share of positives over the probability that was announced, in bins of equally many cases; on the
-    diagonal announced is meant.
-
-    Args:
-        scores: label -> (labels in {0, 1}, probabilities), all test cases of all seeds together.
-        bins: at most; equal probabilities stay together.
-    """
-    fig, ax = plt.subplots(figsize=(4.6, 3.6))
-    ax.plot([0, 1], [0, 1], color="0.35", ls=":", lw=1.3)
-    for (label, (y, p)), colour, style, mark in zip(scores.items(), PALETTE, LINES, "os^D"):
-        share, announced = calibration_curve(y, p, n_bins=bins, strategy="quantile")
-        ax.plot(announced, share, mark, color=colour, ls=style, lw=2, ms=6, label=label)
-    ax.set(
-        xlabel="announced probability of cancer",
-        ylabel="share that had cancer",
-        xlim=(-0.03, 1.03),
-        ylim=(-0.03, 1.03),
-    )
-    legend(fig, ax)
-    return fig
 
 
 @figure("cost-curves")

@@ -55,14 +55,6 @@ def test_bands_hold_the_curve_and_the_figure_is_narrow(scored):
         assert ax.get_xlim()[1] - ax.get_xlim()[0] == pytest.approx(1, abs=0.02)
 
 
-def test_calibrated_scores_lie_on_the_diagonal():
-    rng = np.random.default_rng(0)
-    p = rng.random(20_000)
-    y = rng.random(20_000) < p
-    x, share = by_label(lab.figure("reliability", {"fair": (y, p)}).axes[0])["fair"].get_data()
-    assert len(x) == 10 and share == pytest.approx(x, abs=0.04)
-
-
 def test_a_cost_curve_is_the_mean_over_seeds():
     at = np.linspace(0.005, 0.995, 50)
     values = np.array([at, 3 * at])
