@@ -360,6 +360,9 @@ def claims(
     data: Annotated[
         Data | None, typer.Option(help="Which committed records; default: the strongest there are.")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with an error if a claim stands on stale records.")
+    ] = False,
 ) -> None:
     """Test the claims of a work, or of all, on printed numbers and on committed records.
 
@@ -367,8 +370,10 @@ def claims(
     from lt_lib.lab.read.claims import claims_table, covered
 
     tested, untested = ([work], []) if work else covered()
+    stale = []
     for name in tested:
         table = claims_table(name, profile and profile.value, data and data.value)
+        stale += [row.id for row in table.frame.itertuples() if row.behind.endswith("stale")]
         typer.echo(table.caption)
         for row in table.frame.itertuples():
             typer.echo(
@@ -377,6 +382,8 @@ def claims(
             )
     if untested:
         typer.echo(f"not tested: the claims of {', '.join(untested)}")
+    if check and stale:
+        raise LabError(f"{len(stale)} claims stand on stale records: {', '.join(stale)}; see `lt fill`")
 
 
 @app.command()
@@ -405,20 +412,30 @@ def ledger(
 
 
 @app.command()
-def audit(work: WorkArgument = None) -> None:
+def audit(
+    work: WorkArgument = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with an error if a verdict is not that of audit.csv.")
+    ] = False,
+) -> None:
     """Recompute what can be recomputed from the printed numbers of a work, or of all."""
     from lt_lib.lab.read.audit import audit as recompute
     from lt_lib.lab.read.audit import covered
+    from lt_lib.lab.read.published import facts_of
 
     recomputed, in_words = ([work], []) if work else covered()
+    filed, other = facts_of("audit").set_index("id")["verdict"], []
     for name in recomputed:
         for row in recompute(name).itertuples():
+            other += [row.id] if row.verdict != filed[row.id] else []
             typer.echo(
                 f"{row.id}  {row.verdict:14s} {row.location}: {row.check}\n"
                 f"     published: {row.published}; {row.basis}: {row.recomputed}"
             )
     if in_words:
         typer.echo(f"not recomputed: the audit of {', '.join(in_words)}")
+    if check and other:
+        raise LabError(f"{len(other)} verdicts are not those of audit.csv: {', '.join(other)}")
 
 
 @data_app.command("list")

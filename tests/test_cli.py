@@ -24,6 +24,7 @@ runner = CliRunner()
         ["book"],
         ["claims"],
         ["audit"],
+        ["ledger"],
         ["data"],
         ["data", "add"],
         ["data", "list"],
@@ -48,6 +49,7 @@ def test_every_command_explains_itself(words):
         (["run", "ee443-fig2", "--data", "real"], "lt data"),
         (["chapter", "ee443/0"], "ee443/0"),
         (["exercises", "ee443/0"], "ee443/0"),
+        (["ledger", "ee44"], "nothing is printed of 'ee44'; there are: ee443,"),
         (["run", "x" * 300], "no experiment"),
         (["plan", "x" * 300], "no experiment"),
         (["chapter", "x" * 300], "no chapter"),
@@ -129,3 +131,23 @@ def test_exercises_writes_the_sheet_of_a_chapter(monkeypatch, capsys, tmp_path):
     code, out, _ = run_main(monkeypatch, capsys, "exercises", "ee443/03", "--out", str(tmp_path))
     assert code == 0 and (tmp_path / "ee443-03-weighting-the-loss-exercises.ipynb").is_file()
     assert "ee443-03-weighting-the-loss-exercises.ipynb" in out
+
+
+def test_the_checks_of_ledger_claims_and_audit_can_fail(monkeypatch, capsys):
+    from lt_lib.lab.read import audit, published
+
+    for words in (["ledger", "ee443"], ["claims", "ee443"], ["audit", "ee443"]):
+        assert run_main(monkeypatch, capsys, *words, "--check")[0] == 0
+
+    monkeypatch.setattr("lt_lib.lab.read.badges.is_fresh", lambda record: False)
+    code, _, said = run_main(monkeypatch, capsys, "ledger", "ee443", "--check")
+    assert code == 1 and "numbers stand on stale records" in said
+    code, _, said = run_main(monkeypatch, capsys, "claims", "ee443", "--check")
+    assert code == 1 and "claims stand on stale records: EE1" in said
+
+    real, facts = published.facts_of, published.facts_of("audit")
+    facts.loc[facts["id"] == "D01", "verdict"] = "another"
+    for module in (published, audit):
+        monkeypatch.setattr(module, "facts_of", lambda kind: facts if kind == "audit" else real(kind))
+    code, _, said = run_main(monkeypatch, capsys, "audit", "ee443", "--check")
+    assert code == 1 and "1 verdicts are not those of audit.csv: D01" in said

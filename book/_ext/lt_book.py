@@ -1,7 +1,13 @@
-"""Sphinx: a download button for the percent script of a notebook page, beside that for the notebook."""
+"""Sphinx: a download button for the percent script of a notebook page, beside that for the notebook; and
+"audit A04", wherever a text says it, as a link to that check."""
 
+import re
 import shutil
 from pathlib import Path
+
+from docutils import nodes
+
+CHECK = re.compile(r"(audit [A-D]\d\d)\b")
 
 
 def add_script_button(app, pagename, templatename, context, doctree):
@@ -27,7 +33,25 @@ def add_script_button(app, pagename, templatename, context, doctree):
             )
 
 
+def link_checks(app, doctree, docname):
+    """Make references of the names of checks, but in code and in what is a link already."""
+    if app.builder.format != "html" or docname == "book/pages/audit":
+        return
+    page = app.builder.get_relative_uri(docname, "book/pages/audit")
+    for text in list(doctree.findall(nodes.Text)):
+        parts = CHECK.split(text)
+        if len(parts) > 1 and not isinstance(
+            text.parent, (nodes.reference, nodes.literal, nodes.literal_block)
+        ):
+            linked = [
+                nodes.reference(part, part, refuri=f"{page}#{part[-3:]}") if i % 2 else nodes.Text(part)
+                for i, part in enumerate(parts)
+            ]
+            text.parent.replace(text, linked)
+
+
 def setup(app):
-    """Register after the theme has made its buttons."""
+    """Register the button after the theme has made its own."""
     app.connect("html-page-context", add_script_button, priority=900)
+    app.connect("doctree-resolved", link_checks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

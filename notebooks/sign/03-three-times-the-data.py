@@ -51,7 +51,7 @@ said()
 # %% [markdown] tags=["fragment-slide"]
 # CIFAR-10, ten thousand test images, MobileNetV2 for the first three, a small network called BasicCNN for the
 # others; one run each. "Significantly better", says the paper. The lines below the table compare each pair as
-# if test images were drawn anew for each network ([audit B09](../../book/pages/status)): none reaches two
+# if test images were drawn anew for each network (audit B09): none reaches two
 # standard errors. Tested on the same images, a difference is surer than that; but what other seeds would do,
 # one run cannot say.
 

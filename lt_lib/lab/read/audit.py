@@ -5,10 +5,13 @@ says what is checked and where; its verdicts are not used for these, so that a c
 verdict. A check of wording or of released code stays as it is written there.
 """
 
+import html
+
 import pandas as pd
 
 from lt_lib.errors import LabError, nearest
 from lt_lib.lab.read.published import facts_of, published
+from lt_lib.lab.read.report import Table
 from lt_lib.lab.record.works import load_work, works
 
 
@@ -55,3 +58,24 @@ def audit(work: str, facts: pd.DataFrame | None = None) -> pd.DataFrame:
             rows.loc[i, ["published", "recomputed", "verdict"]] = checks[check]()
             rows.loc[i, "basis"] = "recomputed"
     return rows.reset_index(drop=True)
+
+
+def audit_table(work: str) -> Table:
+    """The checks of one work as a table, each with an anchor of its id, so once a page."""
+    found = audit(work)
+    lines = [
+        {
+            "": f'<a id="{row.id}"></a>{row.id}. {html.escape(row.check)}<br>{html.escape(row.location)}',
+            "printed": html.escape(row.published),
+            "recomputed": html.escape(row.recomputed) + _BASIS[row.basis],
+            "verdict": html.escape(row.verdict) + (f"<br>{html.escape(row.note)}" if row.note else ""),
+        }
+        for row in found.itertuples()
+    ]
+    done = (found["basis"] == "recomputed").sum()
+    return Table(
+        found, lines, f"{done} of {len(found)} checks of {work} are recomputed from the printed numbers"
+    )
+
+
+_BASIS = {"recomputed": "", "text": "<br><i>of wording or released code: not recomputed</i>"}

@@ -4,7 +4,7 @@ import pytest
 from helpers import run_main
 
 from lt_lib.errors import LabError
-from lt_lib.lab.read.audit import audit
+from lt_lib.lab.read.audit import audit, audit_table
 from lt_lib.lab.read.published import facts_of, published
 from lt_lib.lab.read.rounding import agrees
 
@@ -89,3 +89,11 @@ def test_audit_command_takes_a_work_and_names_those_it_does_not_cover(monkeypatc
     monkeypatch.undo()
     code, _, err = run_main(monkeypatch, capsys, "audit", "spectrm")
     assert code == 1 and err.startswith("error: ") and "did you mean 'spectrum'" in err
+
+
+def test_the_page_has_each_check_once_with_its_anchor():
+    table = audit_table("ee443")
+    shown = table._repr_html_()
+    assert all(shown.count(f'<a id="{name}"></a>') == 1 for name in table.frame["id"])
+    in_words = (table.frame["basis"] == "text").sum()
+    assert shown.count("not recomputed") == in_words > 0 and f"of {len(table.frame)} checks" in table.caption
