@@ -1,5 +1,5 @@
-"""Sphinx: a download button for the percent script of a notebook page, beside that for the notebook; and
-"audit A04", wherever a text says it, as a link to that check."""
+"""Sphinx: a download button for the percent script of a notebook page, beside that for the notebook; "audit
+A04", wherever a text says it, as a link to that check; and the box "What we found" under a chapter's card."""
 
 import re
 import shutil
@@ -50,8 +50,23 @@ def link_checks(app, doctree, docname):
             text.parent.replace(text, linked)
 
 
+def add_findings(app, doctree, docname):
+    """Put the box behind the first admonition of a chapter, its card."""
+    if app.builder.format != "html" or not docname.startswith("notebooks/"):
+        return
+    from lt_lib.lab.publish.found import found_box
+
+    pages = app.builder.get_relative_uri(docname, "book/pages/ledger").removesuffix("ledger.html")
+    box = found_box(docname.removeprefix("notebooks/"), pages)
+    cards = list(doctree.findall(nodes.admonition))
+    if box and cards:
+        card = cards[0]
+        card.parent.insert(card.parent.index(card) + 1, nodes.raw("", box, format="html"))
+
+
 def setup(app):
     """Register the button after the theme has made its own."""
     app.connect("html-page-context", add_script_button, priority=900)
     app.connect("doctree-resolved", link_checks)
+    app.connect("doctree-resolved", add_findings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,9 +3,10 @@
 How to add a work, say `toy`: make the package `lt_lib/works/toy`, or `toy` in the folder that the environment
 variable LT_WORKS names. Then
 
-1. `__init__.py`: TITLE; CITE, its key in references.bib; EXPERIMENTS, those that its claims rest on; SWAPPED,
-   cells printed in each other's column, if any; its options models, or an import of them. It is
-   imported by all who ask for the work, so it imports neither torch nor pandas nor matplotlib.
+1. `__init__.py`: TITLE; CITE, its key in references.bib; EXPERIMENTS, those that its claims rest on;
+   CHAPTERS, which of them tests which claims; SWAPPED, cells printed in each other's column, if any; its
+   options models, or an import of them. It is imported by all who ask for the work, so it imports neither
+   torch nor pandas nor matplotlib.
 2. `claims.py`: CLAIMS, a mapping from an id of claims.csv to a `lt_lib.lab.read.findings.Claim`; and
    MEASURED, what its differences are differences of, in words.
 3. `audit.py`: `checks(facts)`, a mapping from an id of audit.csv to a function without arguments that returns
