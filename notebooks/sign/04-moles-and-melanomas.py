@@ -23,7 +23,7 @@
 # ```
 #
 # Six hundred photographs of dark spots lie on a table. In 117 of them the spot is a melanoma. A doctor who
-# sends everybody home is right four times out of five, and has killed 117 people.
+# sends everybody home is right four times out of five, and has missed all 117.
 #
 # So nobody counts right answers here. Put the photographs in a row, the most suspicious first, and ask how
 # well the melanomas have come to the front. That has a number, the area under the ROC curve. The paper prints
@@ -245,7 +245,7 @@ for correlation in (0.2, 0.5, 0.8, 0.95):
 # The paper shows lesions before and after SIGN, and says that SIGN "improves the dermoscopic features", as
 # can be seen. What can be seen depends on who looks. Let us see, and then measure.
 #
-# A small network is trained on lesions of 32 pixels, for three epochs, and makes copies as it does in the
+# A small network is trained on lesions of 32 pixels, for a few epochs, and makes copies as it does in the
 # trial further down: ten steps, in which no pixel moves by more than a fifth of its range.
 
 # %% tags=["live"]
@@ -331,7 +331,7 @@ print(
 #   network presumably had two outputs.
 # - The area is that of the last epoch. The paper keeps the epoch with the best validation accuracy.
 # - At `overnight` a MobileNetV2 at 64 pixels **stands in** for Inception-ResNet-v2 at 299, at `laptop` a
-#   network of a few thousand weights at 16. `paper` + `real` trains the printed network of 56 million
+#   network of eighteen thousand weights at 16. `paper` + `real` trains the printed network of 56 million
 #   weights; it needs the weights that timm downloads, and a GPU.
 
 # %%
