@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # A long tail and its baselines
+# # A long tail and its baselines: class imbalance in CIFAR-100
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # Balancing the data
+# # Balancing the data: over- and undersampling
 #
 # ```{admonition} This chapter
 # :class: tip

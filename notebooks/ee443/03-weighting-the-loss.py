@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # Weighting the loss
+# # Weighting the loss: class weights
 #
 # ```{admonition} This chapter
 # :class: tip

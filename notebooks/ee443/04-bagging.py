@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # Bags that share the tail
+# # Bags that share the tail: balanced bagging
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # Stacks, and the whole table
+# # Stacks, and the whole table: ensembles by soft voting
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide", "live"]
-# # Downhill
+# # Downhill: gradient descent and adaptive optimizers
 #
 # ```{admonition} This chapter
 # :class: tip

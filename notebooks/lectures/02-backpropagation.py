@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown] tags=["slide", "live"]
-# # Who is to blame?
+# # Who is to blame? Backpropagation
 #
 # ```{admonition} This chapter
 # :class: tip

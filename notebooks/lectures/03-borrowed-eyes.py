@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide", "live"]
-# # Borrowed eyes
+# # Borrowed eyes: transfer learning and fine-tuning
 #
 # ```{admonition} This chapter
 # :class: tip

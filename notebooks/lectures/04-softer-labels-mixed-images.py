@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide", "live"]
-# # Softer labels, mixed images
+# # Softer labels, mixed images: label smoothing, distillation, mixup
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide", "live"]
-# # A thousand scans, ten of them read
+# # A thousand scans, ten of them read: semi-supervised learning with a GAN
 #
 # ```{admonition} This chapter
 # :class: tip

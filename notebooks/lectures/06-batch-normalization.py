@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide", "live"]
-# # The morning calibration
+# # The morning calibration: batch normalization
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown]
-# # Judging a classifier
+# # Judging a classifier: ROC curves, calibration, costs
 #
 # ```{admonition} This chapter
 # :class: tip

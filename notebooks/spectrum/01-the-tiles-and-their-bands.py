@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # The tiles and their bands
+# # The tiles and their bands: multispectral images of drought
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # Counterfeits for rare classes
+# # Counterfeits for rare classes: oversampling with a DC-GAN
 #
 # ```{admonition} This chapter
 # :class: tip

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # Margins, sampling, cycles, averages
+# # Margins, sampling, cycles, averages: LDAM-DRW, CLR and SWA
 #
 # ```{admonition} This chapter
 # :class: tip

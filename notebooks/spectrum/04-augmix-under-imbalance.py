@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # AugMix under imbalance
+# # AugMix under imbalance: augmentation and consistency
 #
 # ```{admonition} This chapter
 # :class: tip

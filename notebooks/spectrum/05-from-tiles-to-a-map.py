@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # From tiles to a map
+# # From tiles to a map: land cover in a Landsat scene
 #
 # ```{admonition} This chapter
 # :class: tip
