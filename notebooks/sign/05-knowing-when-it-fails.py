@@ -309,9 +309,7 @@ by_class(results, "doubt_count", "Right answers of p up to 1/2", digits=1)
 by_class(results, "doubt_p", "Mean p of these answers")
 
 # %%
-by_class(
-    results, "doubt_uncertainty", "Mean sigma squared of these answers"
-)
+by_class(results, "doubt_uncertainty", "Mean sigma squared of these", 4)
 
 # %%
 by_class(results, "accuracy", "Accuracy, and recall by class")

@@ -225,7 +225,7 @@ by_class(strange, "strange_doubt_count", "Right, p up to 1/2", 1, FIVE)
 by_class(strange, "strange_doubt_p", "Mean p of these answers")
 
 # %%
-by_class(strange, "strange_doubt_uncertainty", "Their mean sigma squared")
+by_class(strange, "strange_doubt_uncertainty", "Mean sigma squared", 4)
 
 # %% [markdown] tags=["slide"]
 # ### Paired by seed

@@ -1,5 +1,7 @@
 """Claims of sign on its printed numbers, as they are and tampered with, and on made-up records."""
 
+from itertools import product
+
 import pytest
 from helpers import NOISE, experiment_file, record, tamper
 
@@ -7,6 +9,7 @@ from lt_lib.lab.read import findings
 from lt_lib.lab.read.claims import claims_table
 from lt_lib.lab.read.published import published
 from lt_lib.lab.record.records import Store
+from lt_lib.lab.record.spec import PROFILES
 from lt_lib.works.sign import EXPERIMENTS
 from lt_lib.works.sign.claims import CLAIMS, PRINTED
 
@@ -219,8 +222,8 @@ def test_rows_stand_for_the_printed_rows_of_their_experiments():
 
 @pytest.mark.parametrize(("mine", "twin"), [("sign-table2", "sign-table3"), ("sign-table1", "sign-table5")])
 def test_tables_of_the_same_networks_ask_for_the_same_records(mine, twin):
-    for row in experiment_file(twin).rows:
-        asked = [record(row.key, 0, 0.5, name).spec for name in (mine, twin)]
+    for row, profile in product(experiment_file(twin).rows, PROFILES):
+        asked = [record(row.key, 0, 0.5, name, profile).spec for name in (mine, twin)]
         assert asked[0] == asked[1]
 
 
