@@ -398,9 +398,9 @@ def _emboss(x: Tensor, magnitude: Tensor, draw: _Draw) -> Tensor:
     same = torch.tensor([[0, 0, 0], [0, 1, 0], [0, 0, 0]]).to(x)
     share = draw.uniform(n)[:, None, None]
     kernels = torch.lerp(same.expand(n, 3, 3), flat + strength[:, None, None] * slope, share)
-    padded = F.pad(x, (1,) * 4, mode="reflect").view(1, n * bands, h + 2, w + 2)
+    padded = F.pad(x, (1,) * 4, mode="reflect").reshape(1, n * bands, h + 2, w + 2)
     kernels = kernels[:, None, None].expand(n, bands, 1, 3, 3).reshape(n * bands, 1, 3, 3)
-    return F.conv2d(padded, kernels, groups=n * bands).view_as(x)
+    return F.conv2d(padded, kernels, groups=n * bands).reshape(x.shape)
 
 
 def _gaussian_blur(x: Tensor, magnitude: Tensor, draw: _Draw) -> Tensor:

@@ -256,3 +256,12 @@ def test_requests_that_cannot_be_are_refused(options, words):
         DeepAugment(**options)
     with pytest.raises(ValueError, match="divide 8-bit images"):
         DeepAugment()(images() * 255, rng())
+
+
+def test_images_of_another_order_in_memory_are_augmented_alike():
+    x = images(64)
+    other = x.contiguous(memory_format=torch.channels_last)
+    for seed in range(5):
+        assert torch.equal(DeepAugment()(x, rng(seed)), DeepAugment()(other, rng(seed)))
+    for name in OPERATORS:
+        assert torch.equal(apply(name, x, 0.5), apply(name, other, 0.5)), name
