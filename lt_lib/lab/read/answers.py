@@ -1,12 +1,16 @@
-"""The answers in short: of each work what holds, what does not, and what cannot be said yet."""
+"""The answers in short: of each work what holds, what does not, and what cannot be said yet; and which
+remedy gains how much."""
 
 import html
 
 import pandas as pd
 
+from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.claims import claims_table, covered
+from lt_lib.lab.read.estimates import difference, paired
 from lt_lib.lab.read.ledger import counts
 from lt_lib.lab.read.report import Table
+from lt_lib.lab.record.records import Record
 
 SORTS = ("holds", "does not hold", "cannot be said yet")
 
@@ -60,3 +64,58 @@ def in_a_sentence(lines: pd.DataFrame) -> str:
         f"size: {', '.join(f'{n} {words}' for words, n in again.items()) or 'none'}. Of "
         f"{found.get('not comparable', 0)} others there are smaller runs."
     )
+
+
+def remedies(
+    pairs: dict[str, dict[str, tuple[list[Record], list[Record]]]], metric: str = "accuracy"
+) -> Table:
+    """What each remedy adds to doing nothing, paired by seed, and which of them can be told from nothing.
+
+    Args:
+        pairs: remedy -> setting -> records with it and without it; a setting without records is a dash.
+        metric: as in `Record.metric`.
+
+    Returns:
+        A table, a line a remedy, a column a setting. Its frame: remedy, setting, gain, half, n, told (whether
+        the interval leaves out zero).
+    """
+    lines, plain = [], []
+    for remedy, settings in pairs.items():
+        line = {"": html.escape(remedy)}
+        for setting, (with_it, without) in settings.items():
+            line[setting] = "–"
+            if not paired(with_it, without):
+                continue
+            gap = difference(with_it, without, metric)
+            told = gap.half is not None and abs(gap.mean) > gap.half
+            said = f"{gap.mean:+.3f}" + ("" if gap.half is None else f" ± {gap.half:.3f}")
+            line[setting] = f"<b>{said}</b>" if told else said
+            plain.append(
+                {"remedy": remedy, "setting": setting, "gain": gap.mean, "half": gap.half, "n": gap.n}
+            )
+            plain[-1]["told"] = told
+        lines.append(line)
+    behind = {
+        remedy: [r for pair in settings.values() for r in paired(*pair)] for remedy, settings in pairs.items()
+    }
+    caption = (
+        f"Gain in {metric.replace('_', ' ')}, paired by seed, with its 95 % interval; bold where that leaves "
+        f"out zero. {badge({k: v for k, v in behind.items() if v})}"
+    )
+    return Table(pd.DataFrame(plain), lines, caption)
+
+
+def best_remedies(table: Table) -> str:
+    """Of a table of :func:`remedies`: by setting, which remedy gained most, and which others might as well
+    have: those whose interval reaches as far."""
+    said = []
+    for setting, own in table.frame.groupby("setting", sort=False):
+        own = own.sort_values("gain", ascending=False)
+        first, reach = own.iloc[0], own["gain"] + own["half"].fillna(0)
+        if not first["told"] or first["gain"] <= 0:
+            said.append(f"{setting}: no remedy can be told from doing nothing")
+            continue
+        rivals = own["remedy"][(reach >= first["gain"]) & (own["remedy"] != first["remedy"])].tolist()
+        also = f"; {', '.join(rivals)} may be as good" if rivals else ""
+        said.append(f"{setting}: {first['remedy']} ({first['gain']:+.3f} ± {first['half']:.3f}){also}")
+    return "\n".join(said)

@@ -5,7 +5,15 @@ import re
 import pandas as pd
 import pytest
 
-from lt_lib.lab.read.answers import SORTS, answers, in_a_sentence, sort_of
+from lt_lib.lab.read.answers import (
+    SORTS,
+    answers,
+    best_remedies,
+    in_a_sentence,
+    remedies,
+    sort_of,
+)
+from lt_lib.lab.read.evidence import evidence
 from lt_lib.lab.read.published import facts_of
 
 
@@ -41,3 +49,32 @@ def test_the_sentence_counts_the_ledger():
     lines = pd.DataFrame({"verdict": [said for said, n in verdicts.items() for _ in range(n)]})
     numbers = [int(n) for n in re.findall(r"\d+", in_a_sentence(lines))]
     assert numbers == [30, 430, 2, 1, 22, 4, 1, 100]
+
+
+def with_accuracy(key, *values):
+    """Records of a row, a seed a value."""
+    first = next(r for r in evidence() if (r.experiment, r.key) == ("ee443-results", "weighted-0.1"))
+    metrics = [first.metrics | {"last": first.metrics["last"] | {"accuracy": v}} for v in values]
+    return [
+        first.model_copy(update={"key": key, "seed": i, "id": f"{key}{i}", "metrics": m})
+        for i, m in enumerate(metrics)
+    ]
+
+
+def test_remedies_are_paired_and_told_apart_from_nothing():
+    plain = with_accuracy("plain", 0.5, 0.6, 0.7)
+    pairs = {
+        "good": {"here": (with_accuracy("good", 0.60, 0.71, 0.80), plain), "there": ([], plain)},
+        "as good": {"here": (with_accuracy("as", 0.55, 0.72, 0.79), plain)},
+        "none": {"here": (with_accuracy("none", 0.49, 0.61, 0.70), plain)},
+    }
+    table = remedies(pairs)
+    found = table.frame.set_index("remedy")
+    assert found["gain"].tolist() == pytest.approx([0.31 / 3, 0.26 / 3, 0])
+    assert found["told"].tolist() == [True, False, False] and set(found["n"]) == {3}
+    assert table.rows[0]["here"].startswith("<b>+0.103") and table.rows[0]["there"] == "–"
+    assert best_remedies(table).startswith(
+        "here: good (+0.103 ± "
+    ) and "as good may be as good" in best_remedies(table)
+    nothing = best_remedies(remedies({"none": pairs["none"]}))
+    assert nothing == "here: no remedy can be told from doing nothing"
