@@ -39,8 +39,9 @@ class Pass:
 def forward(x: ndarray, weights: list[ndarray], biases: list[ndarray], activation: str = "relu") -> Pass:
     r"""The L-layer network; its last layer is linear.
 
-    .. math:: a^{[0]} = x, \quad z^{[l]} = \theta^{[l]} a^{[l-1]} + b^{[l]}, \quad a^{[l]} = \sigma(z^{[l]}),
-    \quad a^{[L]} = z^{[L]}
+    .. math::
+        a^{[0]} = x, \quad z^{[l]} = \theta^{[l]} a^{[l-1]} + b^{[l]}, \quad a^{[l]} = \sigma(z^{[l]}),
+        \quad a^{[L]} = z^{[L]}
 
     Args:
         x: (N, m_0).
@@ -169,8 +170,9 @@ class NormCache:
 def batchnorm_forward(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> tuple[Array, NormCache]:
     r"""Batch normalisation of each feature over the batch.
 
-    .. math:: \hat x_i = \frac{x_i - \mu_B}{\sqrt{\sigma_B^2 + \epsilon}}, \quad y_i = \gamma \circ \hat x_i +
-    \beta
+    .. math::
+        \hat x_i = \frac{x_i - \mu_B}{\sqrt{\sigma_B^2 + \epsilon}}, \quad y_i = \gamma \circ \hat x_i +
+        \beta
 
     with the biased variance, the sum over the batch divided by N.
 

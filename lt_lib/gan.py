@@ -423,12 +423,11 @@ def memorisation(
         chunk: as in :func:`nearest_neighbours`.
 
     Returns:
-        median_generated, median_held_out: median distance to the nearest training tile, grey levels.
-        threshold: the 1 % quantile of the held-out distances.
-        share_copied: generated tiles not farther than the threshold; about 0.01 is what unseen real tiles
-            score.
-        share_nearest_training: generated tiles whose nearest real tile is a training tile, ties counted half.
-        expected_nearest_training: m / (m + h), that share without memory.
+        dict of floats: median_generated and median_held_out, median distance to the nearest training tile in
+        grey levels; threshold, the 1 % quantile of the held-out distances; share_copied, generated tiles not
+        farther than the threshold, of which unseen real tiles score about 0.01; share_nearest_training,
+        generated tiles whose nearest real tile is a training tile, ties counted half;
+        expected_nearest_training, m / (m + h), that share without memory.
 
     Raises:
         ValueError: not tiles, or of different shapes.

@@ -110,8 +110,9 @@ def ldam_margins(counts: Tensor, max_margin: float = 0.5) -> Tensor:
 class LDAMLoss(nn.Module):
     r"""Cross-entropy after the true class's logit is lowered by the margin of that class.
 
-    .. math:: \ell(z, y) = -\log \frac{e^{s(z_y - \Delta_y)}}{e^{s(z_y - \Delta_y)} + \sum_{k \ne y} e^{s
-    z_k}}
+    .. math::
+        \ell(z, y) = -\log \frac{e^{s(z_y - \Delta_y)}}{e^{s(z_y - \Delta_y)} + \sum_{k \ne y} e^{s
+        z_k}}
 
     The margins were meant for a cosine head (:class:`lt_lib.models.CosineHead`), whose logits lie in [-1, 1];
     the released code of `spectrum` puts the same loss, scale 30 included, on the unbounded logits of a linear

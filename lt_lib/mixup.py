@@ -1,7 +1,8 @@
 r"""Mixup: train on points between two training points, with labels in the same proportion.
 
-.. math:: \tilde x = \lambda x + (1 - \lambda) x', \qquad \tilde y = \lambda y + (1 - \lambda) y', \qquad
-\lambda \sim \mathrm{Beta}(\alpha, \alpha)
+.. math::
+    \tilde x = \lambda x + (1 - \lambda) x', \qquad \tilde y = \lambda y + (1 - \lambda) y', \qquad
+    \lambda \sim \mathrm{Beta}(\alpha, \alpha)
 
 A network that is only ever asked on the training points may do what it likes between them. Mixup asks there
 too, and expects a straight line."""

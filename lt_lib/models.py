@@ -101,8 +101,9 @@ class CosineHead(nn.Module):
     r"""Classifier that sees directions only: the cosine of the angle between the features and the weight of
     each class.
 
-    .. math:: z_k = \Big\langle \frac{x}{\lVert x \rVert}, \frac{w_k}{\lVert w_k \rVert} \Big\rangle \in [-1,
-    1]
+    .. math::
+        z_k = \Big\langle \frac{x}{\lVert x \rVert}, \frac{w_k}{\lVert w_k \rVert} \Big\rangle \in [-1,
+        1]
 
     No bias. The logits are too flat for a softmax: scale them, as :class:`lt_lib.losses.LDAMLoss` does.
 

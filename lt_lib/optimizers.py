@@ -45,8 +45,9 @@ def adagrad(
 ) -> tuple[Tensor, State]:
     r"""AdaGrad: each coordinate's step is divided by the root of its squared gradients so far, summed.
 
-    .. math:: \theta^{r+1} = \theta^r - c^r \frac{g^r}{u^r + \epsilon}, \quad u^r = \Bigl[\sum_{s \le r} g^s
-    \circ g^s\Bigr]^{1/2}
+    .. math::
+        \theta^{r+1} = \theta^r - c^r \frac{g^r}{u^r + \epsilon}, \quad u^r = \Bigl[\sum_{s \le r} g^s
+        \circ g^s\Bigr]^{1/2}
 
     Args:
         theta, grad, lr: as in :func:`gd`.

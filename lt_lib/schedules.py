@@ -1,9 +1,8 @@
 """What changes while a network learns: a learning rate that goes up and down, and class weights that come
 late.
 
-Idea: both are plain functions of the step or epoch, without state: an interrupted run continues by asking
-    again. What torch has is
-not wrapped: weight averaging is ``torch.optim.swa_utils``.
+Both are plain functions of the step or epoch, without state: an interrupted run continues by asking again.
+What torch has is not wrapped: weight averaging is ``torch.optim.swa_utils``.
 """
 
 import math
@@ -54,8 +53,9 @@ def drw_weights(
     r"""Deferred re-weighting: class weights of the effective number, with one beta before an epoch and
     another from it on.
 
-    .. math:: w_j \propto \frac{1 - \beta}{1 - \beta^{n_j}}, \quad \beta = \beta_0 \text{ if epoch} <
-    \text{switch, else } \beta_1
+    .. math::
+        w_j \propto \frac{1 - \beta}{1 - \beta^{n_j}}, \quad \beta = \beta_0 \text{ if epoch} <
+        \text{switch, else } \beta_1
 
     Args:
         counts: (K,), images per class, all positive.

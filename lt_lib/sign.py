@@ -2,8 +2,9 @@ r"""SIGN: move an image along what the features of a trained network are sensiti
 
 With :math:`\Phi: \mathbb R^n \to \mathbb R^m` the features of a trained network and J its Jacobian,
 
-.. math:: \delta(p) = \sum_{a=1}^{m} \frac{\partial \Phi^a}{\partial x}\Big|_p = J(p)^\top \mathbf 1,
-\qquad p_{k+1} = p_k + \varepsilon\, \delta(p_k)
+.. math::
+    \delta(p) = \sum_{a=1}^{m} \frac{\partial \Phi^a}{\partial x}\Big|_p = J(p)^\top \mathbf 1,
+    \qquad p_{k+1} = p_k + \varepsilon\, \delta(p_k)
 
 The Jacobian itself, m times as large as the image, is never formed: the gradient of the summed features is
 one vector-Jacobian product. No label enters.

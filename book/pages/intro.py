@@ -77,5 +77,8 @@ for name in ("ee443", "spectrum", "sign", "lectures"):
 # **Teaching.** Every chapter says how long it takes and ends with exercises whose solutions stay folded until
 # asked for: [how to teach with it](how-to-teach).
 #
-# **Using a method.** `lt_lib` is a small library; each method is one short function with its formula and its
-# source.
+# **Choosing.** [Which remedy should I use?](which-remedy) is answered from the records, with what they cannot
+# tell.
+#
+# **Using a method.** [`lt_lib`](api) is a small library; each method is one short function with its formula and
+# its source.
