@@ -67,8 +67,11 @@ class Record(BaseModel):
         """
         kind, _, label = name.partition(".")
         selection = selection or self.selection
-        if name in self.metrics.get(selection, {}):
-            return self.metrics[selection][name]
+        measures = self.metrics.get(selection, {})
+        if name in measures:
+            return measures[name]
+        if measures.get(f"{kind.rpartition('_')[0]}_count" + (f".{label}" if label else "")) == 0:
+            return float("nan")
         if label and selection != "last":
             raise LabError(f"{name} is recorded for the last epoch only, not for {selection}")
         try:

@@ -1,6 +1,7 @@
 """The store of records: what lies in it beside records, and folders that cannot be read."""
 
 import json
+import math
 import os
 
 import pytest
@@ -120,3 +121,19 @@ def test_any_file_among_the_records_is_read_or_named(store):
         records = read_or_refused(rng, everything, Store(store.root))
         read += len(records or ())
     assert read > 0
+
+
+def test_a_mean_over_no_image_is_nan_and_what_was_never_measured_an_error():
+    made = record("weighted-0.1", 0, 0.7)
+    measures = made.metrics["last"] | {
+        "doubt_count": 3.0,
+        "doubt_p": 0.4,
+        "doubt_count.2": 0.0,
+        "far_count": 0.0,
+    }
+    made = made.model_copy(update={"metrics": made.metrics | {"last": measures}})
+    assert made.metric("doubt_p") == 0.4 and math.isnan(made.metric("far_p"))
+    assert math.isnan(made.metric("doubt_p.2")) and math.isnan(made.metric("doubt_uncertainty.2"))
+    for name in ("doubt_uncertainty", "doubt_p.1", "near_p"):
+        with pytest.raises(LabError, match=f"has no {name} of last"):
+            made.metric(name)
