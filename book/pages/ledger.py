@@ -22,13 +22,16 @@
 # comparable*. Settings, counts and quotations are *no result*: no training answers them.
 
 # %% tags=["remove-input"]
+from IPython.display import Markdown
+
 from lt_lib.lab.publish.ledger_page import LedgerPage
-from lt_lib.lab.read.ledger import counts, ledger
+from lt_lib.lab.read.answers import in_a_sentence
+from lt_lib.lab.read.ledger import ledger
 
 lines = ledger()
-print(*(f"{n} {what}" for what, n in counts(lines).items()), sep=", ")
+Markdown(in_a_sentence(lines))
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "full-width"]
 LedgerPage(lines)
 
 # %% [markdown]

@@ -60,7 +60,7 @@ def printed_against_ours(lines: pd.DataFrame) -> Figure:
     judged = lines[lines["verdict"].str.startswith(("agrees", "differs", "one run"))]
     judged = judged.assign(value=pd.to_numeric(judged["printed"], errors="coerce"))
     judged = judged[judged["value"].between(0, 1)]
-    fig, ax = plt.subplots(figsize=(5.4, 4.6))
+    fig, ax = plt.subplots(figsize=(5.0, 4.0))
     for (work, own), colour, mark in zip(judged.groupby("work"), PALETTE, "osD^v"):
         half = own["half"].fillna(0)
         ax.errorbar(own["value"], own["ours"], half, fmt="none", ecolor=colour, alpha=0.5, zorder=2)

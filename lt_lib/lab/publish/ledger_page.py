@@ -97,7 +97,10 @@ def _row(line) -> str:
     said = f'<span class="lt-verdict {css_class(line.verdict)}">{html.escape(line.verdict)}</span>'
     ours, gap = "–", "–"
     if not math.isnan(line.ours):
-        ours, gap = _number(line.ours, line.half), f"{line.difference:+.3g}"
+        decimals = _decimals(line.half)
+        ours, gap = f"{line.ours:.{decimals}f}", f"{line.difference:+.{decimals}f}"
+        if not math.isnan(line.half):
+            ours += f"&nbsp;±&nbsp;{line.half:.{decimals}f}"
     about = html.escape(line.behind if not math.isnan(line.ours) else line.why)
     if line.command:
         about += f" <details><summary>run it</summary><code>{html.escape(line.command)}</code></details>"
@@ -120,12 +123,9 @@ def _cell(text: str, order: float | None) -> str:
     return f'<td data-order="{-1e9 if math.isnan(order) else order}">{text}</td>'
 
 
-def _number(mean: float, half: float) -> str:
-    """A mean with as many decimals as its interval can bear."""
-    if math.isnan(half) or half <= 0:
-        return f"{mean:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(half)))
-    return f"{mean:.{decimals}f}&nbsp;±&nbsp;{half:.{decimals}f}"
+def _decimals(half: float) -> int:
+    """As many decimals as an interval can bear; four where there is none."""
+    return 4 if math.isnan(half) or half <= 0 else max(0, 1 - math.floor(math.log10(half)))
 
 
 def _choice(name: str, texts: pd.Series) -> str:

@@ -16,7 +16,8 @@ SORTS = ("holds", "does not hold", "cannot be said yet")
 
 
 def answers() -> Table:
-    """A line for each work, its claims sorted by what the strongest records say of them.
+    """The claims of each work by what the strongest records say of them: a line for those that hold, one for
+    those that do not, one for the rest.
 
     Returns:
         A table; its frame has a line a claim: work, id, claim, sort (of SORTS), verdict.
@@ -29,8 +30,11 @@ def answers() -> Table:
             {"work": work, "id": c.id, "claim": c.claim, "sort": s, "verdict": c.verdict}
             for c, s in zip(found.itertuples(), sorts, strict=True)
         ]
-        cells = {sort: "".join(map(_claim, found[sorts == sort].itertuples())) for sort in SORTS}
-        lines.append({"": work} | {sort: f"<ul>{cell}</ul>" if cell else "–" for sort, cell in cells.items()})
+        first = work
+        for sort in SORTS:
+            if said := list(map(_claim, found[sorts == sort].itertuples())):
+                lines.append({"": first, "verdict": sort, "claims": "; ".join(said)})
+                first = ""
     caption = "Claims by what the strongest committed records say; * of a direction, on a stand-in"
     return Table(pd.DataFrame(plain), lines, caption)
 
@@ -45,7 +49,7 @@ def sort_of(verdict: str) -> str:
 def _claim(claim) -> str:
     star = "*" if "(stand-in)" in claim.verdict else ""
     words = html.escape(claim.claim)
-    return f'<li><a href="what-holds.html#{claim.id}">{claim.id}</a>{star} {words}</li>'
+    return f'<a href="what-holds.html#{claim.id}">{claim.id}</a>{star} {words}'
 
 
 def in_a_sentence(lines: pd.DataFrame) -> str:
@@ -56,7 +60,7 @@ def in_a_sentence(lines: pd.DataFrame) -> str:
         "differs": "differ",
         "agrees (stand-in)": "agree by a network that stands in for the printed one",
         "differs (stand-in)": "differ by such a network",
-        "one run: no interval": "rest on a single run",
+        "one run: no interval": "from a single run",
     }
     again = {words: found[verdict] for verdict, words in said.items() if verdict in found}
     return (
