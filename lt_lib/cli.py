@@ -417,8 +417,21 @@ def audit(
     check: Annotated[
         bool, typer.Option("--check", help="End with an error if a verdict is not that of audit.csv.")
     ] = False,
+    table: Annotated[
+        Path | None, typer.Option(help="A CSV file of printed accuracies of your own, audited instead.")
+    ] = None,
 ) -> None:
-    """Recompute what can be recomputed from the printed numbers of a work, or of all."""
+    """Recompute what can be recomputed from the printed numbers of a work, or of all.
+
+    With --table, of any table: the first column names the rows, every other one holds shares as they are
+    printed; a star marks bold, ± a spread; a row n gives the test images behind each column, a column mean
+    what the others amount to."""
+    if table:
+        from lt_lib.lab.read.any_table import audit_any, read_table
+
+        for row in audit_any(read_table(table)).itertuples():
+            typer.echo(f"{row.verdict:12s} {row.check}, {row.where}: {row.finding}")
+        return
     from lt_lib.lab.read.audit import audit as recompute
     from lt_lib.lab.read.audit import covered
     from lt_lib.lab.read.published import facts_of
