@@ -35,9 +35,10 @@ def add_script_button(app, pagename, templatename, context, doctree):
 
 def link_checks(app, doctree, docname):
     """Make references of the names of checks, but in code and in what is a link already."""
-    if app.builder.format != "html" or docname == "book/pages/audit":
+    target = "book/pages/audit"
+    if app.builder.format != "html" or docname == target or target not in app.env.found_docs:
         return
-    page = app.builder.get_relative_uri(docname, "book/pages/audit")
+    page = app.builder.get_relative_uri(docname, target)
     for text in list(doctree.findall(nodes.Text)):
         parts = CHECK.split(text)
         if len(parts) > 1 and not isinstance(
@@ -52,11 +53,16 @@ def link_checks(app, doctree, docname):
 
 def add_findings(app, doctree, docname):
     """Put the box behind the first admonition of a chapter, its card."""
-    if app.builder.format != "html" or not docname.startswith("notebooks/"):
+    target = "book/pages/ledger"
+    if (
+        app.builder.format != "html"
+        or not docname.startswith("notebooks/")
+        or target not in app.env.found_docs
+    ):
         return
     from lt_lib.lab.publish.found import found_box
 
-    pages = app.builder.get_relative_uri(docname, "book/pages/ledger").removesuffix("ledger.html")
+    pages = app.builder.get_relative_uri(docname, target).removesuffix("ledger.html")
     box = found_box(docname.removeprefix("notebooks/"), pages)
     cards = list(doctree.findall(nodes.admonition))
     if box and cards:
