@@ -56,7 +56,8 @@ def add_work(tmp_path, monkeypatch):
 
 
 def test_every_chapter_draws_what_its_work_registers():
-    """A figure lies in the work whose chapters draw it, or in `shared`, if those of several works or pages do."""
+    """A figure lies in the work whose chapters draw it, or in `shared`, if those of several works do, or
+    pages."""
     users = {}
     for path in sorted([*ROOT.glob("notebooks/*/*.py"), *ROOT.glob("book/pages/*.py")]):
         for name in drawn_in(path.read_text(encoding="utf-8")):
