@@ -23,7 +23,7 @@ def row(key, test=0.8, held=0.8, seeds=(0, 1, 2), experiment="sign-choices"):
 def test_at_laptop_no_row_of_them_is_trained():
     asked = load("sign-choices").select([choices.BASE, *WAYS.values()])
     asked += load("sign-table1").select(list(CONTROLS.values()))
-    assert all(row.seeds == {"laptop": 0} for row in asked)
+    assert all(row.seeds["laptop"] == 0 for row in asked)
 
 
 def test_a_gap_is_paired_by_seed_and_from_the_end_of_the_curve():
