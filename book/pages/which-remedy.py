@@ -23,7 +23,7 @@
 # is the mean recall. The ratio is that of the smallest class to the largest.
 
 # %% tags=["remove-input"]
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from lt_lib.lab.read.answers import best_remedies, remedies
 from lt_lib.lab.read.findings import on_file
@@ -49,8 +49,8 @@ gains = remedies(
         for name, key in NAMES.items()
     }
 )
-print(best_remedies(gains))
-display(gains)
+best = best_remedies(gains).splitlines()
+display(Markdown("\n".join(f"- {line}" for line in best)), gains)
 
 # %% [markdown]
 # The last two ask three networks for each answer, and cost three times as much to train and to use; bags cost as

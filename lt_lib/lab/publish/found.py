@@ -28,7 +28,7 @@ def found_box(chapter: str, pages: str) -> str:
     items = [_item(claim, pages) for claim in frame[frame["id"].isin(claims)].itertuples()]
     lines = _ledger()
     if len(own := lines[lines["chapter"] == chapter]):
-        said = ", ".join(f"{n} {what}" for what, n in counts(own).items() if what != "numbers")
+        said = ", ".join(f"{n} {_plural(what)}" for what, n in counts(own).items() if what != "numbers")
         items.append(
             f'Of {len(own)} printed results shown here: {said} (<a href="{pages}ledger.html">ledger</a>).'
         )
@@ -41,6 +41,10 @@ def found_box(chapter: str, pages: str) -> str:
     )
 
 
+def _plural(verdict: str) -> str:
+    return verdict.replace("agrees", "agree").replace("differs", "differ")
+
+
 _claims = functools.cache(lambda work: claims_table(work).frame)
 _ledger = functools.cache(ledger)
 
@@ -48,8 +52,8 @@ _ledger = functools.cache(ledger)
 def _item(claim, pages: str) -> str:
     kind = css_class(claim.verdict.removeprefix("direction "))
     verdict = f'<span class="lt-verdict {kind}">{html.escape(claim.verdict)}</span>'
-    numbers = html.escape(claim.numbers)
+    numbers = f": {html.escape(claim.numbers)}"
     if len(claim.numbers) > SHORT:
-        numbers = f"<details><summary>numbers</summary>{numbers}</details>"
+        numbers = f"<details><summary>numbers</summary>{numbers[2:]}</details>"
     link = f'<a href="{pages}what-holds.html#{claim.id}">{claim.id}</a>'
     return f"{link} {html.escape(claim.claim)}: {verdict}. {numbers}"
