@@ -56,4 +56,4 @@ def _item(claim, pages: str) -> str:
     if len(claim.numbers) > SHORT:
         numbers = f"<details><summary>numbers</summary>{numbers[2:]}</details>"
     link = f'<a href="{pages}what-holds.html#{claim.id}">{claim.id}</a>'
-    return f"{link} {html.escape(claim.claim)}: {verdict}. {numbers}"
+    return f"{link} {html.escape(claim.claim)}. {verdict}{numbers}"
