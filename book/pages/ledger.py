@@ -31,9 +31,14 @@ from lt_lib.lab.read.ledger import ledger
 lines = ledger()
 Markdown(in_a_sentence(lines))
 
+# %% [markdown]
+# ## The numbers
+
 # %% tags=["remove-input", "full-width"]
 LedgerPage(lines)
 
 # %% [markdown]
+# ## On a terminal
+#
 # The same on a terminal: `lt ledger`, `lt ledger sign --csv ledger.csv`. *ours* is the mean over seeds with a
 # 95 % interval for seeds and test images together.

@@ -173,9 +173,9 @@ def test_the_ledger_is_searched_filtered_and_sorted(open_page):
     assert shown.inner_text() != whole
     verdicts = page.locator("#lt-ledger tbody .lt-verdict")
     assert set(verdicts.all_inner_texts()) == {"agrees (stand-in)"}
-    page.fill("input[type=search]", "weighted 0.02")
+    page.fill(".dt-search input", "weighted 0.02")
     assert "0.6798" in page.locator("#lt-ledger tbody tr").first.inner_text()
-    page.fill("input[type=search]", "")
+    page.fill(".dt-search input", "")
     page.locator("#lt-ledger thead th").nth(2).click()
     printed = [float(text) for text in page.locator("#lt-ledger tbody td:nth-child(3)").all_inner_texts()]
     assert printed == sorted(printed)
