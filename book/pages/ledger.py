@@ -40,5 +40,5 @@ LedgerPage(lines)
 # %% [markdown]
 # ## On a terminal
 #
-# The same on a terminal: `lt ledger`, `lt ledger sign --csv ledger.csv`. *ours* is the mean over seeds with a
-# 95 % interval for seeds and test images together.
+# `lt ledger` prints the same, `lt ledger sign --csv ledger.csv` writes the lines of one work. *Ours* is the mean
+# over seeds, with a 95 % interval for seeds and test images together.
