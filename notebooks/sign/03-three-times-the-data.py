@@ -164,12 +164,12 @@ lab.compare(table)
 # nbval-check-output
 print(*checks(published())["B05"](), sep="\n")
 
-# %% tags=["fragment-slide"]
-from lt_lib.works.sign.printed import CLASSES
+# %%
+from lt_lib.works.sign.class_tables import by_class
 
 methods = ("classical", "mixup", "sign")
-columns = {f"recall.{k}": name for k, name in enumerate(CLASSES)}
-lab.sheet([r for r in table if r.key in methods], columns)
+three = [r for r in table if r.key in methods]
+by_class(three, "accuracy", "Accuracy, and recall by class")
 
 # %% [markdown] tags=["slide"]
 # ## Longer, or better?
