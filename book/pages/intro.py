@@ -30,7 +30,7 @@ lines = ledger()
 # %% tags=["remove-input"]
 from IPython.display import Markdown
 
-Markdown(in_a_sentence(lines) + " [The ledger](ledger) has them all.")
+Markdown(in_a_sentence(lines) + " [The ledger](ledger.html) has them all.")
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-intro", "caption": "Every number that has been run again at the published size: printed, and ours. Hollow marks are by networks that stand in for the printed ones. Counted and drawn from the records on file."}, "image": {"alt": "Points along a diagonal line: printed accuracy to the right, ours upwards, most of them within their bars of the line."}}
 lab.figure("printed-against-ours", lines)
