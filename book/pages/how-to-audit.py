@@ -30,6 +30,7 @@
 import csv
 import tempfile
 from pathlib import Path
+from textwrap import fill
 
 from lt_lib.lab.read.any_table import audit_any, read_table
 from lt_lib.lab.read.published import published
@@ -53,7 +54,8 @@ print(path.read_text(encoding="utf-8"))
 # nbval-check-output
 found = audit_any(read_table(path))
 for line in found.itertuples():
-    print(f"{line.verdict:6} {line.check}, {line.where}: {line.finding}")
+    said = f"{line.verdict:6} {line.check}, {line.where}: {line.finding}"
+    print(fill(said, 76, subsequent_indent=" " * 7))
 
 # %% [markdown]
 # ## Is it a number of images?
