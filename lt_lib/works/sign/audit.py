@@ -7,6 +7,7 @@ from functools import partial
 
 import pandas as pd
 
+from lt_lib.lab.read.any_table import z_of
 from lt_lib.lab.read.published import printed, published, value
 from lt_lib.lab.read.rounding import agrees, half_unit
 from lt_lib.works.sign.printed import CLASSES
@@ -35,8 +36,7 @@ def checks(facts: pd.DataFrame) -> dict[str, Callable[[], Row]]:
 def two_shares(first: float, second: float, images: int) -> tuple[float, float]:
     """z of a difference of two shares of as many images each, by their pooled variance and as if drawn apart,
     and its two-sided p."""
-    pooled = (first + second) / 2
-    z = (first - second) / math.sqrt(2 * pooled * (1 - pooled) / images)
+    z = z_of(first, second, images)
     return z, math.erfc(abs(z) / math.sqrt(2))
 
 
