@@ -15,8 +15,8 @@
 # # How to audit any table
 #
 # A printed table can be checked without its data, its code or its authors: its cells constrain each other. Five
-# checks found most of what [the audit](audit) lists. They work on any table of accuracies, one that you review or
-# one that you are about to submit:
+# checks of [the audit](audit) work on any table of accuracies, one that you review or one that you are about to
+# submit:
 #
 # ```sh
 # lt audit --table my.csv
@@ -79,7 +79,7 @@ for line in found.itertuples():
 #
 # ## Is the bold number the best?
 #
-# The cheapest check of all, and it fails more often than one would think: tables are marked by hand.
+# The cheapest check of all. Tables are marked by hand, as the one above shows.
 #
 # ## Can that be a spread?
 #

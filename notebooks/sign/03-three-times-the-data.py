@@ -152,8 +152,7 @@ lab.compare(table)
 # %% [markdown] tags=["fragment-slide"]
 # The printed numbers are of a hundred epochs on all of CIFAR-10, selected by validation accuracy; only `paper`
 # + `real` is judged against them. `overnight` + `real` is a twentieth of the images (2,500, a fifth of them held
-# out) for fifteen epochs, and SIGN's way in 20 steps for 100: enough for a direction, and for no more, since
-# augmentation needs epochs to pay.
+# out) for fifteen epochs, and SIGN's way in 20 steps for 100: it can test a direction, and no more.
 
 # %% [markdown] tags=["slide"]
 # ### By class

@@ -21,8 +21,9 @@ def trained(record: Record, store: str | None = None) -> tuple[nn.Module, Sets]:
     Raises:
         LabError: the record is stale, so that its network cannot be made again.
     """
-    (task,), _ = tasks(record.spec, datasets.load(record.spec.data))
-    sets = sets_of(task, datasets.load(record.spec.data))
+    dataset = datasets.load(record.spec.data)
+    (task,), _ = tasks(record.spec, dataset)
+    sets = sets_of(task, dataset)
     kept = load_file(artifact(record, store))
     batches = map(sets.standard, sets.train[:AT_ONCE].split(AT_ONCE))
     net = network(task.backbone, sets.num_classes, task.lesson.heads, batches)
