@@ -367,7 +367,7 @@ def claims(
     """Test the claims of a work, or of all, on printed numbers and on committed records.
 
     On stand-ins a verdict is one on the direction, and says so; "fails" is Holm-corrected for the parts."""
-    from lt_lib.lab.read.claims import claims_table, covered
+    from lt_lib.lab.read.claims import claims_table, covered, halves_in_words
 
     tested, untested = ([work], []) if work else covered()
     stale = []
@@ -376,9 +376,11 @@ def claims(
         stale += [row.id for row in table.frame.itertuples() if row.behind.endswith("stale")]
         typer.echo(table.caption)
         for row in table.frame.itertuples():
+            printed, found = map(halves_in_words, (row.printed_halves, row.halves))
             typer.echo(
-                f"{row.id}  {row.claim}\n     printed: {row.printed_verdict}. {row.printed_numbers}\n"
-                f"     records: {row.verdict}. {row.numbers} [{row.behind}]"
+                f"{row.id}  {row.claim}\n"
+                f"     printed: {row.printed_verdict}. {printed and printed + '. '}{row.printed_numbers}\n"
+                f"     records: {row.verdict}. {found and found + '. '}{row.numbers} [{row.behind}]"
             )
     if untested:
         typer.echo(f"not tested: the claims of {', '.join(untested)}")

@@ -5,7 +5,7 @@ import html
 
 import pandas as pd
 
-from lt_lib.lab.read.claims import claims_table
+from lt_lib.lab.read.claims import claims_table, halves_in_words
 from lt_lib.lab.read.ledger import counts, ledger
 from lt_lib.lab.read.verdicts import css_class
 from lt_lib.lab.record.works import load_work, works
@@ -52,6 +52,8 @@ _ledger = functools.cache(ledger)
 def _item(claim, pages: str) -> str:
     kind = css_class(claim.verdict.removeprefix("direction "))
     verdict = f'<span class="lt-verdict {kind}">{html.escape(claim.verdict)}</span>'
+    if claim.halves:
+        verdict += f" ({html.escape(halves_in_words(claim.halves))})"
     numbers = f": {html.escape(claim.numbers)}"
     if len(claim.numbers) > SHORT:
         numbers = f"<details><summary>numbers</summary>{numbers[2:]}</details>"

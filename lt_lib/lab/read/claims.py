@@ -6,13 +6,18 @@ difference is paired by seed: both sides saw the same subset and the same test i
 allows, Holm-corrected for the m parts of its claim; else, or with one seed only, it is undecided. A claim
 holds when all its parts do and fails when one does.
 
+Printed numbers come without intervals: there a part holds or fails by its sign alone. Of a compound claim
+each thing that it says has a verdict of its own.
+
 What `paper` + `real` says of a claim is "holds", "fails" or "undecided"; anything smaller, and any network
-that stands in for a printed one, speaks of its direction, and says so: "direction holds (stand-in)".
+that stands in for a printed one, speaks of its direction, and says so: "direction holds (stand-in)". Where
+not even that can be seen on a data set, the claim says so and why (`Claim.cannot`).
 """
 
 import functools
 import html
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import ModuleType
 
 import pandas as pd
@@ -21,7 +26,7 @@ from lt_lib.errors import LabError, nearest
 from lt_lib.lab.read.badges import badge, badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS
 from lt_lib.lab.read.evidence import STRENGTH
-from lt_lib.lab.read.findings import VERDICTS, Claim, Finding, NoRecord, Samples, committed, given
+from lt_lib.lab.read.findings import VERDICTS, Claim, Finding, Half, NoRecord, Samples, committed, given
 from lt_lib.lab.read.published import facts_of, published
 from lt_lib.lab.read.report import Table
 from lt_lib.lab.read.verdicts import STAND_IN, as_published
@@ -29,6 +34,7 @@ from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.works import load_work, works
 
 ITSELF = "the claim itself"
+CANNOT = "cannot be tested with this stand-in"
 _COUNTED = "counted, not trained: the same at every profile"
 
 
@@ -57,7 +63,8 @@ def claims_table(
         anchors: whether links can lead to a claim by its id: once a page.
 
     Returns:
-        A table, one line a claim. Its frame: id, claim, test, printed_verdict, printed_numbers, verdict,
+        A table, one line a claim. Its frame: id, claim, test, printed_verdict, printed_halves,
+        printed_numbers, verdict, halves (of a compound claim: pairs of what it says and the verdict),
         numbers, n (seeds; 0 without records), behind (the badge), scope (what the verdict is about). A
         verdict on a stand-in says so, see :func:`in_words`.
 
@@ -92,8 +99,13 @@ def claims_table(
         tests = module.CLAIMS[claim.id]
         paper = tests.on_print(facts)
         kind, ours = _strongest(tests, kinds, samples)
-        about = scope(*kind, ours.records)
-        said = ours.verdict if ours.counted else in_words(ours.verdict, about)
+        about = _COUNTED if ours.counted else scope(*kind, ours.records)
+        why = next((tests.cannot[r.spec.data] for r in ours.records if r.spec.data in tests.cannot), "")
+        if why:
+            ours = replace(ours, numbers=f"{why}. {ours.numbers}")
+        said = CANNOT if why else in_words(ours.verdict, about)
+        printed_halves = [(half.name, half.verdict + half.parts) for half in paper.halves]
+        halves = [] if why else [_half_in_words(half, about) for half in ours.halves]
         shown = (
             f'<span class="lt-badge">{html.escape(ours.counted)}</span>'
             if ours.counted
@@ -103,8 +115,8 @@ def claims_table(
             {
                 "": (f'<a id="{claim.id}"></a>' if anchors else "")
                 + f"{claim.id}. {html.escape(claim.claim)}",
-                "on the printed numbers": _cell(paper, paper.verdict),
-                "on records": f"{_cell(ours, said)}<br>{shown}",
+                "on the printed numbers": _cell(paper, paper.verdict, printed_halves),
+                "on records": f"{_cell(ours, said, halves)}<br>{shown}",
             }
         )
         plain.append(
@@ -113,12 +125,14 @@ def claims_table(
                 "claim": claim.claim,
                 "test": claim.test,
                 "printed_verdict": paper.verdict,
+                "printed_halves": printed_halves,
                 "printed_numbers": paper.numbers,
                 "verdict": said,
+                "halves": halves,
                 "numbers": ours.numbers,
                 "n": len(ours.records),
                 "behind": ours.counted or badge(list(ours.records)),
-                "scope": _COUNTED if ours.counted else about,
+                "scope": about,
             }
         )
     where = "each on the strongest committed records of all its rows"
@@ -160,7 +174,21 @@ def scope(profile: str, data: str, records: Sequence[Record] = ()) -> str:
 
 def in_words(verdict: str, about: str) -> str:
     """A verdict on records as it is shown, given its scope: on a stand-in it is one on the direction."""
-    return verdict if about == ITSELF or verdict not in VERDICTS else f"direction {verdict}{STAND_IN}"
+    if about in (ITSELF, _COUNTED) or verdict not in VERDICTS:
+        return verdict
+    return f"direction {verdict}{STAND_IN}"
+
+
+def _half_in_words(half: Half, about: str) -> tuple[str, str]:
+    """What a compound claim says, and its verdict on records: a size cannot be seen on a stand-in."""
+    if half.size and about not in (ITSELF, _COUNTED):
+        return half.name, CANNOT
+    return half.name, half.verdict + half.parts
+
+
+def halves_in_words(halves: Sequence[tuple[str, str]]) -> str:
+    """The halves of a line of the frame in a sentence, "" without any."""
+    return "; ".join(f"{name}: {verdict}" for name, verdict in halves)
 
 
 def covered() -> tuple[list[str], list[str]]:
@@ -179,6 +207,7 @@ def _tested(work: str) -> tuple[tuple[str, ...], ModuleType]:
     return load_work(work).EXPERIMENTS, load_work(work, "claims")
 
 
-def _cell(finding: Finding, said: str) -> str:
-    kind = finding.verdict.replace(" ", "-")
-    return f'<span class="lt-verdict lt-{kind}">{said}</span><br>{html.escape(finding.numbers)}'
+def _cell(finding: Finding, said: str, halves: Sequence[tuple[str, str]]) -> str:
+    kind = "cannot" if said == CANNOT else finding.verdict.replace(" ", "-")
+    listed = "".join(f"<br>{html.escape(name)}: <em>{verdict}</em>" for name, verdict in halves)
+    return f'<span class="lt-verdict lt-{kind}">{said}</span>{listed}<br>{html.escape(finding.numbers)}'

@@ -6,8 +6,8 @@ it puts together from the same pieces.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -25,17 +25,33 @@ VERDICTS = ("holds", "fails", "undecided")
 
 
 @dataclass(frozen=True)
+class Half:
+    """One of the things that a compound claim says, with a verdict of its own; `parts` says how many of its
+    parts hold, where it has several.
+
+    `size`: it says how much, which only the printed networks at `paper` + `real` can test.
+    """
+
+    name: str
+    verdict: str
+    parts: str = ""
+    size: bool = False
+
+
+@dataclass(frozen=True)
 class Finding:
     """A verdict, its numbers, and one record a seed that stands for all in the badge.
 
-    Verdicts: "holds", "fails"; of printed numbers also "holds in part" and "not printed"; of records also
-    "undecided" and "no record". `counted` says with what, where nothing had to be trained.
+    Verdicts: "holds", "fails"; of printed numbers, which come without intervals, also "not printed"; of
+    records also "undecided" and "no record". `counted` says with what, where nothing had to be trained;
+    `halves` what a compound claim says.
     """
 
     verdict: str
     numbers: str
     records: tuple[Record, ...] = ()
     counted: str = ""
+    halves: tuple[Half, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +59,13 @@ class Claim:
     """The two tests of a claim.
 
     `on_print` takes printed numbers as :func:`lt_lib.lab.read.published.published` returns them; `on_records`
-    takes records by row key and seed, and raises NoRecord where they do not suffice.
+    takes records by row key and seed, and raises NoRecord where they do not suffice. `cannot` names the data
+    sets on which not even the direction can be tested, each with the reason.
     """
 
     on_print: Callable[[pd.DataFrame], Finding]
     on_records: Callable[[Samples], Finding]
+    cannot: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -280,8 +298,28 @@ def verdicts(parts: Sequence[Part]) -> list[str]:
 
 def together(parts: Sequence[Part]) -> str:
     """The verdict of all parts: one that fails fails all, one undecided leaves all undecided."""
-    found = verdicts(parts)
+    return of_all(verdicts(parts))
+
+
+def of_all(found: Sequence[str]) -> str:
+    """The verdict of several verdicts together."""
     return next((v for v in ("fails", "undecided") if v in found), "holds")
+
+
+def halves_of(names: Sequence[str], found: Sequence[str]) -> tuple[Half, ...]:
+    """What a compound claim says, thing by thing.
+
+    Args:
+        names: of each part of the claim, which of the things it speaks of; none: the claim is not compound.
+        found: the verdict of each part, Holm-corrected for all parts of the claim.
+    """
+    own: dict[str, list[str]] = {}
+    for name, verdict in zip(names, found, strict=True) if names else ():
+        own.setdefault(name, []).append(verdict)
+    return tuple(
+        Half(name, of_all(v), f", {v.count('holds')} of {len(v)}" if len(v) > 1 else "")
+        for name, v in own.items()
+    )
 
 
 def signed(est: Estimate | None, digits: int = 3) -> str:
@@ -308,7 +346,10 @@ def keys_of(contrasts: Sequence[Contrast]) -> list[str]:
 
 
 def on_contrasts(
-    contrasts: Sequence[Contrast], say: Callable[[list[Part]], str], shown: Sequence[str] | None = None
+    contrasts: Sequence[Contrast],
+    say: Callable[[list[Part]], str],
+    shown: Sequence[str] | None = None,
+    halves: Sequence[str] = (),
 ) -> Callable[[Samples], Finding]:
     """The test on records of a claim that is a list of contrasts.
 
@@ -316,33 +357,39 @@ def on_contrasts(
         contrasts: each is one part.
         say: the numbers of a finding from its parts, which stand in the order of the contrasts.
         shown: keys of the rows that the badge stands for; None: all.
+        halves: as in :func:`halves_of`.
     """
     keys = keys_of(contrasts)
 
     def on_records(samples: Samples) -> Finding:
         seeds = shared_seeds(samples, keys)
         parts = [contrast.recorded(samples, seeds) for contrast in contrasts]
-        return Finding(together(parts), say(parts), behind(samples, seeds, shown or keys))
+        own = halves_of(halves, verdicts(parts))
+        return Finding(together(parts), say(parts), behind(samples, seeds, shown or keys), halves=own)
 
     return on_records
 
 
-def on_print(margins: Sequence[float], words: str) -> Finding:
-    """A finding from printed differences, each of which must be above zero."""
-    reached = sum(gap > 0 for gap in margins)
-    verdict = "holds" if reached == len(margins) else "holds in part" if reached else "fails"
-    return Finding(verdict, f"{reached} of {len(margins)}: {words}" if len(margins) > 1 else words)
+def on_print(margins: Sequence[float], words: str, halves: Sequence[str] = ()) -> Finding:
+    """A finding from printed differences, each of which must be above zero; `halves` as in
+    :func:`halves_of`."""
+    found = ["holds" if gap > 0 else "fails" for gap in margins]
+    words = f"{found.count('holds')} of {len(found)}: {words}" if len(found) > 1 else words
+    return Finding(of_all(found), words, halves=halves_of(halves, found))
 
 
 def on_printed(
-    contrasts: Sequence[Contrast], say: Callable[[pd.DataFrame, list[float]], str]
+    contrasts: Sequence[Contrast],
+    say: Callable[[pd.DataFrame, list[float]], str],
+    halves: Sequence[str] = (),
 ) -> Callable[[pd.DataFrame], Finding]:
-    """The test on print of a claim that is a list of contrasts; `say` takes the facts and the differences."""
+    """The test on print of a claim that is a list of contrasts; `say` takes the facts and the differences,
+    `halves` as in :func:`halves_of`."""
 
     def on_facts(facts: pd.DataFrame) -> Finding:
         gaps = [contrast.printed(facts) for contrast in contrasts]
         margins = [contrast.margin(gap) for contrast, gap in zip(contrasts, gaps, strict=True)]
-        return on_print(margins, say(facts, gaps))
+        return on_print(margins, say(facts, gaps), halves)
 
     return on_facts
 

@@ -22,12 +22,12 @@ from lt_lib.lab.read.published import facts_of
     [
         ("holds", 0),
         ("direction holds (stand-in)", 0),
-        ("holds in part", 0),
         ("fails", 1),
         ("direction fails (stand-in)", 1),
         ("undecided", 2),
         ("direction undecided (stand-in)", 2),
         ("no record", 2),
+        ("cannot be tested with this stand-in", 2),
     ],
 )
 def test_verdicts_are_sorted(verdict, sort):

@@ -1,6 +1,7 @@
 """Claims of any work: parts, records on file, works by name, the command."""
 
 import math
+from itertools import product
 
 import pytest
 from helpers import record, records, run_main
@@ -9,10 +10,10 @@ from scipy import stats
 from lt_lib import cli
 from lt_lib.errors import LabError
 from lt_lib.lab.read import findings
-from lt_lib.lab.read.claims import claims_table, in_words, scope
+from lt_lib.lab.read.claims import CANNOT, claims_table, halves_in_words, in_words, scope
 from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.record.records import Store
-from lt_lib.lab.record.spec import load, resolve
+from lt_lib.lab.record.spec import PROFILES, load, resolve
 from lt_lib.lab.record.works import load_work, works
 from lt_lib.works.ee443.claims import CLAIMS
 from lt_lib.works.lectures import claims as lectures
@@ -74,6 +75,47 @@ def test_a_part_fails_by_its_p_among_all_parts_of_its_claim():
 def test_on_a_stand_in_a_verdict_is_one_on_the_direction(verdict, kind, stand_ins, said):
     behind = [record("baseline-0.1", 0, 0.7, stand_ins=stand_ins)]
     assert in_words(verdict, scope(*kind, behind)) == said
+
+
+def test_each_thing_that_a_compound_claim_says_has_its_verdict():
+    halves = findings.halves_of(["a", "a", "b"], ["holds", "undecided", "fails"])
+    assert [(h.name, h.verdict, h.parts) for h in halves] == [
+        ("a", "undecided", ", 1 of 2"),
+        ("b", "fails", ""),
+    ]
+    on_print = claims_table("ee443", only=["EE2"]).frame.iloc[0]
+    assert on_print["printed_verdict"] == "fails", "one scale for print and records"
+    assert halves_in_words(on_print["printed_halves"]) == (
+        "artificial balancing: holds, 3 of 3; weighted loss: fails, 2 of 3"
+    )
+
+
+@pytest.mark.parametrize(("stand_ins", "said"), [(True, CANNOT), (False, "fails")])
+def test_how_much_a_remedy_gains_is_no_question_for_a_stand_in(stand_ins, said):
+    table = claims_table("ee443", "paper", "real", records(seeds=3, stand_ins=stand_ins), only=["EE4"])
+    assert dict(table.frame["halves"].iloc[0])["about 8 points on average"] == said
+    assert f"about 8 points on average: <em>{said}</em>" in table._repr_html_()
+
+
+def test_a_claim_names_the_data_on_which_it_cannot_be_tested():
+    """The reason stands before the numbers, which are shown all the same."""
+    found = claims_table("spectrum", only=["SP4"]).frame.iloc[0]
+    assert found["verdict"] == CANNOT and found["numbers"].startswith("what each band says of forage is the")
+    assert "of 2 parts" in found["numbers"] and found["n"] > 1
+
+
+def test_data_that_cannot_test_a_claim_are_data_of_its_experiments():
+    """A name that no experiment has would never be found."""
+    for work in works("claims"):
+        tried = product(map(load, load_work(work).EXPERIMENTS), PROFILES, ("embedded", "real"))
+        known = {
+            resolve(e, row, row.variants[0], profile, data, 0).data
+            for e, profile, data in tried
+            if profile in e.profiles and data in e.data
+            for row in e.rows
+        }
+        for claim in load_work(work, "claims").CLAIMS.values():
+            assert set(claim.cannot) <= known
 
 
 def test_an_unknown_work_is_named(monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from helpers import NOISE, experiment_file, record, tamper
 
 from lt_lib.lab.read import findings
-from lt_lib.lab.read.claims import claims_table
+from lt_lib.lab.read.claims import CANNOT, claims_table
 from lt_lib.lab.read.published import published
 from lt_lib.lab.record.records import Store
 from lt_lib.lab.record.spec import load
@@ -95,6 +95,10 @@ def tiles_printed():
     return tile_claims([])
 
 
+# bands 6-5-2 suffice (SP4): what a band says is the simulator's choice
+ON_TILES_OF_OUR_OWN = [CANNOT if k == 4 else "direction holds (stand-in)" for k in range(1, 8)]
+
+
 def test_all_seven_claims_in_order(tiles_printed):
     assert list(tiles_printed.index) == SP
     assert tiles_printed["verdict"].tolist() == ["no record"] * 7
@@ -115,7 +119,7 @@ def test_all_seven_claims_in_order(tiles_printed):
         ),
         (
             "SP3",
-            "holds in part",
+            "fails",
             [
                 "7 of 10",
                 "T2.6: balanced accuracy +0.0050 over T2.4, F1 +0.0080 over T2.2, accuracy -0.0025 to T2.2",
@@ -153,13 +157,13 @@ def test_spectrum_on_printed_numbers(tiles_printed, claim, verdict, numbers):
 @pytest.mark.parametrize(
     ("claim", "text", "filters", "verdict"),
     [
-        ("SP1", "0.74", {"row": "T1.1", "metric": "balanced_acc"}, "holds in part"),
+        ("SP1", "0.74", {"row": "T1.1", "metric": "balanced_acc"}, "fails"),
         ("SP2", "0.6405", {"row": "T1.2", "metric": "balanced_acc"}, "holds"),
-        ("SP3", "0.1", {"row": "T2.6", "metric": "macro_f1"}, "holds in part"),
-        ("SP4", "0.6469", {"row": "T2.2", "metric": "balanced_acc"}, "holds in part"),
-        ("SP5", "0.6745", {"row": "T2.7", "metric": "balanced_acc"}, "holds in part"),
-        ("SP6", "0.2116", {"row": "T1.9", "metric": "icv"}, "holds in part"),
-        ("SP7", "0.4", {"row": "T2.4", "metric": "recall"}, "holds in part"),
+        ("SP3", "0.1", {"row": "T2.6", "metric": "macro_f1"}, "fails"),
+        ("SP4", "0.6469", {"row": "T2.2", "metric": "balanced_acc"}, "fails"),
+        ("SP5", "0.6745", {"row": "T2.7", "metric": "balanced_acc"}, "fails"),
+        ("SP6", "0.2116", {"row": "T1.9", "metric": "icv"}, "fails"),
+        ("SP7", "0.4", {"row": "T2.4", "metric": "recall"}, "fails"),
     ],
 )
 def test_a_tampered_print_changes_the_verdict(claim, text, filters, verdict):
@@ -173,7 +177,7 @@ def test_bands_that_are_no_worse_suffice():
 
 def test_the_table_takes_facts():
     found = tile_claims([], facts=tamper("0.74", work="spectrum", row="T1.1", metric="balanced_acc"))
-    assert found["printed_verdict"].tolist()[:2] == ["holds in part", "fails"]
+    assert found["printed_verdict"].tolist()[:2] == ["fails", "fails"]
 
 
 def test_a_row_printed_right_is_not_unswapped():
@@ -295,7 +299,7 @@ def test_counterfeits_need_the_same_recipe_without_them():
 def test_the_badge_names_the_stand_ins_of_all_rows():
     kind = {"profile": "overnight", "data": "embedded"}
     found = tile_claims(tile_records(**kind), "overnight", "embedded")
-    assert found["verdict"].tolist() == ["direction holds (stand-in)"] * 7
+    assert found["verdict"].tolist() == ON_TILES_OF_OUR_OWN
     networks = {
         "SP1": ("resnet50", "b4", "resnet18"),
         "SP2": ("resnet50",),
@@ -313,7 +317,7 @@ def test_committed_overnight_records_are_found(tmp_path, monkeypatch):
         Store(tmp_path).write(r)
     monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
     found = tile_claims(None, "overnight", "embedded")
-    assert found["verdict"].tolist() == ["direction holds (stand-in)"] * 7
+    assert found["verdict"].tolist() == ON_TILES_OF_OUR_OWN
     assert claims_table("ee443", "overnight", "embedded").frame["verdict"].tolist()[:5] == ["no record"] * 5
     assert claims_table("spectrum").frame["behind"].str.contains("overnight · droughtsim").all()
     assert set(claims_table("spectrum", "laptop").frame["verdict"]) == {"no record"}
