@@ -11,7 +11,8 @@ from importlib.resources import files
 import pandas as pd
 
 from lt_lib.lab.read.evidence import evidence
-from lt_lib.lab.read.verdicts import css_class
+from lt_lib.lab.read.rounding import decimals, plus_minus, to_digits
+from lt_lib.lab.read.verdicts import verdict_html
 
 HEADS = ("where", "what", "printed", "ours", "difference", "verdict", "behind it, or why not")
 _START = """
@@ -94,13 +95,10 @@ def _row(line) -> str:
     if line.chapter:
         where = f'<a href="../../notebooks/{line.chapter}.html">{where}</a>'
     words = (line.method or line.model, line.metric, "" if line[7] == "all" else line[7])
-    said = f'<span class="lt-verdict {css_class(line.verdict)}">{html.escape(line.verdict)}</span>'
     ours, gap = "–", "–"
     if not math.isnan(line.ours):
-        decimals = _decimals(line.half)
-        ours, gap = f"{line.ours:.{decimals}f}", f"{line.difference:+.{decimals}f}"
-        if not math.isnan(line.half):
-            ours += f"&nbsp;±&nbsp;{line.half:.{decimals}f}"
+        ours = plus_minus(line.ours, line.half).replace(" ± ", "&nbsp;±&nbsp;")
+        gap = to_digits(line.difference, decimals(line.ours, line.half), sign=True)
     about = html.escape(line.behind if not math.isnan(line.ours) else line.why)
     if line.command:
         about += f" <details><summary>run it</summary><code>{html.escape(line.command)}</code></details>"
@@ -110,7 +108,7 @@ def _row(line) -> str:
         (html.escape(line.printed), pd.to_numeric(line.printed, errors="coerce")),
         (ours, line.ours),
         (gap, line.difference),
-        (said, None),
+        (verdict_html(line.verdict), None),
         (about, None),
     )
     names = f'data-work="{html.escape(line.work)}" data-verdict="{html.escape(line.verdict)}"'
@@ -121,11 +119,6 @@ def _cell(text: str, order: float | None) -> str:
     if order is None:
         return f"<td>{text}</td>"
     return f'<td data-order="{-1e9 if math.isnan(order) else order}">{text}</td>'
-
-
-def _decimals(half: float) -> int:
-    """As many decimals as an interval can bear; four where there is none."""
-    return 4 if math.isnan(half) or half <= 0 else max(0, 1 - math.floor(math.log10(half)))
 
 
 def _choice(name: str, texts: pd.Series) -> str:

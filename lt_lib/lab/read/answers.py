@@ -10,6 +10,7 @@ from lt_lib.lab.read.claims import claims_table, covered
 from lt_lib.lab.read.estimates import difference, paired
 from lt_lib.lab.read.ledger import counts
 from lt_lib.lab.read.report import Table
+from lt_lib.lab.read.rounding import plus_minus
 from lt_lib.lab.record.records import Record
 
 SORTS = ("holds", "does not hold", "cannot be said yet")
@@ -92,7 +93,7 @@ def remedies(
                 continue
             gap = difference(with_it, without, metric)
             told = gap.half is not None and abs(gap.mean) > gap.half
-            said = f"{gap.mean:+.3f}" + ("" if gap.half is None else f" ± {gap.half:.3f}")
+            said = gap.said(sign=True)
             line[setting] = f"<b>{said}</b>" if told else said
             plain.append(
                 {"remedy": remedy, "setting": setting, "gain": gap.mean, "half": gap.half, "n": gap.n}
@@ -121,5 +122,7 @@ def best_remedies(table: Table) -> str:
             continue
         rivals = own["remedy"][(reach >= first["gain"]) & (own["remedy"] != first["remedy"])].tolist()
         also = f"; {', '.join(rivals)} may be as good" if rivals else ""
-        said.append(f"{setting}: {first['remedy']} ({first['gain']:+.3f} ± {first['half']:.3f}){also}")
+        said.append(
+            f"{setting}: {first['remedy']} ({plus_minus(first['gain'], first['half'], sign=True)}){also}"
+        )
     return "\n".join(said)

@@ -104,14 +104,10 @@ class Part:
 
         return 2 * float(stats.t.sf(beyond * math.sqrt(est.n) / est.sd, est.n - 1)) if est.sd else 0.0
 
-    def said(self, digits: int = 3) -> str:
-        """The difference in words, to some decimals."""
+    def __str__(self) -> str:
         est = self.difference
         fewer = est is not None and self.seeds is not None and est.n < self.seeds
-        return signed(est, digits) + (f" (defined at {est.n} of {self.seeds} seeds)" if fewer else "")
-
-    def __str__(self) -> str:
-        return self.said()
+        return signed(est) + (f" (defined at {est.n} of {self.seeds} seeds)" if fewer else "")
 
 
 @dataclass(frozen=True)
@@ -322,11 +318,9 @@ def halves_of(names: Sequence[str], found: Sequence[str]) -> tuple[Half, ...]:
     )
 
 
-def signed(est: Estimate | None, digits: int = 3) -> str:
-    """A difference with its sign and interval, to some decimals."""
-    if est is None:
-        return "undefined"
-    return f"{est.mean:+.{digits}f}" + (f" ± {est.half:.{digits}f}" if est.half is not None else "")
+def signed(est: Estimate | None) -> str:
+    """A difference with its sign and interval."""
+    return "undefined" if est is None else est.said(sign=True)
 
 
 def tally(parts: Sequence[Part]) -> str:

@@ -16,6 +16,7 @@ from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.read.evidence import best_evidence, evidence_index
 from lt_lib.lab.read.published import facts_of, printed_metrics, published, published_line
+from lt_lib.lab.read.rounding import plus_minus
 from lt_lib.lab.read.verdicts import at_published_size, interval, verdict
 from lt_lib.lab.record.paths import project_root
 from lt_lib.lab.record.records import Record
@@ -166,9 +167,7 @@ def as_lines(lines: pd.DataFrame) -> Iterator[str]:
     """A ledger for a terminal, a line a number."""
     for line in lines.itertuples():
         where = " ".join(x for x in (line.table, line.row, line.method, line.metric, line[7]) if x)
-        ours = "" if math.isnan(line.ours) else f" ours {line.ours:.4g}"
-        if ours and not math.isnan(line.half):
-            ours += f" ± {line.half:.2g}"
+        ours = "" if math.isnan(line.ours) else f" ours {plus_minus(line.ours, line.half)}"
         why = f" ({line.why})" if line.why else ""
         behind = f" [{line.behind}]" if line.behind else ""
         yield f"{line.work:9s} {where}: printed {line.printed},{ours} {line.verdict}{why}{behind}"

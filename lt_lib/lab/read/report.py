@@ -6,35 +6,43 @@ Published value, best committed evidence, this run: side by side, each with what
 import html
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import pandas as pd
 
-from lt_lib.lab.read.badges import badge_html
+from lt_lib.lab.read.badges import badge, badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS, estimate
 from lt_lib.lab.read.evidence import best_evidence, evidence, evidence_index, group, made_now
 from lt_lib.lab.read.published import printed_metrics, published_value
-from lt_lib.lab.read.verdicts import STAND_IN, css_class, verdict
+from lt_lib.lab.read.rounding import decimals, to_digits
+from lt_lib.lab.read.verdicts import STAND_IN, at_published_size, verdict, verdict_html
 from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import project_root
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 
-LEFT_OUT = "–"  # a row that the profile does not run
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
 
 
 @dataclass
 class Table:
-    """A comparison: `frame` to compute with, HTML to read."""
+    """A comparison: `frame` to compute with, HTML to read; `folded` is a second table beneath, behind its
+    caption."""
 
     frame: pd.DataFrame
     rows: list[dict] = field(repr=False, default_factory=list)
     caption: str = ""
+    folded: "Table | None" = field(repr=False, default=None)
 
     def _repr_html_(self) -> str:
+        return self._table(self.caption) + (self.folded._behind_its_caption() if self.folded else "")
+
+    def _behind_its_caption(self) -> str:
+        title = f"<summary>{html.escape(self.caption)}</summary>"
+        return f'<details class="lt-folded">{title}{self._table()}</details>'
+
+    def _table(self, caption: str = "") -> str:
         heads = list(self.rows[0]) if self.rows else []
         head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in heads)
         body = ""
@@ -44,7 +52,7 @@ class Table:
                 " ± ", "&nbsp;±&nbsp;"
             )  # a number stays on one line
             body += f'<tr><th scope="row">{first}</th>{cells}</tr>\n'
-        caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
+        caption = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         inner = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
         return f'<div class="lt-table"><table>{inner}</table></div>'
 
@@ -65,34 +73,44 @@ def _label(row: Row, variant: str, variants: bool = True) -> str:
 def compare(
     records: list[Record], metric: str = "accuracy", selection: str = "last", variants: bool = True
 ) -> Table:
-    """Published, committed evidence and this run, side by side, one line a row and variant.
+    """Printed number, ours, difference, verdict: one line a row and variant; this run folded beneath.
+
+    "Ours" are the committed records that speak strongest, or this run where there are none or where it can be
+    judged itself. What stands behind them is said once, and at a row only where it is something else.
 
     Args:
         records: what `run` returned; experiments may be mixed.
         metric: a key of the report, e.g. "accuracy", "balanced_accuracy".
         selection: "last", "best_on_val" or "best_on_test".
         variants: whether lines of the same row are marked with their variant.
+
+    Returns:
+        A table. Its frame: experiment, row, key, variant, published, evidence and run (each with _half and
+        _n), difference (ours less published), verdict.
     """
     index = evidence_index()
-    lines, plain = [], []
+    shown, runs, plain = [], [], []
     for experiment, row, variant, own in _by_row(records):
         value = published_value(experiment, row, metric)
         known = best_evidence(experiment, row, variant, index)
-        here, there = (
+        ours, now = ours_of(own, known), made_now(own)
+        est, here, there = (
             estimate(r.metric(metric, selection) for r in found) if found else None
-            for found in (made_now(own), known)
+            for found in (ours, now, known)
         )
-        judged = known if known and verdict(value, own) == "not comparable" else own
-        said = verdict(value, judged, metric, selection)
-        lines.append(
-            {
-                "": _label(row, variant, variants),
-                "published": "–" if value is None else f"{value:g}",
-                "committed evidence": "–" if there is None else f"{there}<br>{badge_html(known)}",
-                "this run": LEFT_OUT if here is None else f"{here}<br>{badge_html(own)}",
-                "verdict": f'<span class="lt-verdict {css_class(said)}">{said}</span>',
-            }
-        )
+        said = verdict(value, ours, metric, selection)
+        gap = None if value is None or est is None else est.mean - value
+        label = _label(row, variant, variants)
+        line = {
+            "": label,
+            "printed": "–" if value is None else f"{value:g}",
+            "ours": "–" if est is None else str(est),
+            "difference": "–" if gap is None else to_digits(gap, decimals(est.mean, est.half), sign=True),
+            "verdict": verdict_html(said),
+        }
+        shown.append((line, ours))
+        if here:
+            runs.append(({"": label, "this run": str(here)}, now))
         plain.append(
             {
                 "experiment": experiment.experiment,
@@ -106,19 +124,60 @@ def compare(
                 "run": here and here.mean,
                 "run_half": here and here.half,
                 "run_n": here.n if here else 0,
+                "difference": gap,
                 "verdict": said,
             }
         )
-    return Table(
-        pd.DataFrame(plain),
-        lines,
-        f"{metric.replace('_', ' ')}, {SHOWN[selection]}; {OVER_SEEDS}",
-    )
+    if all(plus["difference"] is None for plus in plain):
+        for line, _ in shown:
+            del line["printed"], line["difference"], line["verdict"]
+    measured = f"{metric.replace('_', ' ')}, {SHOWN[selection]}; {OVER_SEEDS}"
+    return with_this_run(pd.DataFrame(plain), shown, runs, measured, ("ours", "this run"))
+
+
+Lines = list[tuple[dict, list[Record]]]  # of a table, each with the records behind it
+
+
+def ours_of(own: list[Record], known: list[Record]) -> list[Record]:
+    """Of what `run` returned and the committed evidence, what is shown beside print."""
+    return known if known and not at_published_size(own) else own
+
+
+def with_this_run(
+    frame: pd.DataFrame, shown: Lines, runs: Lines, caption: str, columns: tuple[str, str]
+) -> Table:
+    """A table with this run folded beneath, unless it is what is shown; `columns` take the badges that differ
+    from those of most lines, of `shown` and of `runs`."""
+    lines, behind = _badge_once(shown, columns[0])
+    folded = None
+    if not _ids(r for _, found in runs for r in found) <= _ids(r for _, found in shown for r in found):
+        own, own_behind = _badge_once(runs, columns[1])
+        if not any(line.get("behind it", True) for line in own):
+            own = [{k: v for k, v in line.items() if k != "behind it"} for line in own]
+        folded = Table(pd.DataFrame(), own, f"This run: {own_behind}")
+    return Table(frame, lines, f"{caption}. Ours: {behind}", folded)
+
+
+def _badge_once(lines: Lines, column: str) -> tuple[list[dict], str]:
+    """The lines, and the badge that most of them share; where another stands behind a line, its column says
+    so."""
+    badges = [badge(found) for _, found in lines if found]
+    usual = max(badges, key=badges.count, default="no record")
+    for line, found in lines:
+        if found and badge(found) != usual:
+            line[column] += f"<br>{badge_html(found)}"
+    return [line for line, _ in lines], usual
+
+
+def _ids(records: Iterable[Record]) -> set[str]:
+    return {r.id for r in records}
 
 
 def sheet(records: list[Record], columns: dict[str, str], selection: str = "last") -> Table:
-    """Several metrics side by side: for each row what is published, the committed evidence and this run, a
-    line each.
+    """Several metrics side by side: for each row what is printed and ours, a line each; this run folded
+    beneath.
+
+    "Ours", and what stands behind it, as in :func:`compare`.
 
     Args:
         records: what `run` returned.
@@ -126,56 +185,51 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
         selection: "last", "best_on_val" or "best_on_test".
 
     Returns:
-        A table; its frame has a line a row, variant and source, a column a metric, and `n`. A number that
-        stands in another column in print is marked with a dagger.
+        A table; its frame has a line a row, variant and source ("published", "committed evidence", "this
+        run"), a column a metric, and `n`. A number that stands in another column in print is marked with a
+        dagger.
     """
     index = evidence_index()
-    lines, plain = [], []
+    shown, runs, plain = [], [], []
     for experiment, row, variant, own in _by_row(records):
-        label = _label(row, variant)
+        label, here = _label(row, variant), made_now(own)
         which = {"experiment": experiment.experiment, "key": row.key, "variant": variant}
         printed = {m: published_value(experiment, row, m) for m in columns}
         moved = {m for m in columns if printed[m] != published_value(experiment, row, m, as_meant=False)}
-        cells = {
-            m: "–" if printed[m] is None else f"{printed[m]:g}" + ("†" if m in moved else "") for m in columns
-        }
+        known = best_evidence(experiment, row, variant, index)
         if experiment.table != "none":
-            lines.append({"": label, "source": "published", **{columns[m]: cells[m] for m in columns}})
+            cells = {
+                columns[m]: "–" if printed[m] is None else f"{printed[m]:g}" + ("†" if m in moved else "")
+                for m in columns
+            }
+            shown.append(({"": label, "source": "printed", **cells}, []))
             plain.append({**which, "source": "published", **printed, "n": 0})
-        for source, found in (
-            ("committed evidence", best_evidence(experiment, row, variant, index)),
-            ("this run", made_now(own)),
-        ):
-            if found and not (
-                source == "committed evidence" and {r.id for r in found} == {r.id for r in made_now(own)}
-            ):
-                said = {m: estimate(r.metric(m, selection) for r in found) for m in columns}
-                judged = {m: verdict(printed[m], found, m, selection) for m in columns}
-                marks = {
-                    m: f' <span class="lt-verdict {css_class(judged[m])}">{judged[m]}</span>'
-                    if judged[m].startswith(("agrees", "differs"))
-                    else ""
-                    for m in columns
-                }
-                lines.append(
-                    {
-                        "": label,
-                        "source": f"{source}<br>{badge_html(found)}",
-                        **{columns[m]: f"{said[m]}{marks[m]}" for m in columns},
-                    }
-                )
-                plain.append(
-                    {**which, "source": source, **{m: said[m].mean for m in columns}, "n": len(found)}
-                )
-    for before, line in reversed(list(pairwise(lines))):
-        if before[""] == line[""]:
-            line[""] = ""
+            label = ""
+        ours = ours_of(own, known)
+        shown.append(({"": label, "source": "ours", **_cells(ours, columns, printed, selection)}, ours))
+        if here:
+            cells = _cells(here, columns, printed, selection)
+            runs.append(({"": _label(row, variant), **cells, "behind it": ""}, here))
+        for source, found in (("committed evidence", known), ("this run", here)):
+            if found and not (source == "committed evidence" and _ids(found) == _ids(here)):
+                means = {m: estimate(r.metric(m, selection) for r in found).mean for m in columns}
+                plain.append({**which, "source": source, **means, "n": len(found)})
+    daggers = any("†" in str(line.values()) for line, _ in shown)
     caption = f"{SHOWN[selection]}; {OVER_SEEDS}. Only paper + real is judged against print"
-    return Table(
-        pd.DataFrame(plain),
-        lines,
-        caption + ("; † read in its right column" if any("†" in str(x.values()) for x in lines) else ""),
-    )
+    caption += "; † read in its right column" if daggers else ""
+    return with_this_run(pd.DataFrame(plain), shown, runs, caption, ("source", "behind it"))
+
+
+def _cells(
+    found: list[Record], columns: dict[str, str], printed: dict[str, float | None], selection: str
+) -> dict[str, str]:
+    """A cell a column: the estimate, and its verdict where it is judged."""
+    cells = {}
+    for metric, heading in columns.items():
+        said = verdict(printed[metric], found, metric, selection)
+        mark = f" {verdict_html(said)}" if said.startswith(("agrees", "differs")) else ""
+        cells[heading] = f"{estimate(r.metric(metric, selection) for r in found)}{mark}"
+    return cells
 
 
 def selections(records: list[Record], metric: str = "accuracy") -> Table:

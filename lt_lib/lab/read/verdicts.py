@@ -1,6 +1,7 @@
 """Verdicts: whether records agree with a published number. Only `paper` + `real` is judged, and where another
 network stands in for the printed one, the verdict says so."""
 
+import html
 import math
 from collections.abc import Iterable
 
@@ -65,6 +66,11 @@ def as_published(records: Iterable[Record]) -> bool:
 def css_class(said: str) -> str:
     """The CSS class of a verdict: that of its word, on a stand-in too."""
     return "lt-" + said.removesuffix(STAND_IN).replace(" ", "-").replace(":", "")
+
+
+def verdict_html(said: str) -> str:
+    """A verdict on a number as HTML."""
+    return f'<span class="lt-verdict {css_class(said)}">{html.escape(said)}</span>'
 
 
 def sampling_variance(record: Record, metric: str = "accuracy", selection: str = "last") -> float:

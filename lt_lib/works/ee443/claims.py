@@ -8,7 +8,6 @@ from itertools import combinations, islice
 
 import pandas as pd
 
-from lt_lib.lab.read.badges import badge_html
 from lt_lib.lab.read.estimates import OVER_SEEDS, Estimate
 from lt_lib.lab.read.evidence import STRENGTH
 from lt_lib.lab.read.findings import (
@@ -34,7 +33,7 @@ from lt_lib.lab.read.findings import (
     together,
 )
 from lt_lib.lab.read.published import printed, published, value
-from lt_lib.lab.read.report import Table
+from lt_lib.lab.read.report import Table, with_this_run
 from lt_lib.lab.read.rounding import agrees
 from lt_lib.lab.record.records import Record
 from lt_lib.works.ee443 import EXPERIMENTS
@@ -70,28 +69,25 @@ def average_row(records: list[Record]) -> Table:
     facts = published(work="ee443")
     here = given(records, EXPERIMENTS, records[0].profile, records[0].data) if records else {}
     filed = [committed(EXPERIMENTS, *kind) for kind in STRENGTH]
-    lines, plain = [], []
+    shown, runs, plain = [], [], []
     for method in list(METHODS)[1:]:
         text = printed(metric="average_improvement", method=method, facts=facts)
         gain = _gain(facts, method)
         run, own = _improvement(here, method)
         there, known = next((found for s in filed if (found := _improvement(s, method))[0]), (None, ()))
-        lines.append(
-            {
-                "": html.escape(method),
-                "printed": text,
-                "recomputed from print": f"{gain:.4f}" + ("" if agrees(text, gain) else " (differs)"),
-                "committed evidence": f"{signed(there)}<br>{badge_html(list(known))}" if there else "–",
-                "this run": f"{signed(run)}<br>{badge_html(list(own))}" if run else "–",
-            }
-        )
+        recomputed = f"{gain:.4f}" + ("" if agrees(text, gain) else " (differs)")
+        cells = {"": html.escape(method), "printed": text, "recomputed from print": recomputed}
+        best, found = (there, known) if there else (run, own)
+        shown.append((cells | {"ours": signed(best) if best else "–"}, list(found)))
+        if run:
+            runs.append(({"": html.escape(method), "this run": signed(run)}, list(own)))
         line = {"method": method, "printed": float(text), "recomputed": gain, "rounds": agrees(text, gain)}
         for name, est in (("evidence", there), ("run", run)):
             mean, half, n = (est.mean, est.half, est.n) if est else (None, None, 0)
             line |= {name: mean, f"{name}_half": half, f"{name}_n": n}
         plain.append(line)
     caption = "average improvement in accuracy over the baseline at ratios " + ", ".join(RATIOS)
-    return Table(pd.DataFrame(plain), lines, f"{caption}; {OVER_SEEDS}")
+    return with_this_run(pd.DataFrame(plain), shown, runs, f"{caption}; {OVER_SEEDS}", ("ours", "this run"))
 
 
 def _improvement(samples: Samples, method: str) -> tuple[Estimate | None, tuple[Record, ...]]:

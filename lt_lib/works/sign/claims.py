@@ -95,7 +95,7 @@ def _claim(
     contrasts: Sequence[Measured],
     words: str,
     images: Callable[[pd.DataFrame], int] | None = None,
-    digits: tuple[int, int] = (4, 3),
+    decimals: int = 4,
     halves: Sequence[str] = (),
     cannot: Mapping[str, str] | None = None,
 ) -> Claim:
@@ -104,13 +104,13 @@ def _claim(
     Args:
         words: what the measure is called.
         images: of how many images the printed measure is a share; None where it is none.
-        digits: decimals of a printed and of a recorded difference.
+        decimals: of a printed difference.
         halves: as in `halves_of`.
         cannot: as in `Claim`.
     """
 
     def printed(facts: pd.DataFrame, gaps: list[float]) -> str:
-        said = [f"{gap:+.{digits[0]}f}" for gap in gaps]
+        said = [f"{gap:+.{decimals}f}" for gap in gaps]
         if images:
             shares = ([c.printed_of(facts, row) for row in c.rows] for c in contrasts)
             zs = (two_shares(*pair, images(facts))[0] for pair in shares)
@@ -118,7 +118,7 @@ def _claim(
         return f"{words} {_listed(contrasts, said)}" + ("; z as if images were drawn apart" if images else "")
 
     def recorded(parts: list[Part]) -> str:
-        return f"{tally(parts)}: {words} {_listed(contrasts, (part.said(digits[1]) for part in parts))}"
+        return f"{tally(parts)}: {words} {_listed(contrasts, map(str, parts))}"
 
     tests = on_printed(contrasts, printed, halves), on_contrasts(contrasts, recorded, halves=halves)
     return Claim(*tests, cannot or {})
@@ -208,7 +208,7 @@ CLAIMS = {
     "SG4": _claim(
         _ranked(("sign-doubt", "classical-doubt", "mixup-doubt"), "doubt_count", DOWN),
         "right answers of p up to 0.5",
-        digits=(0, 1),
+        decimals=0,
         halves=_beats(("SIGN", "classical", "mixup"), "leaves fewer than"),
     ),
     "SG5": Claim(_least_on_print, on_contrasts(_CONFIDENCE, _confidence_recorded)),

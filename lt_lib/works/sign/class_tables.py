@@ -5,22 +5,22 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from lt_lib.errors import LabError
-from lt_lib.lab.read.badges import badge_html
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.read.evidence import best_evidence, evidence_index, group, made_now
 from lt_lib.lab.read.published import published_value
-from lt_lib.lab.read.report import Table
+from lt_lib.lab.read.report import Table, with_this_run
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, load
 from lt_lib.works.sign.printed import CLASSES
 
+_SOURCES = {"published": "printed", "committed evidence": "ours", "this run": "ours"}
 _OF_CLASS = {"accuracy": "recall"}  # measures that have another name by class
 
 
 def by_class(
     records: list[Record], metric: str, called: str, digits: int = 3, classes: Sequence[str] = CLASSES
 ) -> Table:
-    """A measure overall and by class, of each row published, by committed evidence and by this run.
+    """A measure overall and by class, of each row printed and ours; this run folded beneath.
 
     Args:
         records: what `run` returned.
@@ -33,20 +33,24 @@ def by_class(
         A table; its frame has a line a row and source, a column "Mean" and one for each class of which there
         is a number, None where the line has none: a mean over no image.
     """
-    plain, badges = [], []
+    plain, shown, runs, filed = [], [], [], set()
     for label, key, source, numbers, found in _sourced(records, metric):
-        plain.append({"key": key, "label": label, "source": source, "n": len(found)} | numbers)
-        badges.append(f"{source}<br>{badge_html(found)}" if found else source)
+        line = {"key": key, "label": label, "source": source, "n": len(found)} | numbers
+        plain.append(line)
+        (runs if source == "this run" and key in filed else shown).append((line, found))
+        filed |= {key} if source == "committed evidence" else set()
     frame = pd.DataFrame(plain).dropna(axis=1, how="all")
-    shown = [name for name in ("Mean", *classes) if name in frame]
-    lines = [
-        {"": line["label"], "source": badge} | {name: _said(line[name], line["n"], digits) for name in shown}
-        for line, badge in zip(frame.to_dict("records"), badges, strict=True)
-    ]
+    names = [name for name in ("Mean", *classes) if name in frame]
+
+    def cells(line: dict) -> dict[str, str]:
+        return {name: _said(line.get(name), line["n"], digits) for name in names}
+
+    lines = [({"": x["label"], "source": _SOURCES[x["source"]]} | cells(x), found) for x, found in shown]
+    own = [({"": x["label"]} | cells(x) | {"behind it": ""}, found) for x, found in runs]
     caption = (
         f"{called}; mean over seeds, a dash for no image. Class k of a stand-in stands under the paper's"
     )
-    return Table(frame, lines, caption)
+    return with_this_run(frame, lines, own, caption, ("source", "behind it"))
 
 
 def _said(number: float | None, seeds: int, digits: int) -> str:

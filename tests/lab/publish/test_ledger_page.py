@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from lt_lib.lab.publish.ledger_page import LedgerPage, _decimals
+from lt_lib.lab.publish.ledger_page import LedgerPage
 from lt_lib.lab.read.ledger import ledger
 
 
@@ -46,10 +46,3 @@ def test_downloads_hold_every_line_and_the_records(page):
     assert len(found["numbers"]) == len(page.lines)
     behind = {identity for line in found["numbers"] for identity in line["records"] or []}
     assert behind == set(found["records"]) and all(r["commit"] for r in found["records"].values())
-
-
-@pytest.mark.parametrize(
-    ("half", "decimals"), [(0.0143, 3), (0.24, 2), (31, 0), (0.00095, 5), (0, 4), (float("nan"), 4)]
-)
-def test_digits_follow_the_interval(half, decimals):
-    assert _decimals(half) == decimals

@@ -6,6 +6,7 @@ import math
 import helpers
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from scipy import stats
 
 from lt_lib.errors import LabError
@@ -14,6 +15,7 @@ from lt_lib.lab.read import report
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import OVER_SEEDS, in_words, paired
 from lt_lib.lab.read.report import provenance
+from lt_lib.lab.read.rounding import plus_minus
 from lt_lib.lab.read.verdicts import as_published, sampling_variance
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import resolve
@@ -206,7 +208,8 @@ def test_a_difference_rests_on_the_seeds_that_both_sides_have():
     [
         ([0.1, 0.11, 0.12], "A is 0.110 ± 0.025 above B (n = 3 pairs)"),
         ([-0.1, -0.11, -0.12], "A is 0.110 ± 0.025 below B (n = 3 pairs)"),
-        ([-0.1, 0.1], "A cannot be told from B, +0.000 ± 1.271 (n = 2 pairs)"),
+        ([-0.1, 0.1], "A cannot be told from B, -0.100 and +0.100 (n = 2 pairs)"),
+        ([0.1, 0.101], "A is above B, by +0.100 and +0.101 (n = 2 pairs)"),
         ([0.1], "A is 0.100 above B (one pair, no interval)"),
     ],
 )
@@ -219,13 +222,64 @@ def test_compare_shows_published_and_this_run(lab_env, tmp_path, monkeypatch):
     table = compare([record(s, a) for s, a in enumerate((0.60, 0.61))])
     row = table.frame.iloc[0]
     assert row["published"] == 0.7296 and row["run"] == pytest.approx(0.605) and row["verdict"] == "differs"
-    page = table._repr_html_()
-    assert "lt-table" in page and "0.7296" in page and "lt-differs" in page and "0.605&nbsp;±&nbsp;0." in page
+    line = BeautifulSoup(table._repr_html_(), "html.parser").select("tbody tr")[0]
+    cells = [cell.text for cell in line.select("td")]
+    assert cells == ["0.7296", "0.600 and 0.610", "-0.12", "differs"] and line.select(".lt-differs")
+    assert row["difference"] == pytest.approx(0.605 - 0.7296)
     stand_in = compare([record(0, 0.6, "laptop", "embedded")]).frame.iloc[0]
     assert stand_in["verdict"] == "not comparable"
     assert "last epoch" in selections([record(0, 0.6)])._repr_html_()
     assert all(OVER_SEEDS in shown.caption for shown in (table, selections([record(0, 0.6)])))
     assert "CPU" in provenance([record(0, 0.6)])._repr_html_()
+
+
+def test_evidence_stands_beside_print_and_this_run_beneath(lab_env, tmp_path, monkeypatch):
+    """Its badge once in the caption, and at a row only where it is another; what is not printed has no
+    columns."""
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
+    monkeypatch.setattr("lt_lib.lab.read.badges.is_fresh", lambda record: True)
+    monkeypatch.setattr("lt_lib.lab.read.evidence.is_fresh", lambda record: True)
+    store = Store(tmp_path)
+    for key, seeds in (("ratio-0.1", 3), ("ratio-0.02", 3), ("ratio-0.005", 2)):
+        for seed in range(seeds):
+            more = {"metrics": {"ece": 0.1}, "stand_ins": True}
+            store.write(helpers.record(key, seed, 0.7 + seed / 100, "ee443-fig2", **more))
+    keys = ("ratio-0.1", "ratio-0.02", "ratio-0.005")
+    small = {"profile": "laptop", "data": "embedded", "metrics": {"ece": 0.1}}
+    now = [helpers.record(key, 0, 0.6, "ee443-fig2", **small) for key in keys]
+    now = [made.model_copy(update={"id": f"sha256:now{i}"}) for i, made in enumerate(now)]
+    table = compare(now)
+    assert "Ours: paper · real" in table.caption and "n = 3" in table.caption
+    shown, folded = BeautifulSoup(table._repr_html_(), "html.parser").children
+    badges = [len(line.select(".lt-badge")) for line in shown.select("tbody tr")]
+    assert badges == [0, 0, 1] and "n = 2" in shown.select(".lt-badge")[0].text
+    assert folded.summary.text.startswith("This run: laptop · digits50 (stand-in)")
+    assert [cell.text for cell in folded.select("td")] == ["0.600"] * 3
+    ours = compare([r for r in store.all() if r.key == keys[0]])
+    assert ours.folded is None, "this run is what is shown"
+    assert list(compare(now[2:], "ece").rows[0]) == ["", "ours"], "no number is printed"
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "said"),
+    [
+        (0.6123, 0.0143, "0.612 ± 0.014"),
+        (0.6123, 0.0087, "0.612 ± 0.009"),
+        (-1356.7, 321.5, "-1360 ± 320"),
+        (0.61234, 0.00021, "0.6123 ± 0.0002"),
+        (0.343, 2.554, "0.3 ± 2.6"),
+        (0.7, None, "0.700"),
+        (97.0, None, "97.0"),
+        (0.5, 0.0, "0.500 ± 0.000"),
+        (math.nan, math.nan, "undefined"),
+    ],
+)
+def test_digits_follow_the_interval(mean, half, said):
+    assert plus_minus(mean, half) == said
+
+
+def test_of_two_seeds_both_are_said():
+    assert str(estimate([0.71, 0.74])) == "0.710 and 0.740"
 
 
 def test_stale_committed_records_are_never_shown_as_fresh(lab_env, experiment_file):

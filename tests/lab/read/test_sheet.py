@@ -2,6 +2,7 @@
 paper."""
 
 import pytest
+from bs4 import BeautifulSoup
 from helpers import record
 
 from lt_lib.errors import LabError
@@ -61,9 +62,10 @@ def test_a_sheet_shows_stronger_evidence_and_judges_paper_and_real_alone(tmp_pat
         store.write(r)
     table = report.sheet(made("r50-ce", "laptop", "embedded"), COLUMNS)
     assert table.frame["source"].tolist() == ["published", "committed evidence", "this run"]
-    html = table._repr_html_()
-    assert html.count(">differs<") >= 1  # 0.9 in every run against 0.6123 in print
-    assert "lt-differs" not in html.split("this run")[1]
+    shown, folded = BeautifulSoup(table._repr_html_(), "html.parser").children
+    assert len(shown.select(".lt-differs")) >= 1  # 0.9 in every run against 0.6123 in print
+    assert folded.name == "details" and "laptop" in folded.summary.text and not folded.select(".lt-differs")
+    assert "0.700" not in folded.text and "0.7010" in folded.text
 
 
 def test_a_metric_of_one_class():

@@ -28,7 +28,7 @@ def test_classes_stand_under_the_printed_ones_and_a_mean_skips_records_without_i
     assert (ours["source"], ours["n"], ours["Mean"], ours["cat"]) == ("this run", 2, pytest.approx(0.45), 0.4)
     shown = table.rows[1]
     assert (shown["Mean"], shown["cat"], shown["ship"]) == ("0.450", "0.400", "–")
-    assert table.rows[0]["Mean"] == "0.4428" and "laptop" in shown["source"]
+    assert table.rows[0]["Mean"] == "0.4428" and "laptop" in table.caption and table.folded is None
 
 
 def test_accuracy_is_by_recall_and_counts_have_as_many_decimals_as_asked():
@@ -54,6 +54,14 @@ def test_committed_records_are_not_shown_twice(monkeypatch):
     own = [doubting(0, doubt_count=3.0)]
     monkeypatch.setattr("lt_lib.works.sign.class_tables.best_evidence", lambda *_: own)
     assert by_class(own, "doubt_count", "n").frame["source"].tolist() == ["published", "committed evidence"]
+
+
+def test_this_run_is_folded_beneath_committed_records(monkeypatch):
+    filed = [doubting(s, doubt_count=5.0) for s in (1, 2)]
+    monkeypatch.setattr("lt_lib.works.sign.class_tables.best_evidence", lambda *_: filed)
+    table = by_class([doubting(0, doubt_count=3.0)], "doubt_count", "n", 1)
+    assert [line["Mean"] for line in table.rows] == ["26", "5.0"]
+    assert [line["Mean"] for line in table.folded.rows] == ["3.0"] and "n = 1" in table.folded.caption
 
 
 def test_a_mean_over_no_record_is_none():
