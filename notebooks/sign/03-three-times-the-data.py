@@ -252,12 +252,12 @@ import torch
 from sklearn.manifold import TSNE
 
 from lt_lib.works.sign.measures import features_of
-from lt_lib.works.sign.trained import trained
+from lt_lib.works.sign.trained import network_of
 
 
 def mapped(record, n=400):
     """Points and labels by split: one map for both."""
-    net, sets = trained(record, store)
+    net, sets = network_of(record, store)
     splits = {
         "training": (sets.train[:n], sets.labels[:n].cpu().numpy()),
         "test": (sets.test[0][:n], sets.test[1][:n].cpu().numpy()),

@@ -301,28 +301,62 @@ def scoreboard() -> Table:
 
 
 def provenance(records: list[Record]) -> Table:
-    """Footer of a chapter: versions, device, dates, digests of the records shown."""
-    lines, seen = [], set()
-    for record in records:
-        env = record.env
-        line = {
-            "experiment": record.experiment,
-            "profile + data": f"{record.profile} + {record.data}",
-            "made": env.get("date", "?"),
-            "device": f"{env.get('device')} ({env.get('dtype')})",
-            "python / torch / timm": f"{env.get('python')} / {env.get('torch')} / {env.get('timm')}",
-            "commit": (env.get("commit") or "–") + ("*" if env.get("dirty") else ""),
-            "data digest": f"<code>{record.digests['data'][7:19]}</code>",
-            "code digest": f"<code>{record.digests['code'][4:16]}</code>",
-        }
-        if tuple(line.values()) not in seen:
-            seen.add(tuple(line.values()))
-            lines.append(line)
-    return Table(
-        pd.DataFrame(lines),
-        lines,
-        f"{len(records)} records; a star marks a working tree with uncommitted library code",
-    )
+    """Footer of a chapter: versions, device, dates, digests of the committed evidence shown and of this run.
+
+    Args:
+        records: what `run` returned.
+
+    Returns:
+        A table, a line for each experiment and kind of record.
+    """
+    index, by = evidence_index(), defaultdict(dict)
+    for experiment, row, variant, own in _by_row(records):
+        for source, found in (
+            ("this run", made_now(own)),
+            ("committed evidence", best_evidence(experiment, row, variant, index)),
+        ):
+            for r in found:
+                by[source, r.experiment, f"{r.profile} + {r.data}"][r.id] = r
+    lines = [_made(*kind, list(found.values())) for kind, found in sorted(by.items())]
+    caption = "What stands behind this page; a star marks a working tree with uncommitted library code"
+    return Table(pd.DataFrame(lines), lines, caption)
+
+
+def _made(source: str, experiment: str, kind: str, records: list[Record]) -> dict:
+    """A line of :func:`provenance`."""
+    envs = [r.env for r in records]
+    wall = sum(r.wall_s or 0 for r in records)
+
+    def each(texts: Iterable[str], shown: int = 2) -> str:
+        different = sorted(set(texts))
+        more = f" and {len(different) - shown} more" if len(different) > shown else ""
+        return ", ".join(different[:shown]) + more
+
+    return {
+        "": source,
+        "experiment": experiment,
+        "profile + data": kind,
+        "records": len(records),
+        "made": _range(env.get("date", "?") for env in envs),
+        "device": each(html.escape(_device(env)) for env in envs),
+        "wall time": f"{wall / 3600:.1f} h" if wall >= 3600 else f"{wall / 60:.1f} min",
+        "python / torch / timm": each(
+            f"{env.get('python')} / {env.get('torch')} / {env.get('timm')}" for env in envs
+        ),
+        "commit": each((env.get("commit") or "–") + ("*" if env.get("dirty") else "") for env in envs),
+        "data digest": each(f"<code>{r.digests['data'][7:19]}</code>" for r in records),
+        "code digest": each(f"<code>{r.digests['code'][4:16]}</code>" for r in records),
+    }
+
+
+def _range(dates: Iterable[str]) -> str:
+    first, *_, last = sorted(dates) * 2
+    return first if first == last else f"{first} to {last}"
+
+
+def _device(env: dict) -> str:
+    """The device of a record in words: the processor where it is known, and the number format."""
+    return f"{env.get('processor') or env.get('device')} ({env.get('dtype')})"
 
 
 def status_page() -> Table:
@@ -333,15 +367,15 @@ def status_page() -> Table:
         grouped[record.experiment, record.profile, record.data].append(record)
     lines = []
     for (name, profile, data), records in sorted(grouped.items()):
-        dates = sorted(r.env.get("date", "?") for r in records)
         lines.append(
             {
                 "experiment": name,
                 "profile + data": f"{profile} + {data}",
                 "records": len(records),
                 "seeds": len({r.seed for r in records}),
-                "made": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
-                "device": ", ".join(sorted({str(r.env.get("device")) for r in records})),
+                "made": _range(r.env.get("date", "?") for r in records),
+                "hours": f"{sum(r.wall_s or 0 for r in records) / 3600:.1f}",
+                "device": html.escape(", ".join(sorted({_device(r.env) for r in records}))),
                 "torch": ", ".join(sorted({str(r.env.get("torch")) for r in records})),
                 "stale": sum(not is_fresh(r) for r in records),
             }

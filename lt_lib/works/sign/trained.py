@@ -11,7 +11,7 @@ from lt_lib.works.sign.fitting import AT_ONCE, Sets, sets_of
 from lt_lib.works.sign.networks import network
 
 
-def trained(record: Record, store: str | None = None) -> tuple[nn.Module, Sets]:
+def network_of(record: Record, store: str | None = None) -> tuple[nn.Module, Sets]:
     """The network in eval mode, and the images it was trained and tested on, copies left out.
 
     Args:

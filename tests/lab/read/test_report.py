@@ -282,6 +282,25 @@ def test_of_two_seeds_both_are_said():
     assert str(estimate([0.71, 0.74])) == "0.710 and 0.740"
 
 
+def test_the_footer_tells_committed_evidence_and_this_run_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
+    for seed, day in enumerate(("2026-11-01", "2026-11-03")):
+        filed = helpers.record("ratio-0.1", seed, 0.7, "ee443-fig2", stand_ins=True)
+        env = {"device": "CPU", "processor": "a<b", "date": day, "commit": f"c{seed}", "dtype": "bf16"}
+        Store(tmp_path).write(filed.model_copy(update={"env": env, "wall_s": 5400.0}))
+    table = provenance([helpers.record("ratio-0.1", 0, 0.6, "ee443-fig2", "laptop", "embedded")])
+    filed, now = table.rows
+    assert (filed[""], filed["records"], filed["made"]) == (
+        "committed evidence",
+        2,
+        "2026-11-01 to 2026-11-03",
+    )
+    assert (
+        filed["wall time"] == "3.0 h" and filed["device"] == "a&lt;b (bf16)" and filed["commit"] == "c0, c1"
+    )
+    assert (now[""], now["profile + data"], now["made"]) == ("this run", "laptop + embedded", "?")
+
+
 def test_stale_committed_records_are_never_shown_as_fresh(lab_env, experiment_file):
     fresh = run(load(experiment_file), rows="plain", profile="smoke", seeds=1)[0]
     assert "stale" not in badge([fresh])
