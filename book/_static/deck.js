@@ -1,5 +1,6 @@
 // Start reveal.js, and make every slide fit its sheet: text as large as it can be, in one column or two, then figures.
-const WIDTH = 1280, HEIGHT = 720, LEAST = 0.5, LEAST_FIGURE = 0.5;
+// What does not fit in text of 18 px, or is a second figure, goes on a sheet beneath, which the next key brings as any other.
+const WIDTH = 1280, HEIGHT = 720, LEAST = 0.7, LEAST_FIGURE = 0.5;
 
 function fit(slide) {
   const section = slide.parentElement, home = slide.nextSibling, heading = section.querySelector("h2");
@@ -33,9 +34,54 @@ function fit(slide) {
   };
   const one = largest(false), two = slide.children.length > 1 && one.worth < (pictures ? 1.8 : 0.95) ? largest(true) : one;
   const best = two.worth > one.worth ? two : one;
-  if (!show(best)) slide.classList.add("lt-overfull");
+  const whole = show(best);
   section.insertBefore(slide, home);
   ruler.remove();
+  return whole;
+}
+
+// The last block of a slide, taken out of it; out of a lone cell or list its last part, in a shell of its own. Null
+// where there is but one thing.
+function last(parent) {
+  if (parent.children.length > 1) return parent.removeChild(parent.lastElementChild);
+  const only = parent.firstElementChild;
+  if (!only || !only.matches("div.fragment, div.cell, div.cell_output, div.output, ul, ol, div.admonition")) return null;
+  const part = last(only);
+  if (!part) return null;
+  const shell = only.cloneNode(false);
+  if (shell.matches("ol")) shell.start = only.start + only.children.length;
+  shell.append(part);
+  return shell;
+}
+
+function sheets(slide) {
+  const rest = slide.cloneNode(false);
+  const figures = () => slide.querySelectorAll("figure").length;
+  while (!fit(slide) || figures() > 1) {
+    const part = last(slide);
+    if (!part) break;
+    rest.prepend(part);
+    if (slide.lastElementChild.matches("h3") && slide.children.length > 1) rest.prepend(slide.lastElementChild);
+  }
+  if (!rest.children.length) return;
+  const section = slide.parentElement, sheet = document.createElement("section");
+  const heading = section.querySelector("h2").cloneNode(true);
+  if (!section.matches(".lt-more")) heading.append(", continued");
+  sheet.className = "lt-more";
+  sheet.append(heading, rest);
+  if (section.parentElement.matches(".slides")) {
+    const stack = document.createElement("section");
+    section.replaceWith(stack);
+    stack.append(section);
+  }
+  section.after(sheet);
+  sheets(rest);
+}
+
+// "7/22" of a slide, "7b/22" of the sheet beneath it.
+function number(sheet) {
+  const {h, v} = Reveal.getIndices(sheet);
+  return [`${h + 1}${v ? String.fromCharCode(97 + v) : ""}`, "/", Reveal.getHorizontalSlides().length];
 }
 
 async function start() {
@@ -44,10 +90,10 @@ async function start() {
   for (const image of document.querySelectorAll(".lt-slide img")) {
     image.style.setProperty("--aspect", (image.naturalWidth / image.naturalHeight || 1.5).toFixed(3));
   }
-  document.querySelectorAll(".lt-slide").forEach(fit);
+  document.querySelectorAll(".lt-slide").forEach(sheets);
   await Reveal.initialize({
-    width: WIDTH, height: HEIGHT, margin: 0.03, center: false, hash: true, slideNumber: "c/t", transition: "none",
-    pdfSeparateFragments: false, plugins: [RevealNotes],
+    width: WIDTH, height: HEIGHT, margin: 0.03, center: false, hash: true, slideNumber: number, transition: "none",
+    navigationMode: "linear", pdfSeparateFragments: false, plugins: [RevealNotes],
   });
   document.documentElement.dataset.ready = "true";
 }

@@ -2,12 +2,15 @@
 missing, notes at hand."""
 
 import pytest
+from bs4 import BeautifulSoup
 from helpers import ENTRIES, UNSET
 
 NAMES = [entry.name.removeprefix("notebooks/") for entry in ENTRIES if entry.is_chapter]
+LONGEST = "spectrum/03-margins-sampling-cycles-averages"
 SIZES = {"wide": (1280, 720), "4:3": (1024, 768)}
-OVERFULL = """[...document.querySelectorAll('.slides > section')].map((section, i) => {
-    Reveal.slide(i, 0, 99);
+OVERFULL = """Reveal.getSlides().map(section => {
+    const {h, v} = Reveal.getIndices(section);
+    Reveal.slide(h, v, 99);
     const sheet = document.querySelector('.reveal .slides').getBoundingClientRect();
     const parts = [...section.querySelectorAll(
         'h2, h3, p, li, pre, table, img, figcaption, .admonition, mjx-container svg')];
@@ -21,9 +24,19 @@ OVERFULL = """[...document.querySelectorAll('.slides > section')].map((section, 
     const named = [...beyond, ...cut].map(part => `${part.tagName} ${part.textContent.slice(0, 40)}`);
     return [section.querySelector('h2').innerText, named];
 }).filter(([, parts]) => parts.length)"""
-SIZE_OF_TEXT = """[...document.querySelectorAll('.lt-slide')].map(slide => [
-    slide.parentElement.querySelector('h2').innerText,
-    parseFloat(slide.style.getPropertyValue('--lt-fit'))])"""
+SMALL = """least => [...document.querySelectorAll('.slides section:not(.stack)')].flatMap(section => {
+    const walker = document.createTreeWalker(section, NodeFilter.SHOW_TEXT), found = [];
+    while (walker.nextNode()) {
+        const parent = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+        if (!text || parent.closest('aside, mjx-container, script, style, details')) continue;
+        const size = parseFloat(getComputedStyle(parent).fontSize);
+        if (size < least) found.push([section.querySelector('h2').innerText, text.slice(0, 40), size]);
+    }
+    return found;
+})"""
+FIGURES = (
+    """[...document.querySelectorAll('.lt-slide')].map(slide => slide.querySelectorAll('figure').length)"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +71,8 @@ def test_every_slide_fits_its_sheet(open_deck, name, size):
     page, said = open_deck(name, SIZES[size])
     assert said == []
     assert page.evaluate(OVERFULL) == [] and page.locator(".lt-overfull").count() == 0
-    small = [(title, size) for title, size in page.evaluate(SIZE_OF_TEXT) if size < 0.55]
-    assert small == [], "text below 14 px on a sheet of 720: split the slide"
+    assert page.evaluate(SMALL, 18) == [], "text below 18 px on a sheet of 720"
+    assert max(page.evaluate(FIGURES)) == 1
     page.context.close()
 
 
@@ -84,6 +97,35 @@ def test_fragments_come_with_the_next_key(open_deck):
     page.keyboard.press("ArrowRight")
     assert page.locator("section.present .fragment.visible").count() == 1
     page.context.close()
+
+
+def test_what_is_too_much_goes_on_a_sheet_beneath(open_deck):
+    """Its number tells that it is no slide of its own; the next key brings it."""
+    page, _ = open_deck(LONGEST)
+    count = "Reveal.getHorizontalSlides().length"
+    stacks = page.evaluate(
+        "[...document.querySelectorAll('.slides > .stack')].map(s => Reveal.getIndices(s.children[0]).h)"
+    )
+    assert stacks, "a deck with text for more than one sheet"
+    page.evaluate(f"Reveal.slide({stacks[0]}, 0, 99)")
+    page.keyboard.press("ArrowRight")
+    shown = page.locator(".slide-number").inner_text()
+    assert shown == f"{stacks[0] + 1}b/{page.evaluate(count)}"
+    assert page.locator("section.present.lt-more h2").inner_text().endswith(", continued")
+    page.context.close()
+
+
+def test_slides_are_as_many_as_the_page_for_teachers_says(html):
+    teach = BeautifulSoup((html / "book/pages/how-to-teach.html").read_text(encoding="utf-8"), "html.parser")
+    said = {}
+    for row in teach.select("tbody tr"):
+        cells = [cell.get_text() for cell in row.select("td")]
+        said |= {code.get_text(): cells[1] for code in row.select("th code") if len(cells) > 4}
+    decks = {
+        name: BeautifulSoup((html / f"slides/{name}.html").read_text(encoding="utf-8"), "html.parser")
+        for name in NAMES
+    }
+    assert said == {name: str(len(deck.select(".slides > section"))) for name, deck in decks.items()}
 
 
 def test_the_speaker_sees_the_notes(open_deck):
