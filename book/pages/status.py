@@ -31,6 +31,14 @@ from lt_lib.lab.train.run import environment
 lab.status_page()
 
 # %% [markdown]
+# ## Hardware
+#
+# Records made before the processor and the memory were noted say so.
+
+# %% tags=["remove-input"]
+lab.hardware()
+
+# %% [markdown]
 # ## The scoreboard
 #
 # By experiment: how many printed numbers there are, and how they fare. Only a run at the published settings on

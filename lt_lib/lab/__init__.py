@@ -24,6 +24,7 @@ _NAMES = {
     "lt_lib.lab.read.published": ("published",),
     "lt_lib.lab.read.report": (
         "compare",
+        "hardware",
         "provenance",
         "scoreboard",
         "selections",

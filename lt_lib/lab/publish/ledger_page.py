@@ -93,7 +93,8 @@ def _row(line) -> str:
     """A line as a row; `order` is what to sort a cell by where that is not its text."""
     where = html.escape(f"{line.work}: {line.table}, {line.row}")
     if line.chapter:
-        where = f'<a href="../../notebooks/{line.chapter}.html">{where}</a>'
+        place = f"{line.chapter}.html" + (f"#{line.figure}" if line.figure else "")
+        where = f'<a href="../../notebooks/{place}">{where}</a>'
     words = (line.method or line.model, line.metric, "" if line[7] == "all" else line[7])
     ours, gap = "–", "–"
     if not math.isnan(line.ours):

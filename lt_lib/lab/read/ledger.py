@@ -50,7 +50,7 @@ def ledger(work: str | None = None) -> pd.DataFrame:
         strongest committed records `ours`, `half` (of the 95 % interval over seeds and test images), `n` and
         `behind`, the badge; `difference`, ours less printed; `verdict`, that of
         :func:`~lt_lib.lab.read.verdicts.verdict` or "no result"; `why` there is none; `command` that makes
-        the records at the published size; `chapter` that shows the number; `records`, their ids.
+        the records at the published size; `chapter` and `figure` that show the number; `records`, their ids.
 
     Raises:
         LabError: no such work, or a number that nothing asks for and no reason is given for.
@@ -61,7 +61,7 @@ def ledger(work: str | None = None) -> pd.DataFrame:
         facts = facts[(facts["work"] == work) | facts["work"].str.startswith(f"{work}-")]
         if not len(facts):
             raise LabError(f"nothing is printed of {work!r}; there are: {', '.join(known)}")
-    reasons, chapters, found = facts_of("unrun"), chapters_by_experiment(), {}
+    reasons, places, found = facts_of("unrun"), where_shown(), {}
     lines = []
     for at, fact in facts.iterrows():
         line = {ours: fact[theirs] for ours, theirs in _COPIED.items()}
@@ -73,7 +73,7 @@ def ledger(work: str | None = None) -> pd.DataFrame:
             if key not in found:
                 found[key] = best_evidence(one.experiment, one.row, one.row.variants[0], index)
             line |= _beside(fact["value"], found[key], one)
-            line["chapter"] = chapters.get(one.experiment.experiment, "")
+            line["chapter"], line["figure"] = places.get(one.experiment.experiment, ("", ""))
         lines.append(line)
     return pd.DataFrame(lines, columns=COLUMNS).fillna({name: "" for name in _TEXT})
 
@@ -88,7 +88,7 @@ _COPIED = {
     "class": "class",
     "printed": "text",
 }
-_TEXT = ("behind", "verdict", "why", "command", "chapter")
+_TEXT = ("behind", "verdict", "why", "command", "chapter", "figure")
 COLUMNS = [*_COPIED, "ours", "half", "n", "difference", *_TEXT, "records"]
 
 
@@ -142,19 +142,22 @@ def _reason(fact: pd.Series, reasons: pd.DataFrame) -> str:
     )
 
 
-def chapters_by_experiment() -> dict[str, str]:
+def where_shown() -> dict[str, tuple[str, str]]:
     """Experiment -> the first chapter that runs all of it, else the first that runs a part, as
-    "ee443/05-stacking-and-results"."""
-    whole: dict[str, str] = {}
-    parts: dict[str, str] = {}
+    "ee443/05-stacking-and-results", and the first figure there after the run ("" without one)."""
+    whole: dict[str, tuple[str, str]] = {}
+    parts: dict[str, tuple[str, str]] = {}
     for path in sorted(project_root().glob("notebooks/*/*.py")):
-        chapter = f"{path.parent.name}/{path.stem}"
-        for name, then in _RUN.findall(path.read_text(encoding="utf-8")):
-            (whole if then == "**" else parts).setdefault(name, chapter)
+        chapter, text = f"{path.parent.name}/{path.stem}", path.read_text(encoding="utf-8")
+        for run in _RUN.finditer(text):
+            figure = _FIGURE.search(text, run.end())
+            shown = chapter, figure[1] if figure else ""
+            (whole if run[2] == "**" else parts).setdefault(run[1], shown)
     return parts | whole
 
 
 _RUN = re.compile(r'\brun\(\s*"([\w-]+)",\s*(\*\*|.)')
+_FIGURE = re.compile(r'"figure": \{"name": "(fig-[\w-]+)"')
 
 
 def counts(lines: pd.DataFrame) -> dict[str, int]:

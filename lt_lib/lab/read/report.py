@@ -383,6 +383,28 @@ def status_page() -> Table:
     return Table(pd.DataFrame(lines), lines, "Committed records")
 
 
+def hardware() -> Table:
+    """The machines behind the committed records: processor or card, memory, threads a run, records, wall
+    time."""
+    by = defaultdict(list)
+    for r in evidence():
+        card = r.env.get("device")
+        name = r.env.get("processor") or "a CPU, not noted" if card == "CPU" else card
+        by[name, r.env.get("memory", "not noted"), r.env.get("cores")].append(r.wall_s or 0)
+    lines = [
+        {
+            "": html.escape(str(name)),
+            "memory": memory,
+            "threads a run": threads,
+            "records": len(walls),
+            "hours": f"{sum(walls) / 3600:.1f}",
+            "longest run": f"{max(walls) / 60:.0f} min",
+        }
+        for (name, memory, threads), walls in sorted(by.items(), key=lambda kind: -sum(kind[1]))
+    ]
+    return Table(pd.DataFrame(lines), lines, "Machines behind the committed records; wall time of the runs")
+
+
 def training_rates() -> Table:
     """What `benchmarks/training.py --write` measured last: our loop on a CPU against the official LDAM-DRW
     one."""

@@ -9,6 +9,7 @@ most the epochs since its last checkpoint; finished learners and records are nev
 
 import contextlib
 import io
+import os
 import platform
 import subprocess
 import sys
@@ -445,6 +446,7 @@ def environment(precision: str = "float32") -> dict:
         "device": torch.cuda.get_device_name() if cuda else "CPU",
         "processor": processor(),
         "cores": torch.get_num_threads(),
+        "memory": memory(),
         "system": sys.platform,
         "dtype": precision,
         **({"tf32": torch.backends.cudnn.allow_tf32} if cuda and precision == "float32" else {}),
@@ -453,6 +455,18 @@ def environment(precision: str = "float32") -> dict:
         "dirty": bool(git("status", "--porcelain", "--", "lt_lib")),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def memory() -> str:
+    """Memory of the device the networks lie on, in whole GiB; "unknown" where the system does not tell."""
+    if device().type == "cuda":
+        size = torch.cuda.get_device_properties(device()).total_memory
+    else:
+        try:
+            size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, OSError, ValueError):
+            return "unknown"
+    return f"{size / 2**30:.0f} GiB"
 
 
 def bf16_instructions() -> str:

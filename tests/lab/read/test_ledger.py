@@ -58,6 +58,7 @@ def test_numbers_are_those_of_the_records(lines):
     assert line["ours"] == mean.mean and line["difference"] == pytest.approx(mean.mean - 0.6798)
     assert line["half"] == interval(records) > mean.half
     assert line["verdict"] == "agrees (stand-in)" and line["chapter"] == "ee443/05-stacking-and-results"
+    assert line["figure"] == "fig-ee443-05-results"
     assert line["command"] == "lt run ee443-results/weighted-0.02 --profile paper --data real"
 
 

@@ -301,6 +301,25 @@ def test_the_footer_tells_committed_evidence_and_this_run_apart(tmp_path, monkey
     assert (now[""], now["profile + data"], now["made"]) == ("this run", "laptop + embedded", "?")
 
 
+def test_machines_behind_the_records_by_wall_time(monkeypatch):
+    def made(seed, wall, **env):
+        return record(seed, 0.5).model_copy(update={"wall_s": wall, "env": env})
+
+    old, new = (
+        {"device": "CPU", "cores": 2},
+        {"device": "CPU", "processor": "a<b", "memory": "24 GiB", "cores": 1},
+    )
+    card = {"device": "some card", "processor": "a<b", "memory": "80 GiB", "cores": 8}
+    runs = [made(0, 60.0, **old), made(1, 1800.0, **new), made(2, 3600.0, **new), made(3, 7200.0, **card)]
+    monkeypatch.setattr(report, "evidence", lambda: runs)
+    found = [list(line.values()) for line in report.hardware().rows]
+    assert found == [
+        ["some card", "80 GiB", 8, 1, "2.0", "120 min"],
+        ["a&lt;b", "24 GiB", 1, 2, "1.5", "60 min"],
+        ["a CPU, not noted", "not noted", 2, 1, "0.0", "1 min"],
+    ]
+
+
 def test_stale_committed_records_are_never_shown_as_fresh(lab_env, experiment_file):
     fresh = run(load(experiment_file), rows="plain", profile="smoke", seeds=1)[0]
     assert "stale" not in badge([fresh])
