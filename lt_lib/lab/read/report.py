@@ -7,7 +7,8 @@ import html
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pandas as pd
 
@@ -25,29 +26,43 @@ from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
 
 
+ACROSS = 4  # columns of numbers that a page has room for
+LABELS = ("", "source")  # columns that say what a line is
+
+
 @dataclass
 class Table:
     """A comparison: `frame` to compute with, HTML to read; `folded` is a second table beneath, behind its
-    caption."""
+    caption. With more than `across` columns of numbers (0: any number) it is cut into tables that stand below
+    each other, each with the labels of the lines."""
 
     frame: pd.DataFrame
     rows: list[dict] = field(repr=False, default_factory=list)
     caption: str = ""
     folded: "Table | None" = field(repr=False, default=None)
+    across: int = 0
 
     def _repr_html_(self) -> str:
-        return self._table(self.caption) + (self.folded._behind_its_caption() if self.folded else "")
+        return self._tables(self.caption) + (self.folded._behind_its_caption() if self.folded else "")
 
     def _behind_its_caption(self) -> str:
         title = f"<summary>{html.escape(self.caption)}</summary>"
-        return f'<details class="lt-folded">{title}{self._table()}</details>'
+        return f'<details class="lt-folded">{title}{self._tables()}</details>'
 
-    def _table(self, caption: str = "") -> str:
+    def _tables(self, caption: str = "") -> str:
         heads = list(self.rows[0]) if self.rows else []
+        labels = [head for head in heads if head in LABELS]
+        numbers = [head for head in heads if head not in LABELS]
+        parts = -(-len(numbers) // self.across) if self.across else 1
+        size = -(-len(numbers) // parts) if parts > 1 else len(numbers)
+        shown = [[*labels, *numbers[i : i + size]] for i in range(0, len(numbers), size or 1)] or [heads]
+        return "".join(self._table(heads, "" if i else caption) for i, heads in enumerate(shown))
+
+    def _table(self, heads: list[str], caption: str) -> str:
         head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in heads)
         body = ""
         for row in self.rows:
-            first, *rest = row.values()
+            first, *rest = (row[head] for head in heads)
             cells = "".join(f"<td>{cell}</td>" for cell in rest).replace(
                 " ± ", "&nbsp;±&nbsp;"
             )  # a number stays on one line
@@ -55,6 +70,27 @@ class Table:
         caption = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         inner = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
         return f'<div class="lt-table"><table>{inner}</table></div>'
+
+    def transposed(self) -> "Table":
+        """The table with its lines as columns, headed by their labels; badges in a last line."""
+        names = [head for head in self.rows[0] if head not in LABELS]
+        labels = [[row[head] for head in LABELS if row.get(head)] for row in self.rows]
+        for before, label in pairwise(labels):
+            if len(label) < len(before):
+                label.insert(0, before[0])
+        heads, badges = [], []
+        for label in labels:
+            *first, last = label
+            text, _, behind = last.partition("<br>")
+            heads.append(html.unescape(", ".join(filter(None, [*first, text]))))
+            badges.append(behind)
+        lines = [
+            {"": name} | {h: row[name] for h, row in zip(heads, self.rows, strict=True)} for name in names
+        ]
+        if any(badges):
+            lines.append({"": "behind it"} | dict(zip(heads, badges, strict=True)))
+        folded = self.folded and self.folded.transposed()
+        return replace(self, rows=lines, folded=folded)
 
 
 def _by_row(records: list[Record]) -> Iterator[tuple[Experiment, Row, str, list[Record]]]:
@@ -217,7 +253,8 @@ def sheet(records: list[Record], columns: dict[str, str], selection: str = "last
     daggers = any("†" in str(line.values()) for line, _ in shown)
     caption = f"{SHOWN[selection]}; {OVER_SEEDS}. Only paper + real is judged against print"
     caption += "; † read in its right column" if daggers else ""
-    return with_this_run(pd.DataFrame(plain), shown, runs, caption, ("source", "behind it"))
+    table = with_this_run(pd.DataFrame(plain), shown, runs, caption, ("source", "behind it"))
+    return replace(table, across=ACROSS, folded=table.folded and replace(table.folded, across=ACROSS))
 
 
 def _cells(
@@ -332,20 +369,19 @@ def _made(source: str, experiment: str, kind: str, records: list[Record]) -> dic
         more = f" and {len(different) - shown} more" if len(different) > shown else ""
         return ", ".join(different[:shown]) + more
 
+    hours = f"{wall / 3600:.1f} h" if wall >= 3600 else f"{wall / 60:.1f} min"
+    dates = _range(env.get("date", "?") for env in envs)
+    devices = each(html.escape(_device(env)) for env in envs)
+    versions = each(f"{env.get('python')} / {env.get('torch')} / {env.get('timm')}" for env in envs)
+    data = each(f"<code>{r.digests['data'][7:19]}</code>" for r in records)
+    code = each(f"<code>{r.digests['code'][4:16]}</code>" for r in records)
     return {
-        "": source,
-        "experiment": experiment,
-        "profile + data": kind,
-        "records": len(records),
-        "made": _range(env.get("date", "?") for env in envs),
-        "device": each(html.escape(_device(env)) for env in envs),
-        "wall time": f"{wall / 3600:.1f} h" if wall >= 3600 else f"{wall / 60:.1f} min",
-        "python / torch / timm": each(
-            f"{env.get('python')} / {env.get('torch')} / {env.get('timm')}" for env in envs
-        ),
+        "": f"{source}<br>{experiment}",
+        "records": f"{len(records)} of {kind}, {dates}",
+        "made": f"in {hours} on {devices}",
+        "python / torch / timm": versions,
         "commit": each((env.get("commit") or "–") + ("*" if env.get("dirty") else "") for env in envs),
-        "data digest": each(f"<code>{r.digests['data'][7:19]}</code>" for r in records),
-        "code digest": each(f"<code>{r.digests['code'][4:16]}</code>" for r in records),
+        "digests": f"data {data}<br>code {code}",
     }
 
 

@@ -30,8 +30,8 @@ def by_class(
         classes: those that may have a column.
 
     Returns:
-        A table; its frame has a line a row and source, a column "Mean" and one for each class of which there
-        is a number, None where the line has none: a mean over no image.
+        A table, a line a class. Its frame has a line a row and source, a column "Mean" and one for each class
+        of which there is a number, None where the line has none: a mean over no image.
     """
     plain, shown, runs, filed = [], [], [], set()
     for label, key, source, numbers, found in _sourced(records, metric):
@@ -46,11 +46,11 @@ def by_class(
         return {name: _said(line.get(name), line["n"], digits) for name in names}
 
     lines = [({"": x["label"], "source": _SOURCES[x["source"]]} | cells(x), found) for x, found in shown]
-    own = [({"": x["label"]} | cells(x) | {"behind it": ""}, found) for x, found in runs]
+    own = [({"": x["label"], "source": ""} | cells(x), found) for x, found in runs]
     caption = (
         f"{called}; mean over seeds, a dash for no image. Class k of a stand-in stands under the paper's"
     )
-    return with_this_run(frame, lines, own, caption, ("source", "behind it"))
+    return with_this_run(frame, lines, own, caption, ("source", "source")).transposed()
 
 
 def _said(number: float | None, seeds: int, digits: int) -> str:

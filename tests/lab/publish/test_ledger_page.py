@@ -28,7 +28,7 @@ def test_the_table_holds_every_line(page):
     assert one[0] == "ee443: Results, R.3" and re.fullmatch(r"0\.\d{3}\xa0±\xa00\.\d{3}", one[3])
     assert one[5] == "agrees (stand-in)" and "lt run ee443-results/weighted-0.02" in one[6]
     links = [a["href"] for a in soup.select("#lt-ledger a")]
-    assert "../../notebooks/ee443/05-stacking-and-results.html" in links
+    assert "../../notebooks/ee443/05-stacking-and-results.html#fig-ee443-05-results" in links
 
 
 def test_nothing_of_the_page_lies_elsewhere(page):

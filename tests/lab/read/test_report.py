@@ -5,6 +5,7 @@ import math
 
 import helpers
 import numpy as np
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from scipy import stats
@@ -14,7 +15,7 @@ from lt_lib.lab import Store, compare, difference, estimate, load, run, selectio
 from lt_lib.lab.read import report
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import OVER_SEEDS, in_words, paired
-from lt_lib.lab.read.report import provenance
+from lt_lib.lab.read.report import Table, provenance
 from lt_lib.lab.read.rounding import plus_minus
 from lt_lib.lab.read.verdicts import as_published, sampling_variance
 from lt_lib.lab.record.records import Record
@@ -290,15 +291,23 @@ def test_the_footer_tells_committed_evidence_and_this_run_apart(tmp_path, monkey
         Store(tmp_path).write(filed.model_copy(update={"env": env, "wall_s": 5400.0}))
     table = provenance([helpers.record("ratio-0.1", 0, 0.6, "ee443-fig2", "laptop", "embedded")])
     filed, now = table.rows
-    assert (filed[""], filed["records"], filed["made"]) == (
-        "committed evidence",
-        2,
-        "2026-11-01 to 2026-11-03",
-    )
-    assert (
-        filed["wall time"] == "3.0 h" and filed["device"] == "a&lt;b (bf16)" and filed["commit"] == "c0, c1"
-    )
-    assert (now[""], now["profile + data"], now["made"]) == ("this run", "laptop + embedded", "?")
+    assert filed[""] == "committed evidence<br>ee443-fig2"
+    assert filed["records"] == "2 of paper + real, 2026-11-01 to 2026-11-03"
+    assert filed["made"] == "in 3.0 h on a&lt;b (bf16)" and filed["commit"] == "c0, c1"
+    assert now[""] == "this run<br>ee443-fig2" and now["records"] == "1 of laptop + embedded, ?"
+
+
+def test_many_columns_stand_below_each_other_and_lines_may_be_columns():
+    lines = [{"": "a", "source": "ours", **{f"m{i}": f"{i}" for i in range(6)}}]
+    page = BeautifulSoup(Table(pd.DataFrame(), lines, "said once", across=4)._repr_html_(), "html.parser")
+    heads = [[cell.text for cell in table.select("thead th")] for table in page.select("table")]
+    assert heads == [["", "source", "m0", "m1", "m2"], ["", "source", "m3", "m4", "m5"]]
+    assert [len(page.select(tag)) for tag in ("caption", "table")] == [1, 2]
+    mark = '<span class="lt-badge">b</span>'
+    second = {"": "", "source": f"print<br>{mark}", **{f"m{i}": "–" for i in range(6)}}
+    turned = Table(pd.DataFrame(), [*lines, second], "said").transposed()
+    assert turned.rows[0] == {"": "m0", "a, ours": "0", "a, print": "–"}
+    assert turned.rows[-1] == {"": "behind it", "a, ours": "", "a, print": mark}
 
 
 def test_machines_behind_the_records_by_wall_time(monkeypatch):

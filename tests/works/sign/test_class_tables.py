@@ -26,9 +26,9 @@ def test_classes_stand_under_the_printed_ones_and_a_mean_skips_records_without_i
         0.4984,
     )
     assert (ours["source"], ours["n"], ours["Mean"], ours["cat"]) == ("this run", 2, pytest.approx(0.45), 0.4)
-    shown = table.rows[1]
-    assert (shown["Mean"], shown["cat"], shown["ship"]) == ("0.450", "0.400", "–")
-    assert table.rows[0]["Mean"] == "0.4428" and "laptop" in table.caption and table.folded is None
+    shown = {line[""]: line for line in table.rows}
+    assert [shown[name]["SIGN, ours"] for name in ("Mean", "cat", "ship")] == ["0.450", "0.400", "–"]
+    assert shown["Mean"]["SIGN, printed"] == "0.4428" and "laptop" in table.caption and table.folded is None
 
 
 def test_accuracy_is_by_recall_and_counts_have_as_many_decimals_as_asked():
@@ -37,17 +37,18 @@ def test_accuracy_is_by_recall_and_counts_have_as_many_decimals_as_asked():
     ours = by_class([one], "accuracy", "accuracy").frame.iloc[1]
     assert (ours["Mean"], ours["cat"]) == (0.8, pytest.approx(0.3))
     counts = by_class([doubting(0, doubt_count=3.0), doubting(1, doubt_count=4.0)], "doubt_count", "n", 1)
-    assert [line["Mean"] for line in counts.rows] == ["26", "3.5"]
+    assert list(counts.rows[0].values()) == ["Mean", "26", "3.5"]
 
 
 def test_only_classes_with_a_number_have_a_column():
     strange = {f"strange_accuracy.{k}": 0.5 for k in (1, 2, 3, 5, 6)} | {"strange_accuracy": 0.5}
     one = record("sign-doubt", 0, 0.9, "sign-table3", "laptop", "embedded", metrics=strange)
     table = by_class([one], "strange_accuracy", "strange")
-    heads = ["", "source", "Mean", "automobile", "bird", "cat", "dog", "frog"]
-    assert list(table.rows[0]) == list(table.rows[1]) == heads
-    assert table.rows[0]["bird"] == "0.3973"
-    assert list(by_class([one], "strange_accuracy", "strange", 3, ["dog"]).rows[0]) == [*heads[:3], "dog"]
+    names = ["Mean", "automobile", "bird", "cat", "dog", "frog"]
+    assert [line[""] for line in table.rows] == names
+    assert table.rows[2]["SIGN, printed"] == "0.3973"
+    few = by_class([one], "strange_accuracy", "strange", 3, ["dog"])
+    assert [line[""] for line in few.rows] == ["Mean", "dog"]
 
 
 def test_committed_records_are_not_shown_twice(monkeypatch):
@@ -60,8 +61,8 @@ def test_this_run_is_folded_beneath_committed_records(monkeypatch):
     filed = [doubting(s, doubt_count=5.0) for s in (1, 2)]
     monkeypatch.setattr("lt_lib.works.sign.class_tables.best_evidence", lambda *_: filed)
     table = by_class([doubting(0, doubt_count=3.0)], "doubt_count", "n", 1)
-    assert [line["Mean"] for line in table.rows] == ["26", "5.0"]
-    assert [line["Mean"] for line in table.folded.rows] == ["3.0"] and "n = 1" in table.folded.caption
+    assert list(table.rows[0].values()) == ["Mean", "26", "5.0"]
+    assert table.folded.rows[0] == {"": "Mean", "SIGN": "3.0"} and "n = 1" in table.folded.caption
 
 
 def test_a_mean_over_no_record_is_none():
