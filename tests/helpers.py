@@ -271,7 +271,8 @@ def serious(page, context=None, **options) -> list[str]:
     """What axe-core calls serious or critical in an open page."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, context, {"resultTypes": ["violations"], **options}).response["violations"]
+    options = {"resultTypes": ["violations"], "preload": False, **options}
+    found = Axe().run(page, context, options).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:200]} {[check['message'] for check in node['any']]}"
         for rule in found

@@ -54,10 +54,9 @@ def build(html_root: Path, parts: list[tuple[str, list[str]]], title: str, about
             page = browser.new_page()
             page.goto(source.as_uri(), timeout=0)
             page.evaluate("window.MathJax?.startup?.promise")
-            print_to = {"path": target, "prefer_css_page_size": True, "outline": True, "tagged": True}
-            page.pdf(**print_to)
+            page.pdf(path=target, prefer_css_page_size=True)
             page.evaluate(_NUMBER, sheets(target))
-            page.pdf(**print_to)
+            page.pdf(path=target, prefer_css_page_size=True, tagged=True, outline=True)
             browser.close()
     except Error as error:
         raise LabError(f"{program} could not print the book: {str(error).splitlines()[0]}") from None

@@ -27,7 +27,7 @@ def sections(page: str) -> list[tuple[str, str, str]]:
     unread = article.find_all(["script", "style", "svg", "summary"])
     for part in unread + article.find_all(class_=["math", "headerlink"]):
         part.extract()
-    for part in article.find_all(["td", "th", "li", "dt", "dd", "figcaption"]):
+    for part in article.find_all(["p", "td", "th", "li", "dt", "dd", "figcaption"]):
         part.append(" ")  # where one ends, a word ends
     found = []
     for section in reversed(article.find_all("section", id=True)):  # what lies within comes first
