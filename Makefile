@@ -15,7 +15,7 @@ unexport PYTHONHOME
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book slides test notebooks clean
+.PHONY: help book pdf slides test notebooks clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ help: ## show this list
 
 book: $(STAMP) ## execute every chapter (PROFILE=laptop, DATA=embedded), build the static book, say where it is
 	@$(VENV)/bin/lt book --profile $(PROFILE) --data $(DATA) $(WORK:%=--work %)
+
+pdf: $(STAMP) ## the book, and all of it as one PDF; says where that is
+	@$(VENV)/bin/lt pdf --profile $(PROFILE) --data $(DATA) $(WORK:%=--work %)
 
 slides: $(STAMP) ## the book and a deck of slides for each chapter, say where they are
 	@$(VENV)/bin/lt slides --profile $(PROFILE) --data $(DATA) $(WORK:%=--work %)

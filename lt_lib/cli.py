@@ -319,6 +319,23 @@ def build_book(
     )
 
 
+@app.command("pdf")
+def build_pdf(
+    profile: ProfileOption = Profile.laptop,
+    data: DataOption = Data.embedded,
+    work: Annotated[
+        list[str] | None, typer.Option(help="Only chapters of this work, e.g. ee443; repeatable.")
+    ] = None,
+) -> None:
+    """Build the book where it is out of date and print it as one PDF, beside its pages; says where that is.
+
+    Chromium or Google Chrome prints it: pages in the order of the contents, what is folded away open, sheets
+    numbered."""
+    from lt_lib.lab.publish import book
+
+    typer.echo(book.print_pdf(profile.value, data.value, book.chapters_of(work) if work else None))
+
+
 @app.command("slides")
 def build_slides(
     chapters: Annotated[

@@ -3,7 +3,6 @@ their own."""
 
 import http.server
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from PIL import Image
 
 os.environ.setdefault("LT_WORKERS", "1")  # tests that want more say so
 ROOT = Path(__file__).resolve().parents[1]
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -80,11 +78,6 @@ def experiment_file(tmp_path):
 # --- the smoke book in a browser
 
 
-def find_browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), MAC if Path(MAC).exists() else None)
-
-
 @pytest.fixture(scope="session")
 def html() -> Path:
     """The smoke book, built unless it is up to date; in `make test` it is."""
@@ -117,6 +110,8 @@ def site(html):
 
 @pytest.fixture(scope="session")
 def browser():
+    from lt_lib.lab.publish.pdf import find_browser
+
     path = find_browser()
     if path is None:
         reason = "no chromium or google-chrome on this machine: pages not opened"

@@ -265,3 +265,17 @@ ENTRIES = book.entries(ROOT)
 
 UNSET = """[...document.querySelectorAll('.math')]
     .filter(formula => !formula.querySelector('mjx-container')).map(formula => formula.innerText)"""
+
+
+def serious(page, context=None, **options) -> list[str]:
+    """What axe-core calls serious or critical in an open page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"], "preload": False, **options}
+    found = Axe().run(page, context, options).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]} {[check['message'] for check in node['any']]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]

@@ -22,6 +22,7 @@ runner = CliRunner()
         ["chapter"],
         ["exercises"],
         ["book"],
+        ["pdf"],
         ["claims"],
         ["audit"],
         ["ledger"],

@@ -3,6 +3,7 @@
 import ast
 import functools
 import itertools
+import json
 import os
 import re
 import shutil
@@ -107,6 +108,65 @@ def test_python_versions_agree_everywhere():
 def test_one_version_number():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert PROJECT["version"] == lt_lib.__version__ == str(citation["version"])
+
+
+def people(authors: list[dict]) -> list[str]:
+    """Authors of CITATION.cff as "Family, Given"."""
+    return [who.get("name") or f"{who['family-names']}, {who['given-names']}" for who in authors]
+
+
+def test_the_four_works_are_cited_as_the_bibliography_has_them():
+    from pybtex.database import parse_file
+
+    entries = parse_file(ROOT / "book/references.bib").entries
+    works = [entries[key] for key in ("wong_ee443", "rawal2020spectrum", "taghanaki_sign", "yen2020lectures")]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
+    assert [(r["title"], people(r["authors"]), str(r.get("year", "n.d."))) for r in cited] == [
+        (
+            re.sub("[{}]", "", work.fields["title"]),
+            [str(person) for person in work.persons["author"]],
+            work.fields["year"],
+        )
+        for work in works
+    ]
+
+
+def test_zenodo_is_told_what_the_citation_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert json.loads((ROOT / ".zenodo.json").read_text()) == {
+        **{key: citation[key] for key in ("title", "license", "keywords")},
+        "description": citation["abstract"],
+        "upload_type": citation["type"],
+        "version": str(citation["version"]),
+        "creators": [{"name": name} for name in people(citation["authors"])],
+        "references": [
+            " ".join(
+                f"{part}." for part in ("; ".join(people(r["authors"])), r["title"], r.get("year")) if part
+            )
+            for r in citation["references"]
+        ],
+    }
+
+
+def test_a_citation_has_what_its_format_asks_for():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0" and {"message", "title", "authors"} <= set(citation)
+    assert citation["license"] == PROJECT["license"] and citation["type"] == "software"
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= set(reference)
+        assert reference["type"] in ("report", "conference-paper", "generic", "slides")
+
+
+def test_workflows_run_commands_of_the_readme_and_nothing_else():
+    known = {line.partition("#")[0].strip() for line in (ROOT / "README.md").read_text().splitlines()}
+    run = {
+        step["run"]
+        for path in (ROOT / ".github/workflows").glob("*.yml")
+        for job in yaml.safe_load(path.read_text())["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    }
+    assert run == {"make test", "make pdf"} and run <= known
 
 
 # --- what each wing needs, and what is said when it is not there

@@ -1,5 +1,6 @@
 """Sphinx: a download button for the percent script of a notebook page, beside that for the notebook; "audit
-A04", wherever a text says it, as a link to that check; and the box "What we found" under a chapter's card."""
+A04", wherever a text says it, as a link to that check; the box "What we found" under a chapter's card; and
+items in the list of works."""
 
 import re
 import shutil
@@ -70,9 +71,15 @@ def add_findings(app, doctree, docname):
         card.parent.insert(card.parent.index(card) + 1, nodes.raw("", box, format="html"))
 
 
+def call_entries_items(app, pagename, templatename, context, doctree):
+    """What stands in the list of works is an item of it: the role that docutils gives is no longer one."""
+    context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def setup(app):
     """Register the button after the theme has made its own."""
     app.connect("html-page-context", add_script_button, priority=900)
+    app.connect("html-page-context", call_entries_items)
     app.connect("doctree-resolved", link_checks)
     app.connect("doctree-resolved", add_findings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -85,10 +85,12 @@ letters()
 #
 # ```{math}
 # :label: lectures-08-scores
+# \begin{gathered}
 # \text{accuracy} = \frac{TP + TN}{N}, \qquad
-# F_1 = \frac{2\,TP}{2\,TP + FP + FN}, \qquad
+# F_1 = \frac{2\,TP}{2\,TP + FP + FN}, \\[.5em]
 # \text{MCC} = \frac{TP \cdot TN - FP \cdot FN}
 # {\sqrt{(TP + FP)(TP + FN)(TN + FP)(TN + FN)}} .
+# \end{gathered}
 # ```
 #
 # `binary_report` computes all of them. For the ten thousand women of the letter:

@@ -31,7 +31,7 @@ from filelock import FileLock
 from lt_lib.errors import LabError, needs, on_one_line
 
 with needs("book", __name__):
-    from lt_lib.lab.publish import slides
+    from lt_lib.lab.publish import pdf, search, slides
 from lt_lib.errors import nearest
 from lt_lib.lab.publish.notebooks import (
     CHECKOUT,
@@ -65,6 +65,7 @@ __all__ = [
     "find_chapter",
     "name_of",
     "outline",
+    "print_pdf",
     "smoke_copies",
     "sync_notebooks",
 ]
@@ -228,10 +229,7 @@ def build(
     _need_book_extra()
     started = time.monotonic()
     root = project_root()
-    listed = entries(root)
-    if chapters:
-        wanted = [find_chapter(name) for name in chapters]
-        listed = [entry for entry in listed if not entry.is_chapter or entry.source in wanted]
+    listed = _listed(root, chapters)
     asked = {"seeds": seeds, "budget": budget, "store": store and str(absolute(store))}
     given = {"profile": profile, "data": data, **{k: v for k, v in asked.items() if v is not None}}
     base = _folder(root, given)
@@ -246,6 +244,34 @@ def build(
         index = _build_html(base, listed, given, strict=not chapters, force=force)
     say(f"book ready after {time.monotonic() - started:.0f} s")
     return index
+
+
+def print_pdf(profile: str = "laptop", data: str = "embedded", chapters: list[str] | None = None) -> Path:
+    """Build the book where it is out of date, print it as one PDF, return the path of that.
+
+    Args:
+        profile, data, chapters: as for :func:`build`.
+
+    Raises:
+        LabError: there is no browser to print with, found out before the work starts; or as for `build`.
+    """
+    pdf.printer()
+    index = build(profile, data, chapters)
+    root = project_root()
+    toc, config = _toc(root, _listed(root, chapters)), _yaml(root / "_config.yml")
+    parts = [("", [toc["root"]])]
+    parts += [(part["caption"], [chapter["file"] for chapter in part["chapters"]]) for part in toc["parts"]]
+    about = [config["author"], f"The column “this run”: profile {profile}, {data} data."]
+    return pdf.build(index.parent, parts, config["title"], about)
+
+
+def _listed(root: Path, chapters: list[str] | None) -> list[Entry]:
+    """Entries of the book; of chapters only these, if some are named."""
+    listed = entries(root)
+    if chapters:
+        wanted = [find_chapter(name) for name in chapters]
+        listed = [entry for entry in listed if not entry.is_chapter or entry.source in wanted]
+    return listed
 
 
 def _need_book_extra() -> None:
@@ -434,6 +460,7 @@ def config_for(root: Path, given: dict) -> dict:
         config["repository"] = {"url": address, "branch": branch, "path_to_book": ""}
         config["html"]["use_repository_button"] = True
         config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+        config["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
     return config
 
 
@@ -444,8 +471,8 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     # what every page shows: a change here must reach pages whose own source did not change
     shared = {n: d for n, d in files.items() if not n.endswith((".ipynb", ".md", ".py")) or "/_ext/" in n}
     headings = [_heading(entry) for entry in listed]
-    cutter = _file_digest(Path(slides.__file__))
-    now = {"files": _digest([files, strict, cutter]), "shared": _digest([shared, sorted(files), headings])}
+    after = [_file_digest(Path(module.__file__)) for module in (search, slides)]
+    now = {"files": _digest([files, strict, after]), "shared": _digest([shared, sorted(files), headings])}
     before = _noted(state)
     index = html / "index.html"
     if index.is_file() and before.get("files") == now["files"] and not force:
@@ -471,6 +498,7 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     # browsers ask for it on the bare front page, which names no icon
     icon = src / "book" / "_static" / "favicon.svg"
     write_if_changed(html / "favicon.ico", read_bytes(icon))
+    search.build(html, [entry.name for entry in listed])
     chapters = [entry.name.removeprefix("notebooks/") for entry in listed if entry.is_chapter]
     executed = {name: read_notebook(src / "notebooks" / f"{name}.ipynb") for name in chapters}
     which = f"profile {given['profile']}, {given['data']} data"

@@ -69,7 +69,15 @@ class Table:
             body += f'<tr><th scope="row">{first}</th>{cells}</tr>\n'
         caption = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         inner = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
-        return f'<div class="lt-table"><table>{inner}</table></div>'
+        return table_frame(inner, self.caption)
+
+
+def table_frame(inner: str, name: str) -> str:
+    """What a table holds, in a frame that scrolls where it is wider than the page, by the keyboard, too."""
+    said = html.escape(name or "table", quote=True)
+    return (
+        f'<div class="lt-table" tabindex="0" role="region" aria-label="{said}"><table>{inner}</table></div>'
+    )
 
     def transposed(self) -> "Table":
         """The table with its lines as columns, headed by their labels; badges in a last line."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from lt_lib.lab.read.report import table_frame
+
 _WIDTH, _HEIGHT = 560, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 34, 52
 _DASHES = ("7 4", "none", "2 3")
@@ -159,8 +161,6 @@ def _table(x, y, names, xlabel: str, ylabel: str, decimals: int) -> str:
         f'<tr><th scope="row">{html.escape(name)}</th><td>{a:.{decimals}f}</td><td>{b:.{decimals}f}</td></tr>'
         for a, b, name in zip(x, y, names)
     )
-    return (
-        f"<details><summary>All {len(names)} points as a table</summary>"
-        f'<div class="lt-table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        "</details>"
-    )
+    title = f"All {len(names)} points as a table"
+    table = table_frame(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", title)
+    return f"<details><summary>{title}</summary>{table}</details>"
