@@ -56,9 +56,12 @@ class Table:
         parts = -(-len(numbers) // self.across) if self.across else 1
         size = -(-len(numbers) // parts) if parts > 1 else len(numbers)
         shown = [[*labels, *numbers[i : i + size]] for i in range(0, len(numbers), size or 1)] or [heads]
-        return "".join(self._table(heads, "" if i else caption) for i, heads in enumerate(shown))
+        names = [f" ({i + 1} of {len(shown)})" if len(shown) > 1 else "" for i in range(len(shown))]
+        return "".join(
+            self._table(heads, "" if i else caption, self.caption + names[i]) for i, heads in enumerate(shown)
+        )
 
-    def _table(self, heads: list[str], caption: str) -> str:
+    def _table(self, heads: list[str], caption: str, name: str) -> str:
         head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in heads)
         body = ""
         for row in self.rows:
@@ -69,7 +72,7 @@ class Table:
             body += f'<tr><th scope="row">{first}</th>{cells}</tr>\n'
         caption = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         inner = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
-        return table_frame(inner, self.caption)
+        return table_frame(inner, name)
 
 
 def table_frame(inner: str, name: str) -> str:
