@@ -74,14 +74,6 @@ class Table:
         inner = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
         return table_frame(inner, name)
 
-
-def table_frame(inner: str, name: str) -> str:
-    """What a table holds, in a frame that scrolls where it is wider than the page, by the keyboard, too."""
-    said = html.escape(name or "table", quote=True)
-    return (
-        f'<div class="lt-table" tabindex="0" role="region" aria-label="{said}"><table>{inner}</table></div>'
-    )
-
     def transposed(self) -> "Table":
         """The table with its lines as columns, headed by their labels; badges in a last line."""
         names = [head for head in self.rows[0] if head not in LABELS]
@@ -102,6 +94,14 @@ def table_frame(inner: str, name: str) -> str:
             lines.append({"": "behind it"} | dict(zip(heads, badges, strict=True)))
         folded = self.folded and self.folded.transposed()
         return replace(self, rows=lines, folded=folded)
+
+
+def table_frame(inner: str, name: str) -> str:
+    """What a table holds, in a frame that scrolls where it is wider than the page, by the keyboard, too."""
+    said = html.escape(name or "table", quote=True)
+    return (
+        f'<div class="lt-table" tabindex="0" role="region" aria-label="{said}"><table>{inner}</table></div>'
+    )
 
 
 def _by_row(records: list[Record]) -> Iterator[tuple[Experiment, Row, str, list[Record]]]:
