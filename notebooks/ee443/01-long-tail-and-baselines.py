@@ -394,6 +394,25 @@ lab.figure("differences", learning)
 # One trap for whoever reads both printed figures: B0 on the full data stands in either, with two accuracies,
 # since only the second was tuned.
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A long tail is a list of class sizes that falls by one factor from class to class. On a balanced test set
+# accuracy is the mean recall, so what the rare classes lose shows in full. Two choices change the numbers
+# and belong beside them: which tail was cut, and whether the backbone learns.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        (tail, full), "the tail of ratio 0.005", "the full data"
+    ),
+    lab.difference_in_words(
+        learning["ratio 0.005"],
+        "at ratio 0.005 fine-tuning",
+        "the frozen network",
+    ),
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -537,6 +537,22 @@ print(choices.on_test(found))
 # | negative pixels | discarded by the ReLU | behind a convolution they are not; kept |
 # | network in the loop | "well-trained" | trained on the images alone, eval mode |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# SIGN adds the gradient of the summed features to the image, again and again; we compute it anew at each
+# place, for the loop as printed never leaves the first. How long a step is depends on the units of the
+# pixels, so it needs a bound: a reach, divided among the steps. No label enters, so features grow for right
+# and for wrong answers alike.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    f"on {len(unseen)} test images the summed features change by "
+    f"{growth:+.0%} (median), and {share:.0%} of what was added is the "
+    "nearest change of contrast",
+    choices.by_validation(choices.gaps(records, ways)),
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -32,3 +32,21 @@ def differences_in_words(
     behind = badge({name: paired(*pair) for name, pair in best.items()})
     lines = [f"{metric.replace('_', ' ')}, {behind}", *said]
     return "\n".join(fill(line, 76, subsequent_indent="    ") for line in lines)
+
+
+def difference_in_words(
+    pair: tuple[list[Record], list[Record]], first: str, second: str, metric: str = "accuracy"
+) -> str:
+    """One such difference as a sentence, with what stands behind it.
+
+    Args:
+        pair: records of the one row and of the other.
+        first: what the one row is, e.g. "the weighted loss".
+        second: what the other is.
+        metric: as in `Record.metric`.
+    """
+    best = strongest_pairs({"": pair}).get("", ((), ()))
+    if not (behind := paired(*best)):
+        return f"{first} and {second} have no records to compare yet"
+    said = in_words(first, second, difference(*best, metric))
+    return f"in {metric.replace('_', ' ')} {said}, by {badge(behind)}"
