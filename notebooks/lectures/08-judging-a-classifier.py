@@ -766,7 +766,7 @@ less = gap(calibration_error, "naive Bayes, calibrated", "naive Bayes")
 more = weights_add("balanced_accuracy", "balanced test")
 lab.summary(
     "in calibration error "
-    + lab.in_words("naive Bayes, calibrated,", "as announced", less),
+    + lab.in_words("calibrated naive Bayes", "the plain one", less),
     "in balanced accuracy on the balanced test "
     + lab.in_words("the weighted loss", "the plain one", more),
 )

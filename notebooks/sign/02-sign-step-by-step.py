@@ -166,7 +166,7 @@ assert (delta[:1] - torch.tensor(tried)).abs().max() < 1e-8
 assert all(w.grad is None for w in net.parameters())
 print(f"agrees in all {tried.size} pixels; no weight has a gradient")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # ### What must stand still
 #
 # The sum runs over a whole batch, and yet every image gets its own $\delta$, as long as no feature of one
@@ -174,7 +174,7 @@ print(f"agrees in all {tried.size} pixels; no weight has a gradient")
 # batch. Image by image, and all in one batch:
 
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output"]
 # nbval-check-output
 for mode in ("train", "eval"):
     net.train(mode == "train")
@@ -183,7 +183,7 @@ for mode in ("train", "eval"):
     assert same == (mode == "eval")
     print(mode, "mode:", "the same" if same else "not the same")
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown]
 # In eval mode batch norms take their running statistics, which are constants, and dropout does nothing. The
 # library leaves the mode to the caller; `trained` returns a network in eval mode.
 

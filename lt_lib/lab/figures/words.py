@@ -48,5 +48,5 @@ def difference_in_words(
     best = strongest_pairs({"": pair}).get("", ((), ()))
     if not (behind := paired(*best)):
         return f"{first} and {second} have no records to compare yet"
-    said = in_words(first, second, difference(*best, metric))
-    return f"in {metric.replace('_', ' ')} {said}, by {badge(behind)}"
+    gap = in_words(first, second, difference(*best, metric))
+    return f"in {metric.replace('_', ' ')} {gap}; {badge(behind)}"
