@@ -552,7 +552,7 @@ lab.figure("differences", switched, metric="balanced_accuracy")
 # %%
 print(
     lab.differences_in_words(
-        switched, "switched", "not", "balanced_accuracy"
+        switched, "switched", "not switched", "balanced_accuracy"
     )
 )
 

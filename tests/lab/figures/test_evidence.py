@@ -94,6 +94,8 @@ def test_a_difference_in_a_sentence_names_what_stands_behind_it(monkeypatch, tmp
     gap = lab.in_words("WL", "plain", lab.difference(one, other))
     said = lab.difference_in_words((one, other), "WL", "plain")
     assert said == f"in accuracy {gap}; {lab.badge(lab.paired(one, other))}"
+    scored = [r.model_copy(update={"metrics": {"last": {"aurc": 0.1}}}) for r in one]
+    assert lab.difference_in_words((scored, scored), "A", "B", "aurc").startswith("in AURC A cannot")
     for nothing in ((one, []), (one[:1], other[1:])):
         said = lab.difference_in_words(nothing, "WL", "plain")
         assert said == "WL and plain have no records to compare yet"
