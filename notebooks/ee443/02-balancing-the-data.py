@@ -294,6 +294,23 @@ lab.selections(strongest(targets))
 # | target | 300 in the example; 200, 300, 400 in Fig 3 | 300; the others tried | all three at ratio 0.02; 300 elsewhere |
 # | held out | nothing | a random fifth, after balancing: copies on both sides | that, and a fifth held out before |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Balancing lets every class appear equally often: images of large classes are dropped, and those of small
+# ones come again as augmented copies. A copy shows nothing new; it changes how often the classifier expects
+# a class. Hold the validation images out before balancing, or copies of training images are among them.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        gains["ratio 0.005"],
+        "at ratio 0.005 balancing",
+        "the baseline",
+    ),
+    claims=["EE2"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -337,6 +337,17 @@ for scheme, found in shown.items():
 # | all recipes | the same improvement | one of them in the results | each at each ratio |
 # | Fig 4 | curves that end near 0.3 after some 1200 steps, settings not named | | one setting for all five; see the axes |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A class weight multiplies the loss of every image of its class; over a whole list that is the same as
+# copies, and only the proportions of the weights count. The effective number of samples (ENS) lies between
+# equal weights and inverse class size (INS), and its $\beta$ says where. At 500 images a class and $\beta =
+# 0.999$ it is nearly INS, so two of the three recipes are hardly two.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["EE1", "EE2"])
+
 # %% [markdown]
 # ## Exercises
 #

@@ -412,6 +412,23 @@ lab.selections(results)
 # The row *held out* does no harm as long as every learner is validated by itself. A validation score of the *vote* would be
 # inflated: nearly every tail image is a training image of some juror.
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Balanced bags deal out the images of large classes and give every learner the whole of the small ones. A
+# vote gains only where learners err apart, and these share the tail and the frozen features. They are
+# trained with the weighted loss, so the weighted loss alone is their rival, not the baseline.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        pairs["0.005, over WL"],
+        "at ratio 0.005 bagging",
+        "the weighted loss alone",
+    ),
+    claims=["EE3"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -545,6 +545,16 @@ for kind in (("paper", "real"), ("laptop", "real")):
 # | parameters | "25 million hyperparameters", "half" | not counted | counted with timm |
 # | runs | one | one | as many as the badge says |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Stacking is here soft voting: the probabilities of several networks are averaged, and nothing is learned
+# from their answers. It gains as far as the networks are in doubt about different classes, and its rival is
+# the best of its members.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["EE4", "EE5", "EE6"])
+
 # %% [markdown]
 # ## Exercises
 #

@@ -961,6 +961,17 @@ for rule, found in contest.items():
 # | $\gamma$ | up to 1 | below 1, or $1 - \gamma^r$ is zero | below 1; else an error |
 # | LE2 | Wilson's: large networks, tuned rates and decays | | a small network, constant rates, as many for each rule |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A step of gradient descent leads to the bottom of a bowl that stands in for the loss, and its descent is
+# guaranteed where the bowl lies above the loss. The gradient of a random batch is right on average, with a
+# variance that falls as one over the batch size. AdaGrad, RMSProp and Adam give each coordinate a step of
+# its own; to compare rules, tune each with the same number of learning rates.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["LE1", "LE2"])
+
 # %% [markdown]
 # ## Exercises
 #

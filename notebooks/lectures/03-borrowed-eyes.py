@@ -389,6 +389,25 @@ print(behind("all-slower", "all"))
 # about another lender. The far tiles are composed, and their three bands are standardised over the set, the
 # digits each by itself: brightness says nothing about a digit and much about drought.
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Transfer learning keeps the convolutions of a network that was trained elsewhere and puts a new head on
+# them; they stay frozen, or learn on in part or in full. What is borrowed is worth what it adds to the same
+# network from scratch. Nothing in the loss keeps the old task, so test a fine-tuned network on that as
+# well.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        (rows["frozen-100"], rows["scratch-100"]),
+        "on 100 images the frozen network",
+        "one from scratch",
+    ),
+    "in accuracy behind half of the blocks less that behind all, "
+    f"{lab.in_words('the far target', 'the near one', apart)}",
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -829,6 +829,18 @@ lab.figure("mixup-games", real, forged)
 # | distillation | hurt by a smoothed teacher | | student half as wide, $T = 2$, no true labels |
 # | outline | "label switching" | label smoothing | |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Label smoothing gives a share of the target to the other classes and so puts a ceiling on confidence,
+# which helps a network that is too sure and harms one that is too modest. A temperature, fitted on
+# validation images, changes how sure a network sounds and none of its answers. Mixup trains on the line
+# between two images and the line between their labels, so that a wrong label hardly comes twice with the
+# same picture.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["LE3", "LE4"])
+
 # %% [markdown]
 # ## Exercises
 #

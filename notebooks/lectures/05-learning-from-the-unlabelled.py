@@ -402,6 +402,17 @@ lab.selections(some)
 # | data | images | MNIST, CIFAR-10, SVHN in the paper | digits of 8 x 8 pixels, fully connected networks |
 # | labels | few | 20 to 200 for MNIST in the paper | 10 to 100, as many of each class |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A semi-supervised GAN asks the classifier a second question, real or generated, and images without a label
+# can answer it. A perfect generator has nothing to teach; what helps are fakes beside the data, in the gaps
+# between the classes. Compare also with what the unlabelled images give without any generator, as label
+# spreading does.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["LE7"])
+
 # %% [markdown]
 # ## Exercises
 #

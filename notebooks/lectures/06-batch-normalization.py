@@ -355,6 +355,18 @@ frame.rename_axis("learning rate")
 # | LE5 | a VGG and a linear network, CIFAR-10 | | linear layers with rectifiers, digits; at `real` CIFAR-10 |
 # | disturbance | shift and scale drawn a step, then a value | | the same kind, milder; mean scale 1 |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Batch normalisation brings each feature of a batch to mean 0 and variance 1, and then to a scale and shift
+# that are learned; at prediction, statistics kept from training take the place of the batch's. Its gradient
+# reaches a row directly, by way of the mean, and by way of the variance. Why it helps is a question to
+# measure: how smooth the loss is along the gradient, beside how much the layers depend on each other's
+# steps.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["LE5"])
+
 # %% [markdown]
 # ## Exercises
 #

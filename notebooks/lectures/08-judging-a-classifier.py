@@ -755,6 +755,24 @@ for rule, rank in wins.items():
 # | accuracy | a score like the others | depends on the mix of classes in the test | beside balanced accuracy, always |
 # | uncertainty | none | | over splits; over resampled cases |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# All scores are made of the same four counts; what they are divided by decides whether a score speaks of
+# the test or of the patient. The area under the ROC curve sees the order of scores alone, while the
+# threshold that costs ask for needs scores that are probabilities. Precision and accuracy move with the
+# share who are ill, and on a long tail balanced accuracy gives each class one voice.
+
+# %% tags=["fragment-slide", "hide-input"]
+less = gap(calibration_error, "naive Bayes, calibrated", "naive Bayes")
+more = weights_add("balanced_accuracy", "balanced test")
+lab.summary(
+    "in calibration error "
+    + lab.in_words("calibrated naive Bayes", "the plain one", less),
+    "in balanced accuracy on the balanced test "
+    + lab.in_words("the weighted loss", "the plain one", more),
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -480,6 +480,21 @@ print("delta is the gradient of a logit with weights of one")
 # | Jacobian | $n \times m$ in (9), $m \times n$ before (7) | $m \times n$ | $m \times n$ |
 # | name of the step | push-forward | $J^\top \mathbf 1$ is a pull-back | $J^\top \mathbf 1$ |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Mixup labels a point between two images with shares of both labels; a single hard label of that kind can
+# be wrong, and not only where the border is curved. A network learns the average of the labels that cross a
+# place, and that average is what must be judged. SIGN moves an image along the gradient of the sum of its
+# features; no label enters.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    f"round the bay with bend {bends[-1]} the mean label is wrong at "
+    f"{found[1, bends[-1]]:.1%} of places with alpha 1 and at "
+    f"{found[0.2, bends[-1]]:.1%} with alpha 0.2"
+)
+
 # %% [markdown]
 # ## Exercises
 #

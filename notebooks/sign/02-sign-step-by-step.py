@@ -166,7 +166,7 @@ assert (delta[:1] - torch.tensor(tried)).abs().max() < 1e-8
 assert all(w.grad is None for w in net.parameters())
 print(f"agrees in all {tried.size} pixels; no weight has a gradient")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # ### What must stand still
 #
 # The sum runs over a whole batch, and yet every image gets its own $\delta$, as long as no feature of one
@@ -174,7 +174,7 @@ print(f"agrees in all {tried.size} pixels; no weight has a gradient")
 # batch. Image by image, and all in one batch:
 
 
-# %% tags=["keep_output", "fragment-slide"]
+# %% tags=["keep_output"]
 # nbval-check-output
 for mode in ("train", "eval"):
     net.train(mode == "train")
@@ -183,7 +183,7 @@ for mode in ("train", "eval"):
     assert same == (mode == "eval")
     print(mode, "mode:", "the same" if same else "not the same")
 
-# %% [markdown] tags=["fragment-slide"]
+# %% [markdown]
 # In eval mode batch norms take their running statistics, which are constants, and dropout does nothing. The
 # library leaves the mode to the caller; `trained` returns a network in eval mode.
 
@@ -536,6 +536,22 @@ print(choices.on_test(found))
 # | momentum | mentioned; no velocity, no coefficient | none |
 # | negative pixels | discarded by the ReLU | behind a convolution they are not; kept |
 # | network in the loop | "well-trained" | trained on the images alone, eval mode |
+
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# SIGN adds the gradient of the summed features to the image, again and again; we compute it anew at each
+# place, for the loop as printed never leaves the first. How long a step is depends on the units of the
+# pixels, so it needs a bound: a reach, divided among the steps. No label enters, so features grow for right
+# and for wrong answers alike.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    f"on {len(unseen)} test images the summed features change by "
+    f"{growth:+.0%} (median), and {share:.0%} of what was added is the "
+    "nearest change of contrast",
+    choices.by_validation(choices.gaps(records, ways)),
+)
 
 # %% [markdown]
 # ## Exercises

@@ -327,6 +327,22 @@ claims_table("sign", only=["SG1", "SG2", "SG3", "SG11"])
 # | mixup's $\alpha$ | not stated | | 0.2; 1 beside it |
 # | compactness | seen on a t-SNE map | needs a number | ratio of variances, silhouette |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# SIGN shows every image three times, so at equal epochs it takes three times the steps, and images shown
+# thrice are the control that the paper lacks. Copies that noise moves as far are the second: they ask
+# whether any change would do. What SIGN adds is computed from the image, so that a class can be read from
+# it says little about the method.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        pairs["alone, thrice"], "SIGN", "images shown thrice"
+    ),
+    claims=["SG1"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

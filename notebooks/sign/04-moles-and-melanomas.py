@@ -455,6 +455,22 @@ claims_table("sign", only=["SG10"])
 # | uncertainty | none | over seeds for ours; over images for both |
 # | "dermoscopic features" | "can be seen" | share of the change inside the lesion; order of the copies |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# The area under the ROC curve is how often a melanoma gets a higher score than another lesion, and the
+# number of melanomas sets its error. Two networks that are judged on the same images share their luck, so
+# what a gain is worth depends on the correlation of the two areas, which has to be measured. A trial of
+# SIGN needs images alone, shown as often, beside it.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        pairs["less images alone"], "SIGN", "images alone", "auc"
+    ),
+    claims=["SG10"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -539,6 +539,20 @@ claims_table("sign", only=["SG4", "SG5"])
 # | what is counted | doubtful right answers | wrong answers among the sure ones | both |
 # | smallest $p$ | compared at 26, 212 and 363 doubts | compared at equal numbers | with the range that chance gives |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A count of doubtful right answers falls when all logits are doubled, and no answer changes. What tells
+# whether a network knows when it fails is the order of its certainty: the risk at each coverage, and the
+# area under that curve (AURC). Where labels are wrong at random, the loss cannot tell the noise of a second
+# head from the margin of the first.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(pairs["SIGN"], "SIGN", "classical", "aurc"),
+    claims=["SG4"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

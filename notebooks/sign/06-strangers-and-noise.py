@@ -552,6 +552,15 @@ claims_table("sign", only=["SG9"])
 # | Table 4 | three times the data against once | equal steps as well | nothing at `laptop` |
 # | runs | one | several | as many as the badge says |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Robust is the network that loses little to a corruption, not the one that stands high with it. A mean over
+# images speaks for whatever was collected, here for dogs; put the mean over classes beside it.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["SG6", "SG7", "SG8"])
+
 # %% [markdown]
 # ## Exercises
 #

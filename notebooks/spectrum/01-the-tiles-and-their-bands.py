@@ -702,6 +702,21 @@ for own in mine:
 # | brightness | nothing | subtracts fixed means, see {ref}`an exercise <ex-spectrum-01-scale>` | mean and spread of the training tiles |
 # | floor | the majority vote | none | the majority vote; means and spreads of the bands under a weighted logistic regression |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# Accuracy counts tiles and balanced accuracy counts classes; an answer that never looks gets the share of
+# the largest class by the one and $1/K$ by the other. A logistic regression on mean and spread of each band
+# is the floor for all networks. It weighs the classes alike, for a remedy for imbalance must be set against
+# a weighted baseline.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    "in balanced accuracy "
+    + lab.in_words("the weighted rule", "the plain one", moved),
+    claims=["SP1"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -907,6 +907,21 @@ print("our line:", case(*summary.to_dict("records")))
 # | quality | pictures | – | distance, tracing, two judges |
 # | held out | nothing | – | a tenth of the training tiles, as for the tables |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A DC-GAN draws tiles of a rare class from what a discriminator tells it, until all classes are equally
+# large. Before such tiles are used, ask whether they are told from real ones, whether they are copies, and
+# whether they look like their class. On a list that is filled up, sampler, margins and class weights have
+# nothing left to do.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    "in the table of three cases our counterfeits are on this line: "
+    + case(*summary.to_dict("records")),
+    claims=["SP6"],
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -25,13 +25,12 @@
 # - **Time.** 25 minutes to read; 5 minutes on a laptop, seconds once the records exist.
 # ```
 #
-# A patient with a headache takes a tablet. It helps a little, so he takes another one from another box, and a
-# third. Only then does he read the small print: the three boxes hold the same substance.
+# A patient with a headache takes a tablet, another one from another box, and a third. Only then does he read the
+# small print: the three boxes hold the same substance.
 #
 # The substance here is *attention to rare classes*. Table 1 of {cite:t}`rawal2020spectrum` gives it in three
 # boxes: a sampler that shows rare tiles more often, a loss that grants them a wider margin, weights that make
-# them louder. Two more remedies, a learning rate that goes up and down and an average of several networks,
-# are for everybody. This chapter reads the small print.
+# them louder. Two more remedies, a cyclic learning rate and an average of several networks, are for everybody.
 
 # %% [markdown] tags=["slide", "live"]
 # ## The claim
@@ -72,43 +71,13 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# The columns are accuracy, balanced accuracy, and ICV, the spread of the recalls around the accuracy, of
-# which later.
-#
-# ### A row that cannot be
-#
-# Look at row 3. Its balanced accuracy is below chance, at an accuracy of 0.7. With the class sizes that
-# [the first chapter](01-the-tiles-and-their-bands) found, how accurate can a classifier be at that mean
-# recall? At best it answers the large class perfectly and spends what is left on the next:
-
-# %% tags=["keep_output", "fragment-slide", "live"]
-# nbval-check-output
-from lt_lib.works.spectrum.audit import (
-    accuracy_bounds,
-    reconstruct_table2,
-)
-
-
-def tiles():
-    return reconstruct_table2()[0].counts
-
-
-def possible(balanced):
-    low, high = accuracy_bounds(float(balanced), tiles())
-    return f"at mean recall {balanced}: {low:.3f} to {high:.3f}"
-
-
-print(possible(said("T1.3", "balanced_acc")))
-print(possible(said("T1.3", "icv")))
-print("printed accuracy:", said("T1.3", "test_acc"))
+# The columns are accuracy, balanced accuracy, and ICV, the spread of the recalls around the accuracy; we take it
+# for the root of a sum of squares (audit A02). In row 3 the last two have changed places: at a mean recall of
+# 0.21 no classifier of these tiles has an accuracy of 0.70 (audit A01). From here on we read it so.
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # A row that no set of counts can make. Ask what one would write to the authors, in one friendly sentence. 2
 # min.
-
-# %% [markdown] tags=["fragment-slide", "live"]
-# It cannot, unless two cells of the row have changed places. Read the other way round, all is possible. From
-# here on we read them so, and mark the moved cells with a dagger.
 
 # %% [markdown] tags=["slide", "live"]
 # ## First box: show rare tiles more often
@@ -128,6 +97,11 @@ print("printed accuracy:", said("T1.3", "test_acc"))
 import torch
 
 from lt_lib.sampling import balanced_sample, expected_multiplicity
+from lt_lib.works.spectrum.audit import reconstruct_table2
+
+
+def tiles():
+    return reconstruct_table2()[0].counts
 
 
 def seen(counts):
@@ -146,8 +120,7 @@ print(
 )
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# A rare tile is met almost three times an epoch, and of the common ones more than half are not met at all. No
-# information is added, and some is left lying.
+# A rare tile is met almost three times an epoch; of the common ones more than half are not met at all.
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Ask what the network no longer sees when rare tiles come thrice: more than half of the common ones, in each
@@ -189,13 +162,13 @@ print(
 
 # %% [markdown] tags=["slide"]
 # With $s = 30$ a tile that has its margin costs nothing, and one that lacks a tenth of it costs three. The
-# scale belongs to a *cosine head*: there a logit is the cosine of an angle and cannot leave $[-1, 1]$, so
-# half a unit is a great deal.
+# scale belongs to a *cosine head*, whose logits cannot leave $[-1, 1]$; the released drought code has an
+# ordinary linear layer, which can buy any margin by longer weights, without moving a border.
 #
 # ### A border and the room beside it
 #
-# In a plane such a head has one number to learn, the direction of its border, and we can try all of them. Let
-# two classes be two fans of points, equally wide. Of one we have five hundred pictures, of the other ten.
+# In a plane a cosine head has one number to learn, the direction of its border, and we can try all of them. Let
+# two classes be two fans of points, equally wide; of one we have five hundred pictures, of the other ten.
 
 
 # %%
@@ -252,73 +225,12 @@ def drawn_fans(width=34, seed=0):
 drawn_fans()
 
 # %% [markdown] tags=["fragment-slide"]
-# Without the scale a cosine is too weak a voice: however right a point is, it costs nearly as much as before
-# and goes on pulling, and five hundred pull harder than ten. With it, only points near the border pull. They
-# put the border midway between the points that are *known*, which is too near to the rare class, for ten
-# points do not show how far their class reaches. The margin moves it to where the unseen ones are.
-#
-# That needs room. Widen the fans until they overlap, and ask on unseen points, as many of either class, for
-# the share of right answers:
+# With the scale only points near the border pull, and put it midway between the points that are *known*; ten
+# points do not show how far their class reaches. The margin moves it to where the unseen ones are. That needs
+# room: where classes overlap, a margin alone does not lead to the best balanced border {cite}`menon2021logit`.
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Let the room say which of the fans has the wider border on the side of the rare class, and why. 2 min.
-
-# %%
-from lt_lib.losses import class_weights
-
-
-def on_unseen(loss, width, draws=8):
-    x, y = fans([2000, 2000], width, seed=99)
-    total = 0
-    for seed in range(draws):
-        border = learned(loss, *fans([500, 10], width, seed))
-        right = cosines(x, border).argmax(1) == y
-        total += right.double().mean() / draws
-    return f"{total:.3f}"
-
-
-# %% tags=["keep_output", "slide"]
-# nbval-check-output
-def apart_and_overlapping(counts=(500, 10)):
-    loud = class_weights(counts, "ins")
-    print(f"{'':12} apart overlapping")
-    for name, margin, weight in (
-        ("no margin", 0, None),
-        ("margin", 0.5, None),
-        ("weights", 0, loud),
-        ("both", 0.5, loud),
-    ):
-        loss = LDAMLoss(counts, margin, weight=weight)
-        print(f"{name:12}", *(on_unseen(loss, w) for w in (34, 60)))
-
-
-apart_and_overlapping()
-
-# %% [markdown] tags=["fragment-slide"]
-# Apart, the margin repairs the border. Overlapping, there is no room for one. Points beyond the border claim
-# their margin all the same, the frequent class has more of them, and the border moves the wrong way; weights
-# repair it, and the margin adds little to them. Tiles that are labelled by judgement overlap: in [the first
-# chapter](01-the-tiles-and-their-bands) even perfect sight erred. So expect less from the second box than
-# from the third, which follows below. (That a margin alone does not lead to the best balanced border is
-# known: {cite:t}`menon2021logit`.)
-#
-# ### On another head
-#
-# The released drought code puts the same loss on an ordinary linear layer. Its logits have no bound. A
-# network can buy any margin by making its last weights longer, without moving a single border:
-
-
-# %% tags=["keep_output", "fragment-slide"]
-# nbval-check-output
-def bought(longer):
-    z = longer * torch.tensor([[0.06, 0.02, -0.04, -0.04]])
-    return float(LDAMLoss(tiles())(z, torch.tensor([0])))
-
-
-print(*(f"weights x {n:2}: {bought(n):.3f}" for n in (1, 5, 25)), sep="\n")
-
-# %% [markdown] tags=["fragment-slide"]
-# Both heads are switches of ours; what the choice costs is measured below.
 
 # %% [markdown] tags=["slide", "live"]
 # ## Third box: make rare classes louder, late
@@ -368,10 +280,9 @@ print("weights", shares(False, True))
 print("both   ", shares(True, True))
 
 # %% [markdown] tags=["fragment-slide", "live"]
-# One of the two gives every class about a quarter. Both together turn the tail upside down: class 3, with
-# nine tiles in a hundred, holds over two fifths of the loss, and class 0, with sixty, less than a tenth. Rows
-# 3, 5, 6, 7 and 9 of Table 1 name both. So predict, before anything is trained: run as printed, these rows
-# will *lose* class 0, and most of their accuracy with it.
+# One of the two gives every class about a quarter. Both together turn the tail upside down: class 3, nine tiles in
+# a hundred, holds over two fifths of the loss, and class 0 less than a tenth. Rows 3, 5, 6, 7 and 9 of Table 1
+# name both. So predict: run as printed, they will *lose* class 0, and most of their accuracy with it.
 
 # %% [markdown] tags=["slide", "live"]
 # ## For everybody: cycles and averages
@@ -434,103 +345,14 @@ lab.figure("descent", walk(), walk()[100::10], (1.0, 5.0))
 # landscape with two valleys. 2 min.
 
 # %% [markdown] tags=["slide"]
-# Thirty points are more than the paper has. With six, far enough apart to know nothing of each other, over
-# fifty walks:
-
-
-# %% tags=["keep_output", "fragment-slide"]
-# nbval-check-output
-def six(walks=50):
-    return torch.tensor(
-        [compared(walk(seed=seed)[100::50]) for seed in range(walks)]
-    ).mean(0)
-
-
-print("one {:.2f} above the floor, six averaged {:.2f}".format(*six()))
-
-# %% [markdown] tags=["fragment-slide"]
-# About a sixth: the noise of independent points averages away as that of any sample does. A bowl is kind,
-# though. In a network the points must lie in one valley, and points taken at a high rate lie further up its
-# sides.
-
-# %% [markdown]
-# ### Whose statistics
+# In a network the points must lie in one valley, and the average needs batch statistics from batches that are
+# drawn as in training (`torch.optim.swa_utils.update_bn`).
 #
-# An averaged network has met no batch of its own. Its batch norms, which in training take the mean and spread
-# of each batch, have none to answer by. `update_bn` lends them some: it shows the network batches, lets it
-# learn nothing, and keeps the averages. Which batches? Take one number, the class of a tile and noise on it,
-# and a border between class 0 and the others at ½, learned where the sampler makes all classes equal.
-
-
-# %%
-from torch.optim.swa_utils import update_bn
-
-
-def norm_of(sampler, seed=0):
-    """A batch norm, its statistics from one epoch of such tiles."""
-    chance = torch.Generator().manual_seed(seed)
-    labels = torch.arange(4).repeat_interleave(torch.tensor(tiles()))
-    x = labels + torch.randn(len(labels), generator=chance)
-    order = (
-        balanced_sample(labels, len(labels), chance)
-        if sampler
-        else torch.randperm(len(labels), generator=chance)
-    )
-    norm = torch.nn.BatchNorm1d(1, affine=False)
-    update_bn(x[order, None].split(32), norm)
-    return norm.eval()
-
-
-def moved(border, learned, judged):
-    """Where a border lies once the statistics are others."""
-    known = learned(torch.tensor([[border]]))
-    return float(judged.running_mean + known * judged.running_var.sqrt())
-
-
-# %% tags=["keep_output"]
-# nbval-check-output
-def on_its_side(border):
-    below = torch.special.ndtr(torch.tensor([border, border - 1]))
-    return f"class 0 {below[0]:.0%}, class 1 {1 - below[1]:.0%}"
-
-
-def by_statistics():
-    learned = norm_of(sampler=True)
-    for name, sampler in (("as drawn", True), ("natural", False)):
-        judged = norm_of(sampler)
-        border = moved(0.5, learned, judged)
-        print(
-            f"{name:8} mean {float(judged.running_mean):.2f}, "
-            f"border {border:+.2f}; right: {on_its_side(border)}"
-        )
-
-
-by_statistics()
-
-# %% [markdown] tags=["notes", "remove-cell"]
-# No weight differs between the two lines. Ask how one would find such a fault in a finished table of results.
-# 2 min.
-
-# %% [markdown]
-# No weight has changed, and the border has. Measured against the natural list, which is mostly class 0, every
-# tile looks rarer than it did in training, and class 0 pays. So batches must be drawn as the network has seen
-# them: with its sampler, and with AugMix's mixtures where there were any.
-#
-# Test tiles are no better. Their classes are as unequal as the natural list, which does the same harm to a
-# network that was trained under a sampler; and to any other, an answer about one tile would then rest on the
-# other tiles of the exam. What either does to ours is measured below.
-
-# %% [markdown] tags=["fragment-slide"]
-# The released script wants all this and does something else. The call that moves the rate stands after the
-# loop over the epochs, and so does the call that takes a snapshot; batch statistics come from the validation
-# tiles, which are the test tiles. {numref}`fig-spectrum-03-rates` has the plan and what ran.
+# The released script does something else. The call that moves the rate stands after the loop over the epochs, and
+# so does the call that takes a snapshot (audit A13). {numref}`fig-spectrum-03-rates` has the plan and what ran.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-rates", "caption": "Learning rate by epoch, as the drought code means it and as it runs, and the epochs whose weights enter the average. Computed, no data."}, "image": {"alt": "A zigzag between 1 and 10 hundred-thousandths with a period of four epochs and six diamonds at every fifth epoch from 15 on; a dashed horizontal line at 1 with a single square at epoch 40."}}
 lab.figure("rates")
-
-# %% [markdown] tags=["fragment-slide"]
-# The six diamonds stand at different heights. The usual advice is to average at the low points of the cycles;
-# a snapshot every five epochs on a cycle of four takes every phase in turn.
 
 # %% [markdown]
 # ## Choose what to run
@@ -549,40 +371,12 @@ store = None  # folder of records; None: the usual one
 # %%
 options = lab.check_parameters(globals())
 
-# %% [markdown]
-# The published schedules are for forty epochs and pretrained networks. What the profile makes of them:
-
-# %%
-from lt_lib.data import load
-
-spec = lab.plan("spectrum-table1", "T1.7", profile, data, 1)[0].spec
-swa, clr, drw = spec.recipe.swa, spec.recipe.clr, spec.recipe.drw
-last = spec.optimizer.epochs
-taken = [
-    epoch
-    for epoch in range(swa.start + 1, last + 1)
-    if epoch % swa.every == 0
-]
-n = spec.recipe.tiles or load(spec.data).splits["train"][0]
-print(f"{spec.data}: {n} tiles")
-print(f"{last} epochs, weights from epoch {drw.switch_epoch + 1} on")
-print(
-    f"rates {clr.min_lr:g} to {clr.max_lr:g} and back in "
-    f"{2 * clr.step_size:g} epochs, snapshots after {taken}"
-)
-plain = lab.plan("spectrum-table1", "T1.1", profile, data, 1)[0].spec
-rate = plain.optimizer
-print(
-    f"rows without cycles: rates up to {rate.peak * rate.lr:g}, "
-    f"{rate.schedule}"
-)
-
 # %% [markdown] tags=["slide"]
 # ## Table 1
 #
-# First the floor of [chapter 1](01-the-tiles-and-their-bands), which is no network and is not in print, on all bands and
-# on three. Then the nine printed rows. Those with LDAM are run twice: as printed, with the sampler, and as
-# released, where it is off in every script.
+# Balanced accuracy of the floor of [chapter 1](01-the-tiles-and-their-bands), on all bands and on three, and of
+# the nine printed rows. Those with LDAM are run twice: as printed, with the sampler, and as released, where it is
+# off in every script.
 
 # %%
 results = lab.run("spectrum-table1", **options)
@@ -593,37 +387,11 @@ def rows(key, variant="as-printed", found=results):
 
 
 # %% tags=["fragment-slide"]
-columns = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced",
-    "macro_f1": "F1",
-    "icv_used": "ICV",
-}
-lab.sheet(results, columns)
+lab.compare(results, "balanced_accuracy")
 
 # %% [markdown] tags=["fragment-slide"]
-# Which of the networks without margins, cycles or averages are above the floor?
-
-# %%
-baselines = {
-    "ResNet-50, CE": "r50-ce",
-    "ResNet-50, CE, sampler": "r50-ce-sampler",
-    "EfficientNet-B4, CE": "b4-ce",
-}
-above = {
-    name: (rows(key), rows("floor")) for name, key in baselines.items()
-}
-print(
-    lab.differences_in_words(
-        above, "the network", "the floor", "balanced_accuracy"
-    )
-)
-
-# %% [markdown] tags=["fragment-slide"]
-# Mind what these networks are. Below `paper` they are narrower and shallower than the published ones, start
-# from random weights instead of ImageNet's, and see some thousand tiles for a few epochs instead of 86,317
-# for forty. Compared with the published networks they are undertrained, all of them, and a remedy can only
-# be judged on what a network has learned.
+# Below `paper` these networks are narrower and shallower than the published ones, start from random weights, and
+# see some thousand tiles for a few epochs instead of 86,317 for forty. They are undertrained, all of them.
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-plane", "caption": "The paper's Fig 2b, redrawn: accuracy against balanced accuracy, numbered as the rows of Table 1, each as printed. The upper right corner is where one wants to be. Bars: 95 % intervals over seeds. Hollow marks are not comparable with print."}, "image": {"alt": "Panels for the published numbers and ours, accuracy across and balanced accuracy up, each with a numbered mark for every row of Table 1."}}
 lab.figure("spectrum-fig2b", results)
@@ -657,29 +425,12 @@ for name, rung in RUNGS.items():
     print(f"{name:34}", gap(rung, "balanced"), "", gap(rung, "accuracy"))
 
 # %% [markdown] tags=["slide"]
-# Three rungs go up by more than two points: the crude sampler where it is alone, the change of bands, and
-# between them one that opens three boxes at once. Averages, and LDAM on top of the sampler, go *down*, though
-# by less than one run can tell: the rows of Table 2, whose tiles we can count, have a standard error of
+# Three rungs go up by more than two points: the crude sampler where it is alone, the change of bands, and one
+# that opens three boxes at once. Averages, and LDAM on top of the sampler, go *down*, by no more than chance in
+# the tiles ([the next chapter](04-augmix-under-imbalance) counts them). Our ladder, paired over seeds:
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # A ladder of combinations. Ask which rungs change one thing only; the others cannot be read. 3 min.
-
-# %% tags=["keep_output", "fragment-slide"]
-# nbval-check-output
-from lt_lib.works.spectrum.audit import balanced_error
-
-print(
-    "{:.4f} to {:.4f}".format(
-        *(
-            pick(map(balanced_error, reconstruct_table2()))
-            for pick in (min, max)
-        )
-    )
-)
-
-# %% [markdown] tags=["fragment-slide"]
-# from the number of tiles alone. (So the row that the paper calls best, 7, owes its lead over row 5 to its
-# bands, or to luck.) Our ladder, paired over seeds:
 
 # %%
 KEYS = {r.row.removeprefix("T1."): r.key for r in results}
@@ -696,13 +447,16 @@ lab.figure(
 )
 
 # %%
-for score in ("balanced_accuracy", "accuracy"):
-    print(lab.differences_in_words(ladder, "new row", "the old", score))
+print(
+    lab.differences_in_words(
+        ladder, "new row", "the old", "balanced_accuracy"
+    )
+)
 
 # %% [markdown] tags=["slide"]
 # ### Two boxes or one
 #
-# What the sampler adds to a row that already has margins and weights, in accuracy and in balanced accuracy:
+# What the sampler adds to a row that already has margins and weights:
 
 # %%
 LDAM = {
@@ -720,127 +474,51 @@ doubled = {
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-doubled", "caption": "Accuracy with the sampler minus accuracy without it, in the rows of Table 1 that have LDAM and deferred weights; paired over seeds, with 95 % intervals. Hollow marks are not comparable with print."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero."}}
 lab.figure("differences", doubled)
 
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-doubled-balanced", "caption": "The same for balanced accuracy."}, "image": {"alt": "Five horizontal intervals, one for each LDAM row, beside a vertical line at zero."}}
-lab.figure("differences", doubled, metric="balanced_accuracy")
-
 # %%
 for score in ("accuracy", "balanced_accuracy"):
     print(lab.differences_in_words(doubled, "sampler", "none", score))
 
 # %% [markdown] tags=["slide"]
-# By the shares, what a sampler can take away on top of the weights is class 0, and accuracy with it. In print the
-# LDAM rows keep an accuracy of 0.70 to 0.74, as rows with one of the two remedies would. That fits the released scripts, in all of
-# which the sampler is off, and does not fit the table's own description. On a stand-in nothing of this is proof;
-# but the arithmetic of the shares is the same for any data.
+# In print the LDAM rows keep an accuracy of 0.70 to 0.74, as rows with one of the two remedies would. That fits
+# the released scripts, in all of which the sampler is off, and not the table's own description.
 #
-# Row 9 is different. Its classes are filled up with counterfeits to one size, and where all classes are
-# equal, sampler, margins and weights have nothing left to do:
+# Without the sampler the paper's own comparison, LDAM against re-sampling, is fairer:
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Sampler and weights together turn the tail upside down. Ask who would have noticed from the balanced
 # accuracy alone. 2 min.
 
 
-# %% tags=["keep_output", "fragment-slide"]
-# nbval-check-output
-def filled():
-    return [max(full())] * 4
-
-
-def granted():
-    n = filled()
-    return {
-        "seen an epoch": expected_multiplicity(n, sum(n)),
-        "margins": ldam_margins(n),
-        "weights": drw_weights(n, 1, 1, (0.99, 0.99999)),
-    }
-
-
-for name, given in granted().items():
-    print(f"{name}:", *(f"{g:.1f}" for g in given))
-
-# %% [markdown] tags=["fragment-slide"]
-# One margin for all is no favour to anyone. What remains of row 9 over row 8 are cycles, averages and a loss
-# that is thirty times as steep.
-
-# %% [markdown] tags=["slide"]
-# ### Which ICV
-#
-# The paper's footnote defines ICV as a sum of squares, $\sum_i (\text{acc} - r_i)^2$. Or was the root of it
-# printed? At a printed accuracy and balanced accuracy only some recalls are possible. How far must those of
-# the three rare classes lie apart, if the printed ICV is a sum, and how far, if it is a root?
-
-# %% tags=["keep_output", "fragment-slide"]
-# nbval-check-output
-from lt_lib.works.spectrum.audit import icv_of_table2, icv_table
-
-print("row     ICV   apart if a sum   if a root")
-for r in icv_table().itertuples():
-    print(
-        f"{r.row}{'†' if r.swapped else ' '} {r.icv:.4f}"
-        f"{r.apart_sum:12.2f}{r.apart_root:15.2f}"
-    )
-known = icv_of_table2()
+# %% tags=["fragment-slide"]
+fair = rows("r50-clr-ldam", "as-released"), rows("r50-ce-sampler")
 print(
-    "in Table 2 they lie {:.2f} to {:.2f} apart".format(
-        known["apart"].min(), known["apart"].max()
-    )
-)
-print(
-    "and the roots are {:.2f} to {:.2f}".format(
-        known["root"].min(), known["root"].max()
+    lab.differences_in_words(
+        {"ResNet-50": fair}, "LDAM", "sampler", "balanced_accuracy"
     )
 )
 
 # %% [markdown] tags=["fragment-slide"]
-# Both are possible, so this is no proof. But if these are sums, then in all nine rows two rare classes lie
-# further apart than in any row of Table 2, in eight of them more than twice as far. If they are roots, none
-# need do so, and all but row 8 have the size of Table 2's roots. We take them for roots. (Neither is a
-# variance, nor within a class; and of the footnote's five terms there can be only four.) Ours, both ways:
+# (Print has the two within a hundredth of each other, in favour of the crude remedy.)
 
-# %% tags=["slide"]
-lab.sheet(
-    [r for r in results if r.key in ("r50-ce", "b4-ce")],
-    {"icv_printed": "the sum", "icv_used": "its root"},
+# %% [markdown] tags=["slide"]
+# ### Counterfeits
+#
+# By SP6 they lower the spread. Table 1 pairs its filled rows with rows on other bands, row 8 even with one that
+# lacks the sampler. We ran row 8 without counterfeits as well:
+
+# %%
+SWITCHES = {
+    "cycles and averages as released": ("all-three", "base"),
+    "with the sampler": ("sampler", "base"),
+    "betas 0, then 0.9999": ("authors-beta", "base"),
+    "cosine head": ("cosine", "base"),
+}
+needed = {key for pair in SWITCHES.values() for key in pair}
+variants = lab.run(
+    "spectrum-variants",
+    rows=[*sorted(needed), "b4-652-ce-sampler"],
+    **options,
 )
-
-# %% [markdown]
-# ### Which epoch
-#
-# Last, chosen by validation tiles, chosen by test tiles. The paper had one set for both:
-
-# %%
-networks = [r for r in results if r.spec.mode != "floor"]
-lab.selections(networks, "balanced_accuracy")
-
-# %% [markdown] tags=["slide"]
-# ## The claims
-#
-# Tested on print and on the records that come with the book, then on this run:
-
-# %%
-from lt_lib.lab.read.claims import claims_table
-from lt_lib.lab.read.report import Table
-
-names = ["SP1", "SP2", "SP3", "SP6"]
-
-# %% tags=["fragment-slide"]
-claims_table("spectrum", "overnight", "embedded", only=names)
-
-# %% tags=["fragment-slide"]
-second = lab.run("spectrum-table2", **options)
-variants = lab.run("spectrum-variants", **options)
-made = results + second + variants
-claims_table("spectrum", profile, data, made, only=names)
-
-# %% [markdown] tags=["notes", "remove-cell"]
-# Let everyone pick one claim and read its verdict on print and on records. Where they differ, ask what would
-# settle it. 3 min.
-
-# %% [markdown] tags=["slide"]
-# SP6 says that counterfeits lower the spread. Table 1 pairs its filled rows with rows on other bands, row 8
-# even with one that lacks the sampler. We ran row 8 without counterfeits as well, so that nothing else
-# differs:
 
 # %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-spread", "caption": "ICV (as a root) with counterfeits minus without: at the same recipe, and as Table 1 pairs its rows. Below zero the recalls lie closer together. Paired over seeds, with 95 % intervals; hollow marks are not comparable with print."}, "image": {"alt": "Four horizontal intervals beside a vertical line at zero."}}
 lab.figure(
@@ -858,153 +536,70 @@ lab.figure(
 )
 
 # %% [markdown] tags=["slide"]
-# All this takes the rows *as printed*, sampler and weights together. Without the sampler, LDAM against
-# re-sampling, the paper's own comparison, is fairer:
-
-# %%
-fair = {
-    "ResNet-50": (
-        rows("r50-clr-ldam", "as-released"),
-        rows("r50-ce-sampler"),
-    )
-}
-for score in ("balanced_accuracy", "accuracy"):
-    print(lab.differences_in_words(fair, "LDAM", "sampler", score))
-
-# %% [markdown] tags=["fragment-slide"]
-# (Print has the two within a hundredth of each other, in favour of the crude remedy.)
-
-# %% [markdown] tags=["slide"]
 # ## What the code does instead
 #
-# One switch at a time, each but two against the same row: ResNet-18 on bands 6-5-2 with cycles, averages and
-# LDAM. The two are about the batch statistics of rows with the sampler, and are set against such rows: the
-# variant with the sampler, and row 6 of Table 1.
+# One switch at a time, against row 6 of Table 2: ResNet-18 on bands 6-5-2 with cycles, averages and LDAM. The
+# first puts the misplaced calls back, with batch statistics from the test tiles.
+# (`lt run spectrum-variants` has the others.)
 
-# %% tags=["fragment-slide"]
-SWITCHES = {
-    "the rate never cycles": ("rate-unstepped", "base"),
-    "one snapshot": ("one-snapshot", "base"),
-    "batch norms from test tiles": ("test-norms", "base"),
-    "all three, as released": ("all-three", "base"),
-    "with the sampler": ("sampler", "base"),
-    "sampler on, batch norms without": ("sampler-natural-norms", "sampler"),
-    "the same in row 6": ("b4-sampler-natural-norms", KEYS["6"]),
-    "betas 0, then 0.9999": ("authors-beta", "base"),
-    "cosine head": ("cosine", "base"),
-}
-shown = {key for pair in SWITCHES.values() for key in pair}
-lab.sheet([r for r in variants if r.key in shown], columns)
-
-# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-variants", "caption": "What each switch does to balanced accuracy: switched minus the same row without the switch, paired over seeds, with 95 % intervals. Not comparable with print."}, "image": {"alt": "Nine horizontal intervals, one for each switch, beside a vertical line at zero."}}
+# %% tags=["fragment-slide"] mystnb={"figure": {"name": "fig-spectrum-03-variants", "caption": "What each switch does to balanced accuracy: switched minus the same row without the switch, paired over seeds, with 95 % intervals. Not comparable with print."}, "image": {"alt": "Four horizontal intervals, one for each switch, beside a vertical line at zero."}}
 switched = {
-    title: tuple(rows(key, found=results + variants) for key in pair)
+    title: tuple(rows(key, found=variants) for key in pair)
     for title, pair in SWITCHES.items()
 }
 lab.figure("differences", switched, metric="balanced_accuracy")
 
 # %%
-import pandas as pd
-
-
-def effect(pair):
-    return {
-        score.replace("_", " "): str(lab.difference(*pair, score))
-        for score in columns
-    }
-
-
-best = lab.strongest_pairs(switched)
-lines = [{"": title, **effect(pair)} for title, pair in best.items()]
-Table(
-    pd.DataFrame(lines),
-    lines,
-    "Switched minus not, paired over seeds, ± 95 %: "
-    + lab.badge({title: lab.paired(*pair) for title, pair in best.items()}),
-)
-
-# %% mystnb={"figure": {"name": "fig-spectrum-03-variants-accuracy", "caption": "The same for accuracy."}, "image": {"alt": "Nine horizontal intervals beside a vertical line at zero."}}
-lab.figure("differences", switched)
-
-# %% [markdown] tags=["fragment-slide"]
-# An interval that covers zero says that the seeds at hand cannot tell the difference, not that there is none.
-# Three things to look for: whether the misplaced calls matter as much as the doubled dose; whether the
-# network with a moving rate, averaged, is steadier from epoch to epoch; whether the head that the loss was
-# made for pays.
-
-# %% mystnb={"figure": {"name": "fig-spectrum-03-curves", "caption": "Balanced accuracy on the test tiles by epoch, mean over seeds with the range as a band. The last point is the averaged network. From the strongest records there are."}, "image": {"alt": "Two curves of balanced accuracy over epochs, one with a cycling learning rate, one with a constant one."}}
-released, without = best["all three, as released"]
-lab.figure(
-    "curves",
-    {
-        "cycles, average": without,
-        "no cycles, one snapshot": released,
-    },
-)
-
-# %% [markdown]
-# ### Whose statistics, measured
-#
-# Three pairs are trained alike, seed by seed. They differ in nothing but the batches from which the norms took
-# their statistics at the end:
-
-# %%
-norms = {
-    "test tiles, no sampler": "batch norms from test tiles",
-    "natural list, sampler on": "sampler on, batch norms without",
-    "natural list, row 6": "the same in row 6",
-}
-for score in ("accuracy", "balanced_accuracy"):
-    print(
-        lab.differences_in_words(
-            {name: switched[title] for name, title in norms.items()},
-            "such statistics",
-            "those drawn as in training",
-            score,
-        )
-    )
-
-# %% [markdown]
-# An earlier edition of this book took the natural list for granted, and laid what that does at the door of
-# sampler and weights. Set the line of row 6 beside its line in {numref}`fig-spectrum-03-doubled`. What is
-# charged to a remedy may belong to the way it was judged, and no number of seeds will show it: the fault is
-# the same in each.
-
-# %% [markdown] tags=["slide"]
-# The released scripts train with cross-entropy at a hundredth of the printed rate:
-
-# %%
-low = rows("ce-low-rate", found=variants)
-usual = [r for r in second if r.key == "r18-652-ce"]
-rates = {"cross-entropy": (low, usual)}
 print(
     lab.differences_in_words(
-        rates, "low rate", "the usual", "balanced_accuracy"
+        switched, "switched", "not switched", "balanced_accuracy"
     )
 )
 
-# %% [markdown] tags=["fragment-slide"]
-# Networks that start from random weights have a longer way to go at such a rate than those from ImageNet's.
+# %% [markdown] tags=["slide"]
+# ## The claims
 #
+# Tested on print and on the strongest records that come with the book:
+
+# %% tags=["fragment-slide"]
+from lt_lib.lab.read.claims import claims_table
+
+claims_table("spectrum", only=["SP1", "SP2", "SP3", "SP6"])
+
+# %% [markdown] tags=["notes", "remove-cell"]
+# Let everyone pick one claim and read its verdict on print and on records. Where they differ, ask what would
+# settle it. 3 min.
+
+# %% [markdown]
 # ## What differs, and why
 #
 # | | paper says | code does | we ran |
 # |---|---|---|---|
 # | sampler | on, in rows 2, 3 and 5 to 9 | off, in all six scripts | both, for rows with LDAM |
-# | learning rate | 1e-3, or cycles | 1e-5, and cycles that never start | 1e-3, at `laptop` and `overnight` above it and down once; or cycles from 1e-5 to 1e-4, higher where nothing is pretrained |
-# | averages | SWA | one snapshot, of the last weights | six snapshots at `paper`; both as variants |
-# | batch norms of the average | – | from the validation tiles | from batches drawn as in training; test tiles, and the list without sampler, as variants |
+# | learning rate | 1e-3, or cycles | 1e-5, and cycles that never start | 1e-3, or cycles; higher where nothing is pretrained |
+# | averages | SWA | one snapshot, of the last weights | six snapshots at `paper`, fewer below |
+# | batch norms of the average | – | from the validation tiles | from batches drawn as in training |
 # | deferred weights | "DRW" | $\beta$ 0.99, from epoch 26 of 40 on 0.99999 | the same; those of LDAM's authors as a variant |
 # | head under LDAM | – | linear | linear; cosine as a variant |
-# | all bands | eleven | a learned adapter to three, for ResNets only | the adapter for ResNets, eleven channels for EfficientNet |
-# | bands of the filled rows | – | – | 6-5-2, the only ones the generators draw |
-# | counts, after filling up | – | – | those of the filled list: equal, so that margins and weights vanish |
 # | test tiles | the validation set | the same | the same at `real`; a tenth of the training tiles chooses |
-# | ICV | a sum of squares | its root | both |
-# | row 3 | balanced accuracy and ICV exchanged | – | read as meant † |
-# | accuracy of rows 8 and 9 | two decimals | no code for counterfeits | as many as there are |
-# | floor | none | none | a logistic regression on means and spreads of the bands |
 # | runs | one | one | as many as the badge says |
+
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A sampler, deferred class weights and the margins of LDAM all give rare classes more attention, and each of the
+# first two alone already gives every class about a quarter of the loss. Cycles and averages are for everybody
+# and know no classes. Read a table of combinations row against row, and only where one thing changes.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(
+    lab.difference_in_words(
+        doubled["row 7"],
+        "in row 7 the sampler on top of the weights",
+        "the weights alone",
+    ),
+    claims=["SP3"],
+)
 
 # %% [markdown]
 # ## Exercises
@@ -1035,43 +630,9 @@ assert 5 < epochs < 6
 print(*(f"{m:.2f}" for m in missed), f"and {epochs:.1f} epochs")
 
 # %% [markdown]
-# A draw hits class $j$ with probability $1/K$ and then each of its $n_j$ tiles alike, so each tile with $1/(K
-# n_j)$; $N$ draws make $N / (K n_j)$ hits. It is missed by all of them with probability $(1 - 1/(K n_j))^N
-# \approx e^{-m_j}$: two tiles of three in class 0, one of seventeen in class 3. After $e$ epochs $e^{-e\,
-# m_0}$ are left, a tenth after five and a half. A network that is trained for forty epochs has seen nearly
-# all; in a small profile, with a handful of epochs, it has not.
-#
-# ```{solution-end}
-# ```
-
-# %% [markdown]
-# ```{exercise} When is a class no longer rare?
-# :label: ex-spectrum-03-saturate
-# From how many pictures on is $E_n$ within one per cent of its limit, at $\beta$ = 0.99, 0.9999 and 0.99999? Which classes of
-# the full training set are beyond it?
-# ```
-#
-# ```{solution-start} ex-spectrum-03-saturate
-# :class: dropdown
-# ```
-
-# %%
-import math
-
-
-def enough(beta):
-    return math.log(0.01) / math.log(beta)
-
-
-for beta in (0.99, 0.9999, 0.99999):
-    n = enough(beta)
-    beyond = [k for k, count in enumerate(full()) if count > n]
-    assert abs(beta**n - 0.01) < 1e-9
-    print(f"beta {beta}: {n:,.0f} pictures; classes {beyond}")
-
-# %% [markdown]
-# $1 - \beta^n = 0.99$, so $n = \ln 0.01 / \ln \beta \approx 4.6 / (1 - \beta)$. At 0.99 that is under five
-# hundred, and all classes are beyond it; at 0.99999 none is.
+# A draw hits class $j$ with probability $1/K$ and then each of its $n_j$ tiles alike; $N$ draws make $N / (K
+# n_j)$ hits a tile. All of them miss it with probability $(1 - 1/(K n_j))^N \approx e^{-m_j}$: two tiles of three
+# in class 0, one of seventeen in class 3. After $e$ epochs $e^{-e\, m_0}$ are left, a tenth after five and a half.
 #
 # ```{solution-end}
 # ```
@@ -1101,53 +662,6 @@ print(f"{bare(z, y):.4f} and {wide(30 * z, y):.4f}, both ways")
 # %% [markdown]
 # $s (z_y - \Delta_y) = (s z_y) - s \Delta_y$: margins of up to 15 on logits that are thirty times as long. A
 # linear layer learns those as well as any. So in the drought code $s$ does not set the scale of the logits.
-# What else it does, the next exercise shows.
-#
-# ```{solution-end}
-# ```
-
-# %% [markdown]
-# ```{exercise} How much is half a unit?
-# :label: ex-spectrum-03-half
-# Train a *linear* head on narrower fans, for 300 steps of Adam at rate 0.05: with cross-entropy, with a margin but no scale, with
-# a scale but no margin, with both. Where does each put the border?
-# ```
-#
-# ```{solution-start} ex-spectrum-03-half
-# :class: dropdown
-# ```
-
-
-# %%
-def linear_border(margin, scale, steps=300, seed=0):
-    x, y = fans([500, 10], 28, seed)
-    loss = LDAMLoss([500, 10], margin, scale)
-    head = torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)
-    descent = torch.optim.Adam([head], lr=0.05)
-    for _ in range(steps):
-        descent.zero_grad()
-        loss(x @ head.T, y).backward()
-        descent.step()
-    across = (head[1] - head[0]).detach()
-    return float(torch.atan2(across[0], -across[1]).rad2deg()) % 180
-
-
-# %%
-bare, margin, scale, both = (
-    linear_border(m, s) for s in (1, 30) for m in (0, 0.5)
-)
-assert 0 < margin - bare < 3 and both > scale + 10 > bare + 10
-print(
-    f"neither {bare:.0f}°, margin {margin:.0f}°, "
-    f"scale {scale:.0f}°, both {both:.0f}°"
-)
-
-# %% [markdown]
-# Half a unit alone is worth a degree: the logits have long outgrown it. The scale alone is a faster
-# cross-entropy, for thirty times the logits go thirty times as far in a step. Only half of *thirty* units is
-# a margin to be noticed. And whoever replaces cross-entropy by LDAM on a linear head changes two things at
-# once, one of which is speed. (Trained for ever on classes that can be separated, a linear head outgrows
-# every margin that is added to its logits, {cite:t}`kini2021vs`.)
 #
 # ```{solution-end}
 # ```
@@ -1184,50 +698,13 @@ print(every_five)
 # ```
 
 # %% [markdown]
-# ```{exercise} The other way round
-# :label: ex-spectrum-03-norms
-# A network is trained *without* the sampler, with its border between class 0 and the others at ½, and its batch norms get their
-# statistics from balanced batches. Which class gains? Guess first. Then find the formula behind `moved`: where does a border
-# at $b$ go, if mean and spread change from $\mu, \sigma$ to $\mu', \sigma'$?
-# ```
-#
-# ```{solution-start} ex-spectrum-03-norms
-# :class: dropdown
-# ```
-
-# %%
-drawn, natural = norm_of(sampler=True), norm_of(sampler=False)
-shift = moved(0.5, natural, drawn)
-mean, spread, other, wide = (
-    float(number)
-    for norm in (natural, drawn)
-    for number in (norm.running_mean, norm.running_var.sqrt())
-)
-by_hand = other + (0.5 - mean) / spread * wide
-assert abs(shift - by_hand) < 1e-3 and shift > 0.5
-assert abs(moved(shift, drawn, natural) - 0.5) < 1e-3
-print(f"border {shift:+.2f}; right: {on_its_side(shift)}")
-
-# %% [markdown]
-# The weights know a border only by what the norm makes of it, $(b - \mu)/\sigma$. Under other statistics that
-# number stands for $b' = \mu' + (b - \mu)\, \sigma'/\sigma$. Here it moves up, and class 0 gains what class 1
-# loses, in accuracy a good bargain. A wrong judge need not be a harsh one, and one that flatters is found
-# later.
-#
-# ```{solution-end}
-# ```
-
-# %% [markdown]
 # ## Further reading
 #
 # - {cite:t}`cao2019ldam` derive the fourth root and defer the weights; their networks end in the cosine head.
 # - {cite:t}`izmailov2018swa` on averages, {cite:t}`smith2017clr` on cycles.
-# - {cite:t}`menon2021logit` shift logits by class frequency, so that the best border for balanced accuracy
-#   comes out;
-#   {cite:t}`kini2021vs` ask what margins, shifts and weights do in the long run.
-# - {cite:t}`buda2018imbalance` compared remedies for imbalance before all of these, and found crude
-#   over-sampling hard to beat.
-# - {cite:t}`kang2020decoupling` separate what a sampler does to features from what it does to the last layer.
+# - {cite:t}`menon2021logit` shift logits by class frequency, {cite:t}`kini2021vs` ask what margins and shifts do in
+#   the long run.
+# - {cite:t}`buda2018imbalance` found crude over-sampling hard to beat.
 
 # %% tags=["remove-input"]
 lab.provenance(results + variants)

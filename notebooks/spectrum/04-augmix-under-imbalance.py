@@ -821,6 +821,16 @@ claims_table("spectrum", profile, data, results + larger, only=names)
 # | floor | none | none | a logistic regression on means and spreads of the bands |
 # | runs | one | one | as many as the badge says |
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# AugMix mixes chains of small operators into a tile and asks for the same answer to each version; its
+# consistency term knows no labels, hence no rare classes. Operators that change brightness may take away
+# what tells the classes apart, so measure that before training.
+
+# %% tags=["fragment-slide", "hide-input"]
+lab.summary(claims=["SP4", "SP5", "SP7"])
+
 # %% [markdown]
 # ## Exercises
 #

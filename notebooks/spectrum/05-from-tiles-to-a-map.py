@@ -587,6 +587,27 @@ lab.figure(
 # A tile classifier can be swept, too: `kind="patch"` gives its answer to the block at the centre of each
 # patch.
 
+# %% [markdown] tags=["slide"]
+# ## Summary
+#
+# A pixel has an address, so answers written to the same rows and columns are a map. The pixels of a polygon
+# are one patch of ground, photographed many times: hold out polygons, and count them as the sample. An area
+# read off a map carries the errors of the classifier, and needs a random sample that is checked on the
+# ground.
+
+# %% tags=["fragment-slide", "hide-input"]
+split = (balanced("weighted", how) for how in SPLITS)
+dates = (
+    balanced("weighted", "by polygon", x=date, keep=sky)
+    for date in (x_later, x)
+)
+lab.summary(
+    "in balanced accuracy of the weighted loss "
+    + lab.in_words("the split by pixel", "that by polygon", lead(*split)),
+    "on clear test pixels, with the same loss, "
+    + lab.in_words("the later date", "the first", lead(*dates)),
+)
+
 # %% [markdown]
 # ## Exercises
 #

@@ -7,6 +7,8 @@ from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import difference, in_words, paired
 from lt_lib.lab.record.records import Record
 
+ACRONYMS = ("auc", "aurc", "ece", "mcc")
+
 
 def differences_in_words(
     pairs: dict[str, tuple[list[Record], list[Record]]],
@@ -30,5 +32,27 @@ def differences_in_words(
         for name, pair in best.items()
     ]
     behind = badge({name: paired(*pair) for name, pair in best.items()})
-    lines = [f"{metric.replace('_', ' ')}, {behind}", *said]
+    lines = [f"{_called(metric)}, {behind}", *said]
     return "\n".join(fill(line, 76, subsequent_indent="    ") for line in lines)
+
+
+def difference_in_words(
+    pair: tuple[list[Record], list[Record]], first: str, second: str, metric: str = "accuracy"
+) -> str:
+    """One such difference as a sentence, with what stands behind it.
+
+    Args:
+        pair: records of the one row and of the other.
+        first: what the one row is, e.g. "the weighted loss".
+        second: what the other is.
+        metric: as in `Record.metric`.
+    """
+    best = strongest_pairs({"": pair}).get("", ((), ()))
+    if not (behind := paired(*best)):
+        return f"{first} and {second} have no records to compare yet"
+    gap = in_words(first, second, difference(*best, metric))
+    return f"in {_called(metric)} {gap}; {badge(behind)}"
+
+
+def _called(metric: str) -> str:
+    return metric.upper() if metric in ACRONYMS else metric.replace("_", " ")

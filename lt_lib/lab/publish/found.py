@@ -5,12 +5,11 @@ import html
 
 import pandas as pd
 
+from lt_lib.lab.read.answers import SHORT
 from lt_lib.lab.read.claims import claims_table, halves_in_words
 from lt_lib.lab.read.ledger import counts, ledger
 from lt_lib.lab.read.verdicts import css_class
 from lt_lib.lab.record.works import load_work, works
-
-SHORT = 150  # letters of a finding that are shown unfolded
 
 
 def found_box(chapter: str, pages: str) -> str:

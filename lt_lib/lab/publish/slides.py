@@ -37,6 +37,7 @@ REVEAL = (
 )
 TABLE_LINES = 18  # lines of a table on one slide
 TABLE_SLIDES = 3  # what does not fit on so many is left to the page
+TITLES = {"Summary": "What holds"}  # a section -> its slide, where that is called otherwise
 MINUTES_A_SLIDE = 1.5  # without the stops that notes ask for
 _MARK = re.compile(r"lt:(slide|fragment-slide|off)")
 _MINUTES = re.compile(r"(\d+) min\b")
@@ -327,7 +328,7 @@ def cut(article, page: str) -> list[Slide]:
         if state == FRAGMENT and not slides:
             state = "off"
         if state == SLIDE:
-            slides.append(Slide(section))
+            slides.append(Slide(TITLES.get(section, section)))
             state = "on"
         elif heading is not None and state != "off":
             slides[-1].add(f"<h3>{html.escape(section)}</h3>", state == FRAGMENT, fresh)

@@ -1,19 +1,27 @@
-"""The answers in short: of each work what holds, what does not, and what cannot be said yet; and which
-remedy gains how much."""
+"""The answers in short: of each work what holds, what does not, and what cannot be said yet; which remedy
+gains how much; and the sentences that close a chapter."""
 
 import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
+from lt_lib.errors import LabError, nearest
 from lt_lib.lab.read.badges import badge
-from lt_lib.lab.read.claims import claims_table, covered
+from lt_lib.lab.read.claims import claims_table, covered, halves_in_words
 from lt_lib.lab.read.estimates import difference, paired
 from lt_lib.lab.read.ledger import counts
+from lt_lib.lab.read.published import facts_of
 from lt_lib.lab.read.report import Table
 from lt_lib.lab.read.rounding import plus_minus
+from lt_lib.lab.read.verdicts import STAND_IN
 from lt_lib.lab.record.records import Record
 
 SORTS = ("holds", "does not hold", "cannot be said yet")
+SHORT = 150  # letters of a finding that are shown whole
+_VERBS = {"undecided": "is undecided", "no record": "has no record yet"}
 
 
 def answers() -> Table:
@@ -126,3 +134,45 @@ def best_remedies(table: Table) -> str:
             f"{setting}: {first['remedy']} ({plus_minus(first['gain'], first['half'], sign=True)}){also}"
         )
     return "\n".join(said)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Sentences that state results; HTML to read."""
+
+    sentences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{html.escape(said)}</li>" for said in self.sentences)
+        return f'<ul class="lt-summary">{items}</ul>'
+
+
+def summary(*said: str, claims: Sequence[str] = ()) -> Summary:
+    """What a chapter found: the sentences given, then one for each claim, by the strongest committed records.
+
+    Args:
+        said: each as a function on records or results made it, with or without a full stop.
+        claims: ids such as "EE1".
+
+    Raises:
+        LabError: there is no such claim.
+    """
+    spoken = (" ".join(each.split()).rstrip(".") for each in (*said, *map(claim_in_words, claims)))
+    return Summary(tuple(f"{each[:1].upper()}{each[1:]}." for each in spoken))
+
+
+def claim_in_words(name: str) -> str:
+    """A claim, its verdict on records, and its numbers; where they are many, what it says half by half, or the
+    first of them."""
+    works = facts_of("claims").set_index("id")["work"]
+    if name not in works:
+        raise LabError(f"there is no claim {name!r}{nearest(name, list(works.index))}")
+    (claim,) = claims_table(works[name], only=[name]).frame.itertuples()
+    verdict = claim.verdict.removesuffix(STAND_IN).removeprefix("direction ")
+    direction = " in direction, on a stand-in" if claim.verdict.endswith(STAND_IN) else ""
+    first = halves_in_words(claim.halves) or re.split(r"[:;.] ", claim.numbers)[0]
+    numbers = claim.numbers if len(claim.numbers) <= SHORT else first
+    return f"claim {name}, “{claim.claim}”, {_VERBS.get(verdict, verdict)}{direction}: {numbers}"

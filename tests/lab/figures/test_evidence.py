@@ -83,3 +83,19 @@ def test_differences_in_words_say_what_the_records_say(monkeypatch, tmp_path):
     assert head.startswith("accuracy, laptop · real") and "n = 3" in head
     assert line == f"ratio 0.1: {lab.in_words('WL', 'plain', lab.difference(one, other))}"
     assert ("above" in line) == ("below" in turned) != ("cannot" in line)
+
+
+def test_a_difference_in_a_sentence_names_what_stands_behind_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("lt_lib.lab.read.evidence.evidence_dir", lambda: tmp_path)
+    rows = defaultdict(list)
+    for r in records(seeds=3, profile="laptop", data="real"):
+        rows[r.key].append(r)
+    one, other = rows["weighted-0.1"], rows["baseline-0.1"]
+    gap = lab.in_words("WL", "plain", lab.difference(one, other))
+    said = lab.difference_in_words((one, other), "WL", "plain")
+    assert said == f"in accuracy {gap}; {lab.badge(lab.paired(one, other))}"
+    scored = [r.model_copy(update={"metrics": {"last": {"aurc": 0.1}}}) for r in one]
+    assert lab.difference_in_words((scored, scored), "A", "B", "aurc").startswith("in AURC A cannot")
+    for nothing in ((one, []), (one[:1], other[1:])):
+        said = lab.difference_in_words(nothing, "WL", "plain")
+        assert said == "WL and plain have no records to compare yet"

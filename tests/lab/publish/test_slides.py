@@ -1,5 +1,7 @@
 """Decks: what is cut out of a page, what is left out, and what is said when page and notebook disagree."""
 
+import ast
+import re
 import runpy
 from itertools import pairwise
 
@@ -189,6 +191,15 @@ def test_a_deck_is_whole(chapter):
     assert len(used) >= 9 and all(address.startswith("../../_static/") for address in used)
 
 
+def test_the_summary_closes_a_deck_as_what_holds(chapter):
+    chapter.cells.append(cell("md", "## Summary\n\nIn short.", "slide"))
+    page = page_of(chapter).replace(
+        "</article>", "<section><h2>Summary</h2><!--lt:slide--><p>In short.</p></section></article>"
+    )
+    sections = BeautifulSoup(slides.render(page, chapter, "wing/01-x", ""), "html.parser").select("section")
+    assert [s.h2.get_text() for s in sections][-2:] == ["What holds", "Read on"]
+
+
 def test_a_deck_names_the_work_and_its_authors(chapter):
     deck = slides.render(page_of(chapter), chapter, "lectures/01-x", "")
     said = (
@@ -312,6 +323,21 @@ def test_live_cells_keep_the_parameters_and_no_outputs(chapter):
 def test_every_chapter_has_a_deck_with_notes(path):
     counted = slides.outline(read_notebook(path))
     assert 8 <= counted["slides"] <= 24 and counted["notes"] >= 2
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=NAMES)
+def test_every_chapter_closes_with_a_summary_whose_results_a_call_states(path):
+    cells = read_notebook(path).cells
+    (at,) = (i for i, each in enumerate(cells) if each.source.startswith("## Summary\n"))
+    ideas = re.split(r"(?<=[.?!])\s+", cells[at].source.partition("\n\n")[2].strip())
+    call = ast.parse(cells[at + 1].source).body[-1].value
+    claims = [ast.literal_eval(named.value) for named in call.keywords]
+    assert ast.unparse(call.func) == "lab.summary"
+    assert all(any(isinstance(part, ast.Name) for part in ast.walk(arg)) for arg in call.args)
+    results = len(call.args) + sum(map(len, claims))
+    assert results and 3 <= len(ideas) + results <= 5
+    assert slides.SLIDE in slides.tags(cells[at]) and slides.FRAGMENT in slides.tags(cells[at + 1])
+    assert not any({slides.SLIDE, slides.FRAGMENT} & slides.tags(each) for each in cells[at + 2 :])
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=NAMES)

@@ -1,10 +1,12 @@
 """What the front page says is what claims and ledger say."""
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from lt_lib.lab import LabError
 from lt_lib.lab.read.answers import (
     SORTS,
     answers,
@@ -12,6 +14,7 @@ from lt_lib.lab.read.answers import (
     in_a_sentence,
     remedies,
     sort_of,
+    summary,
 )
 from lt_lib.lab.read.evidence import evidence
 from lt_lib.lab.read.published import facts_of
@@ -78,3 +81,36 @@ def test_remedies_are_paired_and_told_apart_from_nothing():
     ) and "as good may be as good" in best_remedies(table)
     nothing = best_remedies(remedies({"none": pairs["none"]}))
     assert nothing == "here: no remedy can be told from doing nothing"
+
+
+MANY = "of 3 parts 2 hold, 0 fail (Holm, m = 3): " + "; ".join(
+    f"+0.0{i} ± 0.001 (a less b)" for i in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "numbers", "said"),
+    [
+        ("holds", "+0.1", "holds: +0.1."),
+        ("direction fails (stand-in)", "a 0.5: b", "fails in direction, on a stand-in: a 0.5: b."),
+        (
+            "direction undecided (stand-in)",
+            MANY,
+            "is undecided in direction, on a stand-in: of 3 parts 2 hold, 0 fail (Holm, m = 3).",
+        ),
+        ("no record", "1 of 2 rows have none", "has no record yet: 1 of 2 rows have none."),
+    ],
+)
+def test_a_claim_in_a_sentence(monkeypatch, verdict, numbers, said):
+    line = {"id": "EE3", "claim": "Stacking beats bagging", "verdict": verdict, "numbers": numbers}
+    table = SimpleNamespace(frame=pd.DataFrame([line]))
+    monkeypatch.setattr("lt_lib.lab.read.answers.claims_table", lambda work, only: table)
+    assert summary(claims=["EE3"]).sentences == (f"Claim EE3, “Stacking beats bagging”, {said}",)
+
+
+def test_a_summary_takes_sentences_as_they_were_made():
+    found = summary("WL cannot be told\n    from plain", "No record to choose by yet.", "a < b")
+    assert str(found) == "WL cannot be told from plain.\nNo record to choose by yet.\nA < b."
+    assert found._repr_html_().count("<li>") == 3 and "A &lt; b." in found._repr_html_()
+    with pytest.raises(LabError, match="no claim 'EE33'; did you mean 'EE3'"):
+        summary(claims=["EE33"])

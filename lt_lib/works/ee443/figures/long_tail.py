@@ -9,6 +9,7 @@ from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, panels_by_source, sources, stronger_evidence
 from lt_lib.lab.figures.marks import accuracy_mark, published_mark, stacked_axes
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, PALETTE, footnote, legend
+from lt_lib.lab.read.evidence import made_now
 from lt_lib.lab.read.published import published_value
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import load
@@ -27,7 +28,7 @@ def architecture_sweep(records: list[Record]) -> Figure:
     known, names = {key: stronger_evidence(ours, index, experiment) for key, ours in own.items()}, []
     fig, ax = plt.subplots(figsize=(5.6, 1.3 + len(rows) * (0.58 if any(known.values()) else 0.44)))
     for y, row in enumerate(reversed(rows)):
-        ours, filed = own[row.key], known[row.key]
+        ours, filed = made_now(own[row.key]), known[row.key]
         published_mark(ax, published_value(experiment, row), y)
         accuracy_mark(ax, filed, y - 0.22, GREEN, "s")
         accuracy_mark(ax, ours, y, BLUE)

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import evidence_index, sources, stronger_evidence
-from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, RED, SKY, footnote, legend, once
+from lt_lib.lab.figures.style import BLUE, GREEN, ORANGE, RED, SKY, footnote, legend, once
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.read.evidence import made_now
 from lt_lib.lab.read.published import published_value
@@ -238,20 +238,4 @@ def balanced_plane(
     if not numbered:
         legend(fig, axes[0, 0])
     footnote(fig, sources([r for found in (filed, own) for v in found.values() for r in v]))
-    return fig
-
-
-@figure("curves")
-def curves(runs: dict[str, list[Record]], metric: str = "test_balanced_accuracy") -> Figure:
-    """A number by epoch, mean over seeds with the range as a band; the last point is the network that is
-    reported."""
-    fig, ax = plt.subplots(figsize=(5.4, 3.2))
-    for (label, found), colour, style in zip(runs.items(), PALETTE, LINES):
-        values = np.array([r.history["learners"][0][metric] for r in found])
-        epochs = np.arange(1, values.shape[1] + 1)
-        ax.plot(epochs, values.mean(0), color=colour, ls=style, lw=2, label=label)
-        ax.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
-    ax.set(xlabel="epoch", ylabel=metric.replace("_", " "))
-    legend(fig, ax)
-    footnote(fig, sources(runs))
     return fig

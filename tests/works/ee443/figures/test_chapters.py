@@ -42,6 +42,11 @@ def test_long_tails_name_the_sums():
         assert f"{size} images" in shown
 
 
+def test_a_sweep_that_the_profile_leaves_out_shows_print_and_evidence_alone(lab_env):
+    shown = texts(lab.figure("ee443-fig1", lab.run("ee443-fig1", profile="laptop")))
+    assert "published" in shown and "committed evidence" in shown and "this run" not in shown
+
+
 def test_balancing_keeps_no_more_images_than_there_are():
     fig = lab.figure("ee443-fig3")
     for before, after in zip(fig.axes[::2], fig.axes[1::2], strict=True):
