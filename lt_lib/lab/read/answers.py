@@ -165,8 +165,8 @@ def summary(*said: str, claims: Sequence[str] = ()) -> Summary:
 
 
 def claim_in_words(name: str) -> str:
-    """A claim, its verdict on records, and its numbers; where they are many, what it says half by half, or the
-    first of them."""
+    """A claim, its verdict on records, and its numbers; where they are many, its halves, or the first of
+    them."""
     works = facts_of("claims").set_index("id")["work"]
     if name not in works:
         raise LabError(f"there is no claim {name!r}{nearest(name, list(works.index))}")
