@@ -1,6 +1,6 @@
 """Sphinx: a download button for the percent script of a notebook page, beside that for the notebook; "audit
-A04", wherever a text says it, as a link to that check; the box "What we found" under a chapter's card; and
-items in the list of works."""
+A04", wherever a text says it, as a link to that check; the box "What we found" under a chapter's card;
+terms of the glossary as links where a chapter first uses them; and items in the list of works."""
 
 import re
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 from docutils import nodes
 
 CHECK = re.compile(r"(audit [A-D]\d\d)\b")
+# terms of the glossary that a sentence may use without meaning them
+EVERYDAY = {"row", "floor", "experiment", "variant", "band", "many", "medium", "few"}
 
 
 def add_script_button(app, pagename, templatename, context, doctree):
@@ -71,6 +73,40 @@ def add_findings(app, doctree, docname):
         card.parent.insert(card.parent.index(card) + 1, nodes.raw("", box, format="html"))
 
 
+def link_terms(app, doctree, docname):
+    """Make the first use of each term of the glossary in a chapter's paragraphs a link to its meaning."""
+    if app.builder.format != "html" or not docname.startswith("notebooks/"):
+        return
+    places = {
+        word: place
+        for (kind, name), place in app.env.get_domain("std").objects.items()
+        if kind == "term"
+        for word in name.split(", ")
+        if word not in EVERYDAY
+    }
+    spelt = {form: word for word in places for form in (word, word[0].upper() + word[1:])}
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, nodes.paragraph) or not spelt:
+            continue
+        parts, rest = [], str(text)
+        while spelt and (found := re.search(rf"\b({_any(spelt)})(?=s?\b)", rest)):
+            where, anchor = places[spelt[found[0]]]
+            link = f"{app.builder.get_relative_uri(docname, where)}#{anchor}"
+            parts += [
+                nodes.Text(rest[: found.start()]),
+                nodes.reference("", found[0], refuri=link, reftitle="Glossary", classes=["lt-term"]),
+            ]
+            rest = rest[found.end() :]
+            spelt = {form: word for form, word in spelt.items() if word != spelt[found[0]]}
+        if parts:
+            text.parent.replace(text, [*parts, nodes.Text(rest)])
+
+
+def _any(words):
+    """A pattern of any of the words, the longest that fits first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
 def call_entries_items(app, pagename, templatename, context, doctree):
     """What stands in the list of works is an item of it: the role that docutils gives is no longer one."""
     context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
@@ -81,5 +117,6 @@ def setup(app):
     app.connect("html-page-context", add_script_button, priority=900)
     app.connect("html-page-context", call_entries_items)
     app.connect("doctree-resolved", link_checks)
+    app.connect("doctree-resolved", link_terms)
     app.connect("doctree-resolved", add_findings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -340,6 +341,54 @@ class TestBuild:
         monkeypatch.setenv("LT_REPOSITORY_URL", "somewhere")
         with pytest.raises(LabError, match="LT_REPOSITORY_URL is 'somewhere', not of the form"):
             book.config_for(tree, given)
+
+
+def test_buttons_that_lead_outside_are_there_with_an_address_and_only_then(tree, monkeypatch):
+    def outside():
+        page = (book.build("smoke").parent / "notebooks/ee443/01-first.html").read_text()
+        return set(re.findall(r'"(https://(?:mybinder|colab|github)[^"]*)"', page))
+
+    assert outside() == set()
+    monkeypatch.setenv("LT_REPOSITORY_URL", "https://github.com/someone/fork")
+    chapter = "notebooks/ee443/01-first.ipynb"
+    assert outside() >= {
+        f"https://mybinder.org/v2/gh/someone/fork/main?urlpath=tree/{chapter}",
+        f"https://colab.research.google.com/github/someone/fork/blob/main/{chapter}",
+        "https://github.com/someone/fork",
+    }
+
+
+def test_a_term_is_linked_where_a_chapter_first_uses_it(tree):
+    words = "Code `long tail`, a [long tail](https://a.b), then: Long tails, a long tail in a row. INS."
+    chapter(tree).write_text(CHAPTER.replace("# # A first chapter", f"# # A long tail\n#\n# {words}"))
+    terms = "long tail\n  Few with many.\n\nrow\n  A line.\n\nENS, INS\n  Weights.\n"
+    (tree / "book/pages/glossary.md").write_text(f"# Glossary\n\n```{{glossary}}\n{terms}```\n")
+    toc = json.loads((tree / "_toc.yml").read_text())
+    toc["parts"].append({"caption": "pages", "chapters": [{"file": "book/pages/glossary"}]})
+    (tree / "_toc.yml").write_text(json.dumps(toc))
+    page = (book.build("smoke").parent / "notebooks/ee443/01-first.html").read_text()
+    links = re.findall(r'<a class="lt-term[^>]*href="([^"]+)"[^>]*>(.*?)</a>', page)
+    glossary = "../../book/pages/glossary.html#term"
+    assert links == [(f"{glossary}-long-tail", "Long tail"), (f"{glossary}-ENS-INS", "INS")]
+    assert page.index("a.b") < page.index("lt-term") < page.index("in a row"), "the first in plain words"
+
+
+def test_the_pdf_is_of_the_pages_in_the_order_of_the_contents(tree, monkeypatch, tmp_path):
+    add_chapter(tree, "sign/01-second")
+    printed = []
+    monkeypatch.setattr(book, "build", lambda *_: tmp_path / "html/index.html")
+    monkeypatch.setattr(book.pdf, "printer", lambda: "browser")
+    monkeypatch.setattr(book.pdf, "build", lambda *given: printed.append(given))
+    book.print_pdf("smoke")
+    book.print_pdf("smoke", chapters=["sign/01"])
+    first, second = ["notebooks/ee443/01-first"], ["notebooks/sign/01-second"]
+    front = ("", ["book/pages/intro"])
+    assert [given[1] for given in printed] == [
+        [front, ("ee443", first + second)],
+        [front, ("ee443", second)],
+    ]
+    html, _, title, about = printed[0]
+    assert html == tmp_path / "html" and title == "Long tails, re-run" and "profile smoke" in about[1]
 
 
 class TestPairs:
