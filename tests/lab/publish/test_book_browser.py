@@ -116,7 +116,9 @@ def test_pages_beside_the_book_can_be_used_by_everybody(open_page, name, scheme)
 
 def test_a_serious_finding_is_found(open_page):
     page, _ = open_page("genindex.html")
-    page.evaluate("document.querySelector('article').innerHTML += '<button></button><p id=faint>Too faint to read</p>'")
+    page.evaluate(
+        "document.querySelector('article').innerHTML += '<button></button><p id=faint>Too faint to read</p>'"
+    )
     page.evaluate("document.getElementById('faint').style.color = '#ddd'")
     found = serious(page)
     assert [line.partition(":")[0] for line in found] == ["button-name", "color-contrast"]

@@ -4,35 +4,33 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from safetensors.torch import load_file
 
 from lt_lib.gan import nearest_neighbours
 from lt_lib.lab.figures import figure
-from lt_lib.lab.figures.evidence import panels_by_source, sources
+from lt_lib.lab.figures.evidence import panels_by_source, sources, strongest
 from lt_lib.lab.figures.marks import stacked_axes
 from lt_lib.lab.figures.style import BLUE, LINES, ORANGE, PALETTE, footnote, legend, once
 from lt_lib.lab.read.evidence import group
 from lt_lib.lab.record.records import Record
-from lt_lib.lab.train.recipes import tasks
-from lt_lib.lab.train.run import artifact
-from lt_lib.lab.train.splits import centre_crops
 from lt_lib.works.spectrum.figures.tiles import CLASS_MARKS, COWS
+from lt_lib.works.spectrum.pictures import COLUMNS, drawn_over_training, kept, made, training_tiles
 
 
 @figure("counterfeits")
-def generated_rows(records: list[Record], dataset, columns: int = 8, store=None) -> Figure:
+def generated_rows(records: list[Record], dataset, columns: int = COLUMNS, store=None) -> Figure:
     """Fig 1b: for each minority class a line of training tiles above a line of tiles that its generator drew,
-    as they came."""
-    firsts = [found[0] for found in group(records).values()]
+    as they came; of the committed records, where they are stronger and have pictures on file."""
+    filed = [found[0] for found in group(strongest(records)).values()]
+    pairs = [kept(r) for r in filed]
+    if all(pairs):
+        firsts = filed
+    else:
+        firsts = [found[0] for found in group(records).values()]
+        pairs = [made(r, dataset, store) for r in firsts]
     fig, axes = plt.subplots(2 * len(firsts), columns, figsize=(5.6, 1.36 * len(firsts) + 0.2), squeeze=False)
-    real = {r.key: _training_tiles(r, dataset)[:columns] for r in firsts}
-    drawn = {r.key: _grids(r, store)[-1][:columns] for r in firsts}
-    bounds = _bounds([*real.values(), *drawn.values()])
-    for i, r in enumerate(firsts):
-        for line, tiles, what in (
-            (axes[2 * i], real[r.key], "real"),
-            (axes[2 * i + 1], drawn[r.key], "drawn"),
-        ):
+    bounds = _bounds([tiles for pair in pairs for tiles in pair])
+    for i, (r, pair) in enumerate(zip(firsts, pairs, strict=True)):
+        for line, tiles, what in zip(axes[2 * i : 2 * i + 2], pair, ("real", "drawn"), strict=True):
             _show(line, tiles, bounds)
             line[0].annotate(
                 f"{COWS[r.spec.target_class]}\n{what}",
@@ -51,7 +49,7 @@ def generated_by_epoch(record: Record, columns: int = 8, store=None) -> Figure:
     """One generator learning: the same latent vectors after more and more epochs, a line a moment, each
     stretched by itself."""
     grids, moments, distances = (
-        _grids(record, store),
+        drawn_over_training(record, store),
         record.history["learners"][0]["moments"],
         record.history["learners"][0]["distance"],
     )
@@ -186,7 +184,7 @@ def toy_generators(
 def nearest_pairs(record: Record, dataset, columns: int = 8, store=None) -> Figure:
     """Tiles that a generator drew above the training tile nearest to each (over all flips): does it
     copy?"""
-    drawn, training = _grids(record, store)[-1][:columns], _training_tiles(record, dataset)
+    drawn, training = drawn_over_training(record, store)[-1][:columns], training_tiles(record, dataset)
     found = [nearest_neighbours(drawn.flip(view), training) for view in ((), (-1,), (-2,), (-1, -2))]
     best = torch.stack([distance for distance, _ in found]).argmin(0)
     nearest = torch.stack(
@@ -199,16 +197,6 @@ def nearest_pairs(record: Record, dataset, columns: int = 8, store=None) -> Figu
         line[0].annotate(what, (-0.12, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=9)
     footnote(fig, sources([record]))
     return fig
-
-
-def _grids(record: Record, store=None) -> torch.Tensor:
-    """(moments, tiles, 3, 64, 64) uint8 that the generator of a record drew over training."""
-    return load_file(artifact(record, store))["grids"]
-
-
-def _training_tiles(record: Record, dataset) -> torch.Tensor:
-    task = tasks(record.spec, dataset)[0][0]
-    return centre_crops(dataset.images("train"), task.train[:, 0], record.spec.recipe.bands, 64)
 
 
 def _bounds(sets: list[torch.Tensor]) -> np.ndarray:

@@ -4,10 +4,12 @@ say."""
 import numpy as np
 import pytest
 import torch
+from helpers import texts
 from matplotlib.colors import to_rgb
 
 from lt_lib import lab
 from lt_lib.lab.figures.style import BLUE
+from lt_lib.works.spectrum import pictures
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +62,25 @@ def test_distance_by_steps(filed):
     low, high = ax.get_ylim()
     assert low <= 0
     assert high >= curve.max()
+
+
+def test_pictures_on_file_are_those_of_the_records_behind_the_claim(filed):
+    firsts = [r for r in filed if r.seed == 0]
+    assert len(firsts) == 3
+    for r in firsts:
+        real, drawn = pictures.kept(r)
+        assert real.shape == drawn.shape == (8, 3, 64, 64) and not torch.equal(real, drawn)
+        assert pictures.kept(r.model_copy(update={"id": "sha256:" + "0" * 64})) is None
+
+
+def test_pictures_are_kept_pixel_by_pixel(filed, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "evidence_dir", lambda: tmp_path)
+    pair = tuple(torch.randint(0, 256, (2, 8, 3, 64, 64), dtype=torch.uint8))
+    pictures.keep(filed[0], pair)
+    assert all(torch.equal(a, b) for a, b in zip(pictures.kept(filed[0]), pair, strict=True))
+
+
+def test_a_smaller_run_shows_the_pictures_on_file(filed, monkeypatch):
+    monkeypatch.setattr("lt_lib.works.spectrum.figures.gan_oversampling.made", None)  # would be called
+    own = [r.model_copy(update={"profile": "laptop"}) for r in filed if r.seed == 0]
+    assert "overnight" in " ".join(texts(lab.figure("counterfeits", own, None)))
