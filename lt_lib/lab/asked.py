@@ -14,8 +14,9 @@ def run(
 ) -> list[Record]:
     """As :func:`lt_lib.lab.train.run.run`, which see.
 
-    A row whose `seeds` are 0 at the profile, or on the data, is not trained: for it come the strongest committed records, as
-    :class:`~lt_lib.lab.record.records.Filed`. A number of seeds given here trains every row.
+    A row whose `seeds` are 0 at the profile, or on the data, is not trained: for it come the strongest
+    committed records, as :class:`~lt_lib.lab.record.records.Filed`. A number of seeds given here trains every
+    row.
     """
     made = training.run(experiment, rows, profile, data, seeds, **how)
     loaded = load(experiment) if isinstance(experiment, (str, Path)) else experiment

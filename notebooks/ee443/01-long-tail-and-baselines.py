@@ -216,13 +216,12 @@ lab.compare(sweep)
 lab.figure("ee443-fig1", sweep)
 
 # %% [markdown] tags=["fragment-slide"]
-# Mind the brackets in {numref}`fig-ee443-01-sweep`. At `laptop` all seven lines are *one* network at seven
+# Mind the brackets in {numref}`fig-ee443-01-sweep`. At `laptop` the lines are *one* network at several
 # image sizes: a sweep over resolution in the place of a sweep over architectures. On real data it is a
-# MobileNetV2
-# {cite}`sandler2018mobilenetv2`; on digits a tiny EfficientNet that learned from other numbers, at 32 pixels, and is at a
-# loss with any other size. Neither can say which of the printed seven is best. Where `paper` with `real` is on
-# file, the lines of B0, B1 and B2 are three different networks; of the other four no weights can be had from
-# the package index.
+# MobileNetV2 {cite}`sandler2018mobilenetv2` at seven sizes; on digits a tiny EfficientNet at three, which
+# learned from other numbers, at 32 pixels, and is at a loss with any other size. Neither can say which of the
+# printed seven is best. Where `paper` with `real` is on file, the lines of B0, B1 and B2 are three different
+# networks; of the other four no weights can be had from the package index.
 #
 # In print EfficientNet-B2 leads, and the report goes on with B0, somewhat behind, for its size. Sizes can be
 # counted.
