@@ -147,7 +147,7 @@ print(
 #
 # The defaults need no connection and no GPU, at a price that every number below carries on its badge. At
 # `data = "embedded"` two-digit numbers, made of real handwriting, **stand in** for CIFAR: again fifty classes
-# of 32-pixel images, 500 each, but another world. At `profile = "laptop"` one small network at seven image
+# of 32-pixel images, 500 each, but another world. At `profile = "laptop"` one small network at several image
 # sizes stands in for the seven backbones. Only `paper` with `real` is ever judged against print. There
 # EfficientNet-Lite0, 1 and 2
 # {cite}`liu2020lite` stand in for B0, B1 and B2: the same family, built for telephones, without the
@@ -383,7 +383,7 @@ lab.figure("differences", learning)
 # |---|---|---|---|
 # | what learns | nothing | a linear head; the backbone is frozen | the head; the whole network beside it |
 # | the tail | fifty classes, sampled | even labels of the 100-class tail | even labels; the 50-class curve beside it |
-# | backbones | six in the text, seven in Fig 1 | any of timm's | seven at `paper`; below, one at seven sizes |
+# | backbones | six in the text, seven in Fig 1 | any of timm's | seven at `paper`; below, one at several sizes |
 # | images | CIFAR's 32 pixels | saved as JPEG, enlarged to 224 | lossless; 224 at `paper`, less below |
 # | epochs | 10 for the sweep, none given for Fig 2 | 5 by default, 50 in a note | 10 for the sweep at `paper`; else see the cells above |
 # | optimizer | swept, outcome not given | Adam, 0.0004, batch 16; the slides praise 0.002 and 128 | Adam, 0.002, batch 128 for every head |
