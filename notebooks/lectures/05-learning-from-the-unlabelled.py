@@ -219,7 +219,7 @@ kinds = {
     "trained": "trained forger",
 }
 tries = range(2 if profile == "smoke" else 4)
-steps = 50 if profile == "smoke" else 500
+steps = 50 if profile == "smoke" else 300
 played = {kind: [play(kind, s, steps) for s in tries] for kind in kinds}
 
 # %% tags=["slide", "live"] mystnb={"figure": {"name": "fig-lectures-05-regions", "caption": "Six labelled points (large marks) among 600 without label (grey), and what four students make of them: shaded by the class that the network says. Crosses: fakes of the last step. Second draw of labels. Computed on the spot, a toy."}, "image": {"alt": "Four panels with two interlocked moons. With labels only, and with a perfect forger whose crosses lie on the moons, a border that bends once cuts through one moon. With a clumsy forger, whose crosses lie all over the plane, the border bends through the gap between the moons. With a trained forger the crosses lie on the moons and a little beside them, and the border is like that of the perfect one."}}
