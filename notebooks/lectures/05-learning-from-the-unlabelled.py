@@ -21,7 +21,7 @@
 # - **Question.** Ten images have a label, a thousand have none. What are the thousand good for?
 # - **Covers.** Lecture 2 of `lectures`: learning with few labels through a generative adversarial network. Tests claim LE7.
 # - **You need.** cross-entropy and softmax; what the two players of a GAN want ([here](../spectrum/02-counterfeits-for-rare-classes)).
-# - **Time.** 25 minutes to read; two minutes on a laptop.
+# - **Time.** 25 minutes to read; 1 minute on a laptop.
 # ```
 #
 # The archive of a clinic holds a thousand scans. A specialist had time to read ten. A student is given the
