@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lt_lib.lab.read.evidence import best_evidence, evidence_index, group
 from lt_lib.lab.record.records import Filed, Record
-from lt_lib.lab.record.spec import Experiment, Row, load
+from lt_lib.lab.record.spec import Experiment, Row, load, seeds_of
 from lt_lib.lab.train import run as training
 
 
@@ -14,13 +14,14 @@ def run(
 ) -> list[Record]:
     """As :func:`lt_lib.lab.train.run.run`, which see.
 
-    A row whose `seeds` are 0 at the profile is not trained: for it come the strongest committed records, as
-    :class:`~lt_lib.lab.record.records.Filed`. A number of seeds given here trains every row.
+    A row whose `seeds` are 0 at the profile, or on the data, is not trained: for it come the strongest
+    committed records, as :class:`~lt_lib.lab.record.records.Filed`. A number of seeds given here trains every
+    row.
     """
     made = training.run(experiment, rows, profile, data, seeds, **how)
     loaded = load(experiment) if isinstance(experiment, (str, Path)) else experiment
     asked = loaded.select(rows)
-    left_out = [row for row in asked if seeds is None and row.seeds.get(profile) == 0]
+    left_out = [row for row in asked if seeds is None and seeds_of(loaded, row, profile, data) == 0]
     if not left_out:
         return made
     index, own = evidence_index(), group(made)

@@ -21,7 +21,7 @@
 # - **Question.** If a machine draws new pictures of a rare class, are they new, are they real enough, and are they of that class?
 # - **Regenerates.** Fig 1b of `spectrum`; prepares claim SP6.
 # - **You need.** [the first chapter](01-the-tiles-and-their-bands); cross-entropy; what a convolution does.
-# - **Time.** 25 minutes to read; 2 minutes on a laptop, half a minute once the records exist.
+# - **Time.** 25 minutes to read; 1 minute on a laptop, half a minute once the records exist.
 # ```
 #
 # In a cellar someone prints banknotes. He has never held a real one. All he has is an inspector who looks at

@@ -22,7 +22,7 @@
 # - **Regenerates.** Table 1 and Fig 2b of `spectrum`; tests its claims SP1, SP2, SP3 and SP6.
 # - **You need.** balanced accuracy, from [the first chapter](01-the-tiles-and-their-bands); counterfeits, from
 #   [the second](02-counterfeits-for-rare-classes).
-# - **Time.** 25 minutes to read; 5 minutes on a laptop, seconds once the records exist.
+# - **Time.** 25 minutes to read; 2 minutes on a laptop, seconds once the records exist.
 # ```
 #
 # A patient with a headache takes a tablet, another one from another box, and a third. Only then does he read the

@@ -22,7 +22,7 @@
 # - **Regenerates.** Table 2 of `spectrum`, all eleven columns, and its Fig 2a; tests claims SP4, SP5 and SP7.
 # - **You need.** balanced accuracy, from [the first chapter](01-the-tiles-and-their-bands); a rough idea of LDAM, deferred
 #   re-weighting, cyclic rates and weight averages, from the chapters between.
-# - **Time.** 25 minutes to read; 5 minutes on a laptop, seconds once the records exist.
+# - **Time.** 25 minutes to read; 1 minute on a laptop, seconds once the records exist.
 # ```
 #
 # A goalkeeper who has trained in rain, in fog and against the sun keeps his nerve when the weather turns. If

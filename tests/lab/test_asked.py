@@ -19,7 +19,7 @@ def shapes(lab_env, tmp_path, monkeypatch):
     content["profiles"]["laptop"] = content["profiles"]["smoke"] | {"set": {"optimizer": {"epochs": 7}}}
     committed = tmp_path / "committed"
     training.run(write_experiment(tmp_path, content), profile="laptop", seeds=2, store=committed)
-    content["rows"][1]["seeds"] = {"smoke": 0}
+    content["rows"][1]["seeds"] = {"smoke-embedded": 0}
     path = write_experiment(tmp_path, content)
     for module in ("read.report", "lab.figures.evidence"):
         name = f"lt_lib.lab.{module.removeprefix('lab.')}.load"

@@ -325,7 +325,7 @@ class Copies:
         begun, workers = time.monotonic(), min(2, os.cpu_count() or 1)
         # what a budget left unfinished is taken up again
         anew = force or "budget" in self.given
-        with this_kernel(), _threads_shared(workers):
+        with this_kernel(many=len(self.chapters) > 1), _threads_shared(workers):
             for some in (self.chapters, self.pages):
                 with ThreadPoolExecutor(workers) as pool:
                     jobs = [

@@ -24,6 +24,7 @@ from lt_lib.progress import Progress, say
 
 CHECKOUT = "work in a checkout that you can write (LT_BOOK names one)"
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
+SAVED_EVERY = 30  # seconds
 _TEXT = {"extension": ".py", "format_name": "percent"}
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -196,7 +197,8 @@ class _Forward:
 
 
 def _engine() -> str:
-    """papermill's own engine, telling our progress bar about each cell."""
+    """papermill's own engine, telling our progress bar about each cell. What is executed so far is saved now
+    and then: papermill would check and write the whole notebook twice a cell."""
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):
@@ -209,21 +211,37 @@ def _engine() -> str:
                     shown.update()
                 return complete(*args, **named)
 
-            nb_man.cell_complete = cell_complete
-            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+            def save(at_once=nb_man.save):
+                if (nb_man.now() - nb_man.last_save_time).total_seconds() > SAVED_EVERY:
+                    at_once()
+
+            nb_man.cell_complete, nb_man.save = cell_complete, save
+            try:
+                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+            finally:
+                del nb_man.save  # the end is always saved
 
     papermill_engines.register("lt_lib", Engine)
     return "lt_lib"
 
 
+def _forked() -> dict:
+    """What the metadata of a kernel says that starts by a fork; where none can, nothing."""
+    from lt_lib.lab.publish import forked
+
+    return forked.register() if forked.CAN_FORK else {}
+
+
 @contextlib.contextmanager
-def this_kernel():
-    """`python3` is this interpreter, whatever kernels the user has installed, and it finds this checkout."""
+def this_kernel(many: bool = False):
+    """`python3` is this interpreter, whatever kernels the user has installed, and it finds this checkout;
+    many kernels share one start."""
     with tempfile.TemporaryDirectory(prefix="lt-kernel-") as folder:
         spec = Path(folder) / "kernels" / "python3" / "kernel.json"
         spec.parent.mkdir(parents=True)
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
-        spec.write_text(json.dumps({**_KERNEL, "argv": argv}), encoding="utf-8")
+        how = {"argv": argv, "metadata": _forked() if many else {}}
+        spec.write_text(json.dumps({**_KERNEL, **how}), encoding="utf-8")
         quiet = [os.environ.get("PYTHONWARNINGS"), "ignore:IProgress not found"]
         names = {
             "JUPYTER_PATH": os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")])),
@@ -231,6 +249,7 @@ def this_kernel():
             **{name: str(absolute(os.environ[name])) for name in VARIABLES if os.environ.get(name)},
             "LT_BOOK": str(project_root()),
             "LT_PLAIN": "1",
+            "MPLBACKEND": os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "PYTHONWARNINGS": ",".join(filter(None, quiet)),
         }

@@ -12,6 +12,7 @@ one goes on on the next. A deck needs no network; reveal.js comes with sphinx-re
 
 import ast
 import copy
+import functools
 import html
 import json
 import math
@@ -408,19 +409,25 @@ def _last(article, name: str, page: str, stamp: str) -> Slide:
 
 def _byline(name: str) -> str:
     """Title, authors and year of the work that a chapter is about."""
-    from pybtex.database import parse_file
-
     work = name.split("/")[0]
     key = getattr(load_work(work), "CITE", None) if work in works() else None
     if key is None:
         return ""
-    entry = parse_file(str(project_root() / "book" / "references.bib")).entries[key]
+    entry = _references(project_root() / "book" / "references.bib")[key]
     authors = (
         p.first_names + p.middle_names + p.prelast_names + p.last_names for p in entry.persons["author"]
     )
     people = ", ".join(" ".join(names) for names in authors)
     said = f"{people}: {entry.fields['title']} ({entry.fields['year']})"
     return f'<p class="lt-byline">{html.escape(re.sub(r"[{}]", "", said))}</p>'
+
+
+@functools.cache
+def _references(path: Path):
+    """The entries of a bibliography, read once for all decks."""
+    from pybtex.database import parse_file
+
+    return parse_file(str(path)).entries
 
 
 def split_tables(slide: Slide, page: str) -> list[Slide]:

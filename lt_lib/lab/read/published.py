@@ -41,14 +41,18 @@ def facts_of(kind: str) -> pd.DataFrame:
         LabError: there is no such file; one cannot be read or lacks a column; or two rows have the same id
             (for a printed number: the same work, table, row, model, method, metric and class).
     """
+    return _facts(kind, _stamps(kind)).copy()
+
+
+def _stamps(kind: str) -> tuple:
+    """The files of a kind, and of what age they are."""
     files = sorted(published_dir().glob(f"{kind}*.csv"), key=lambda path: (path.stem != kind, path.name))
     if not files:
         raise LabError(f"{published_dir()} holds no {kind}*.csv")
     try:
-        stamps = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+        return tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
     except OSError as error:
         raise LabError(f"{published_dir()} cannot be read: {error}") from None
-    return _facts(kind, stamps).copy()
 
 
 @functools.lru_cache(maxsize=8)
@@ -70,6 +74,15 @@ def _facts(kind: str, stamps: tuple) -> pd.DataFrame:
         said = " ".join(text for text in same[name].iloc[0] if text)
         raise LabError(f"{said!r} stands twice, in {' and in '.join(same['file'])}; give one another id")
     return found.drop(columns="file")
+
+
+@functools.lru_cache(maxsize=2)
+def _numbers(stamps: tuple) -> pd.DataFrame:
+    """The printed numbers in files of a certain age, as :func:`published` gives them."""
+    facts = _facts("published", stamps).copy()
+    facts.insert(facts.columns.get_loc("value") + 1, "text", facts["value"])
+    facts["value"] = pd.to_numeric(facts["text"], errors="coerce")
+    return facts
 
 
 def published(
@@ -97,16 +110,14 @@ def published(
         if nothing matches. `text` is what is printed, with its decimals; `value` is that number or nan.
     """
     if facts is None:
-        facts = facts_of("published")
-        facts.insert(facts.columns.get_loc("value") + 1, "text", facts["value"])
-        facts["value"] = pd.to_numeric(facts["text"], errors="coerce")
+        facts = _numbers(_stamps("published"))
     wanted = {"work": work, "table": table, "row": row, "method": method, "metric": metric, "class_": class_}
     asked = [
         facts[_COLUMNS.get(name, name)].to_numpy() == str(text)
         for name, text in wanted.items()
         if text is not None
     ]
-    return facts[np.logical_and.reduce(asked)] if asked else facts
+    return facts[np.logical_and.reduce(asked)] if asked else facts.copy()
 
 
 def printed(**filters) -> str:

@@ -1,6 +1,7 @@
 """Verdicts: whether records agree with a published number. Only `paper` + `real` is judged, and where another
 network stands in for the printed one, the verdict says so."""
 
+import functools
 import html
 import math
 from collections.abc import Iterable
@@ -87,10 +88,8 @@ def sampling_variance(record: Record, metric: str = "accuracy", selection: str =
         return 0.0
     if metric == "accuracy":
         return _of_share(record.metric(metric, selection), record)
-    matrix = np.asarray(record.confusion)
-    cells = np.argwhere(matrix)
-    left_out = np.array([_measure(_less(matrix, cell), metric) for cell in cells])
-    counts = matrix[tuple(cells.T)]
+    counts, reports = _each_left_out(tuple(map(tuple, record.confusion)))
+    left_out = np.array([_measure(report, metric) for report in reports])
     known = ~np.isnan(left_out)
     if not known.any():
         return 0.0
@@ -105,18 +104,24 @@ def _of_share(share: float, record: Record) -> float:
     return share * (1 - share) / images if images else 0.0
 
 
-def _less(matrix: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """The matrix with one image less in a cell."""
-    fewer = matrix.copy()
-    fewer[tuple(cell)] -= 1
-    return fewer
-
-
-def _measure(matrix: np.ndarray, metric: str) -> float:
-    """A metric of a confusion matrix, nan where it is not defined."""
+@functools.lru_cache(maxsize=16)  # the seeds of a row: one metric of theirs after the other is asked for
+def _each_left_out(confusion: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, list[dict]]:
+    """Of each cell that is not empty the count, and what the matrix says with one image less in it."""
     from lt_lib.metrics import report_from_confusion
 
+    matrix, reports = np.array(confusion), []
+    cells = np.argwhere(matrix)
+    for cell in map(tuple, cells):
+        matrix[cell] -= 1
+        report = report_from_confusion(matrix) if matrix.any() else {}
+        reports.append({name: found for name, found in report.items() if name != "confusion"})
+        matrix[cell] += 1
+    return matrix[tuple(cells.T)], reports
+
+
+def _measure(report: dict, metric: str) -> float:
+    """A metric of a report, nan where it is not defined."""
     kind, _, label = metric.partition(".")
-    found = report_from_confusion(matrix).get(kind) if matrix.any() else None
+    found = report.get(kind)
     found = found[int(label)] if label and found is not None else found
     return math.nan if found is None else float(found)

@@ -37,6 +37,7 @@ DATA = ("embedded", "real")
 VARIANTS = ("as-released", "as-printed", "ours")
 Profile = Literal[*PROFILES]
 Data = Literal[*DATA]
+Kind = Literal[*PROFILES, *(f"{profile}-{data}" for profile in PROFILES for data in DATA)]
 Variant = Literal[*VARIANTS]
 Precision = Literal["float32", "bf16"]
 
@@ -407,15 +408,15 @@ class PublishedRef(Options):
 class Row(Options):
     """One published row: its id, a unique key, a label for people, and what it sets.
 
-    `seeds`: profile -> how many, where a row that varies more than its neighbours takes more of them, or with
-    0 is left out of a profile; `lab.run` then gives the committed evidence for it."""
+    `seeds`: profile, or profile and data ("laptop-embedded") -> how many, where a row that varies more than
+    its neighbours takes more of them, or with 0 is left out; `lab.run` then gives the committed evidence."""
 
     row: str
     key: FileName
     label: str
     published: PublishedRef | None = None
     variants: tuple[Variant, ...] = ("as-released",)
-    seeds: dict[Profile, Annotated[int, Field(ge=0, le=1000)]] = {}
+    seeds: dict[Kind, Annotated[int, Field(ge=0, le=1000)]] = {}
     set: dict[str, Any] = {}
 
 
@@ -632,8 +633,9 @@ def resolve(experiment: Experiment, row: Row, variant: str, profile: str, data: 
 
 def seeds_of(experiment: Experiment, row: Row, profile: str, data: str) -> int:
     """How many seeds the profile asks for on that data, or of that row."""
-    if profile in row.seeds:
-        return row.seeds[profile]
+    for kind in (f"{profile}-{data}", profile):
+        if kind in row.seeds:
+            return row.seeds[kind]
     settings = experiment.settings(profile)
     by_data = getattr(settings, data)
     return (by_data.seeds if by_data and by_data.seeds else settings.seeds) or 1

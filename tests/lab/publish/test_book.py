@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from lt_lib.errors import LabError
-from lt_lib.lab.publish import book, notebooks
+from lt_lib.lab.publish import book, forked, notebooks
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = """\
@@ -287,6 +287,25 @@ class TestBuild:
         assert os.getcwd() == before
         for entry in [entry for entry in copies.chapters if entry.source in sources]:
             assert f"scratch/ee443/{entry.source.stem}" in copies.path(entry).read_text()
+
+    @pytest.mark.skipif(not forked.CAN_FORK, reason="each kernel starts by itself here")
+    def test_kernels_of_a_book_share_one_start(self, tree):
+        said = "\n# %%\nimport os, sys; print('parent', os.getppid(), 'timm' in sys.modules)\n"
+        add_chapter(tree, "ee443/02-also", CHAPTER + said)
+        chapter(tree).write_text(CHAPTER + said)
+        copies = book.smoke_copies()
+        copies.update()
+        found = [re.search(r"parent (\d+) (\w+)", copies.path(e).read_text()) for e in copies.chapters]
+        assert found[0].groups() == found[1].groups() and found[0][2] == "True"
+        assert int(found[0][1]) != os.getpid()
+
+    def test_a_kernel_that_dies_leaves_what_was_executed(self, tree):
+        dies = "\n# %%\nprint('so far')\n\n# %%\nimport os; os._exit(1)\n"
+        add_chapter(tree, "ee443/02-dies", CHAPTER + dies)
+        with pytest.raises(LabError, match="02-dies: its Python process died") as caught:
+            book.smoke_copies().update()
+        half = str(caught.value).rpartition("so far: ")[2]
+        assert "so far\\n" in Path(half).read_text()
 
     def test_what_was_executed_is_kept_when_a_later_chapter_fails(self, tree, capfd):
         add_chapter(tree, "ee443/02-broken", CHAPTER + "\n# %%\nraise RuntimeError('no')\n")

@@ -309,6 +309,10 @@ def test_a_row_may_ask_for_more_seeds_than_its_neighbours(tmp_path):
         *(("balanced", seed) for seed in range(5)),
     ]
     assert [item.seed for item in plan(path, "balanced", "smoke", seeds=2)] == [0, 1], "an own number wins"
+    content["rows"][1]["seeds"] = {"smoke": 5, "smoke-real": 1}
+    content["data"]["real"] = content["data"]["embedded"]
+    path = write_experiment(tmp_path, content)
+    assert len(plan(path, "balanced", "smoke")) == 5 and len(plan(path, "balanced", "smoke", "real")) == 1
     content["rows"][1]["seeds"] = {"night": 5}
     with pytest.raises(LabError, match="row balanced.*night"):
         plan(write_experiment(tmp_path, content), profile="smoke")
