@@ -479,7 +479,8 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
         return index
     if force or before.get("shared") != now["shared"]:
         shutil.rmtree(base / "_build", ignore_errors=True)
-    state.unlink(missing_ok=True)
+    for outdated in (state, html / "book.pdf"):
+        outdated.unlink(missing_ok=True)
     say(f"building {len(listed)} pages")
     flags = ["-n", "-W", "--keep-going"] if strict else []
     entry_point = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"

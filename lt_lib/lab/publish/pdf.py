@@ -51,16 +51,22 @@ def build(html_root: Path, parts: list[tuple[str, list[str]]], title: str, about
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-            page = browser.new_page()
-            page.goto(source.as_uri(), timeout=0)
-            page.evaluate("window.MathJax?.startup?.promise")
-            page.pdf(path=target, prefer_css_page_size=True)
-            page.evaluate(_NUMBER, sheets(target))
-            page.pdf(path=target, prefer_css_page_size=True, tagged=True, outline=True)
+            print_document(browser, source, target)
             browser.close()
     except Error as error:
         raise LabError(f"{program} could not print the book: {str(error).splitlines()[0]}") from None
     return target
+
+
+def print_document(browser, source: Path, target: Path) -> None:
+    """Print what :func:`document` made, twice: only the first tells on which sheet a page begins."""
+    page = browser.new_page()
+    page.goto(source.as_uri(), timeout=0)
+    page.evaluate("window.MathJax?.startup?.promise")
+    page.pdf(path=target, prefer_css_page_size=True)
+    page.evaluate(_NUMBER, sheets(target))
+    page.pdf(path=target, prefer_css_page_size=True, tagged=True, outline=True)
+    page.close()
 
 
 def sheets(pdf: Path) -> dict[str, int]:
@@ -102,7 +108,7 @@ def _contents(parts: list[tuple[str, list[str]]], titles: dict[str, str]) -> str
             f'<li><a href="#{_anchor(name)}">{html.escape(titles[name])}</a><span>000</span></li>'
             for name in names
         )
-        out += f"<p><strong>{html.escape(caption)}</strong></p><ol>{lines}</ol>\n"
+        out += (f"<h2>{html.escape(caption)}</h2>" if caption else "") + f"<ol>{lines}</ol>\n"
     return out
 
 
