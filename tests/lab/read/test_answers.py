@@ -98,11 +98,14 @@ MANY = "of 3 parts 2 hold, 0 fail (Holm, m = 3): " + "; ".join(
             MANY,
             "is undecided in direction, on a stand-in: of 3 parts 2 hold, 0 fail (Holm, m = 3).",
         ),
+        ("holds", MANY, "holds: a: holds; b: fails, 1 of 2."),
         ("no record", "1 of 2 rows have none", "has no record yet: 1 of 2 rows have none."),
     ],
 )
 def test_a_claim_in_a_sentence(monkeypatch, verdict, numbers, said):
+    halves = [("a", "holds"), ("b", "fails, 1 of 2")] if numbers == MANY and verdict == "holds" else []
     line = {"id": "EE3", "claim": "Stacking beats bagging", "verdict": verdict, "numbers": numbers}
+    line["halves"] = halves
     table = SimpleNamespace(frame=pd.DataFrame([line]))
     monkeypatch.setattr("lt_lib.lab.read.answers.claims_table", lambda work, only: table)
     assert summary(claims=["EE3"]).sentences == (f"Claim EE3, “Stacking beats bagging”, {said}",)
