@@ -2,7 +2,7 @@
 missing, notes at hand."""
 
 import pytest
-from helpers import ENTRIES, UNSET
+from helpers import ENTRIES, UNSET, serious
 
 NAMES = [entry.name.removeprefix("notebooks/") for entry in ENTRIES if entry.is_chapter]
 SIZES = {"wide": (1280, 720), "4:3": (1024, 768)}
@@ -73,6 +73,7 @@ def test_formulas_pictures_and_references_are_whole(open_deck, name):
     assert "??" not in words and "{numref}" not in words and "{eq}" not in words
     links = page.evaluate("[...document.querySelectorAll('.slides a')].map(a => a.getAttribute('href'))")
     assert all(link.startswith(("../../", "https://", "http://")) for link in links)
+    assert serious(page) == []
     page.context.close()
 
 
