@@ -36,8 +36,15 @@ function find(query) {
   return found.sort((a, b) => b.worth - a.worth);
 }
 
+// where the word begins that the text has least often
+function telling(within) {
+  const times = {};
+  for (const place of within) times[place[2]] = (times[place[2]] || 0) + 1;
+  return within.reduce((least, place) => times[place[2]] < times[least[2]] ? place : least)[0];
+}
+
 function snippet({text, within}) {
-  const out = document.createElement("p"), first = within.length ? within[0][0] : 0;
+  const out = document.createElement("p"), first = within.length ? telling(within) : 0;
   const start = first > BEFORE ? text.indexOf(" ", first - BEFORE) + 1 : 0, end = Math.min(start + LENGTH, text.length);
   let at = start;
   out.append(start ? "… " : "");
@@ -53,7 +60,7 @@ function snippet({text, within}) {
 }
 
 function show(query) {
-  const out = document.getElementById("search-results"), said = document.createElement("h2"), list = document.createElement("ul");
+  const out = document.getElementById("search-results"), said = document.createElement("p"), list = document.createElement("ul");
   const found = find(query);
   said.textContent = found.length === 1 ? "One section" : `${found.length || "No"} sections`;
   said.setAttribute("role", "status");

@@ -169,7 +169,7 @@ def test_search_takes_all_words_in_any_form_and_says_when_there_is_none(open_pag
     def found(query):
         page, said = open_page(f"search.html?q={query}", site=f"{html.as_uri()}/")
         assert said == []
-        return page.locator("#search-results li").count(), page.locator("#search-results h2").inner_text()
+        return page.locator("#search-results li").count(), page.locator("#search-results > p").inner_text()
 
     assert found("bagging")[0] == found("BAGGED")[0] > found("bagging stacking")[0] > 0
     assert found("zyxwvut") == (0, "No sections")

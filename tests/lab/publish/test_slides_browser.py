@@ -3,7 +3,7 @@ missing, notes at hand."""
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers import ENTRIES, UNSET
+from helpers import ENTRIES, UNSET, serious
 
 NAMES = [entry.name.removeprefix("notebooks/") for entry in ENTRIES if entry.is_chapter]
 LONGEST = "spectrum/03-margins-sampling-cycles-averages"
@@ -86,6 +86,7 @@ def test_formulas_pictures_and_references_are_whole(open_deck, name):
     assert "??" not in words and "{numref}" not in words and "{eq}" not in words
     links = page.evaluate("[...document.querySelectorAll('.slides a')].map(a => a.getAttribute('href'))")
     assert all(link.startswith(("../../", "https://", "http://")) for link in links)
+    assert serious(page) == []
     page.context.close()
 
 
