@@ -1,6 +1,6 @@
 """Sphinx: a download button for the percent script of a notebook page, beside that for the notebook; "audit
 A04", wherever a text says it, as a link to that check; the box "What we found" under a chapter's card;
-terms of the glossary as links where a chapter first uses them; and items in the list of works."""
+terms of the glossary and badges and verdicts as links to what they mean; and items in the list of works."""
 
 import re
 import shutil
@@ -8,6 +8,22 @@ from pathlib import Path
 
 from docutils import nodes
 
+MARK = re.compile(r'<span class="(lt-(?:badge|verdict)[^"]*)">([^<]*)</span>')
+SCORED = re.compile(r"agrees|differs|not comparable|one run|not run|nothing|no result|undefined")
+MEANINGS = {  # what a badge or a verdict says -> in a sentence; the first that it holds
+    "agrees": "The printed number lies where one more run of ours would fall 95 times in 100",
+    "differs": "The printed number lies outside of where one more run of ours would fall 95 times in 100",
+    "not comparable": "Smaller or other than published: shown, not judged",
+    "one run": "A single run: how far others would lie from it, nobody knows",
+    "cannot be tested": "What stands in for the published data or network cannot show this",
+    "holds": "All parts of the claim lie where they must, with their 95 % intervals",
+    "fails": "A part of the claim lies on the wrong side, by more than chance allows",
+    "undecided": "The records on file cannot tell",
+    "no record": "Never run",
+    "not printed": "No number is printed for it",
+    "·": "What stands behind the number: profile, data, networks that stand in, seeds, device",
+    "": "What this means: how to read",
+}
 CHECK = re.compile(r"(audit [A-D]\d\d)\b")
 # terms of the glossary that a sentence may use without meaning them
 EVERYDAY = {"row", "floor", "experiment", "variant", "band", "many", "medium", "few"}
@@ -112,10 +128,27 @@ def call_entries_items(app, pagename, templatename, context, doctree):
     context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def explain_marks(app, pagename, templatename, context, doctree):
+    """Make badges and verdicts links to the page that explains them; what a mark means shows on it."""
+    target = "book/pages/how-to-read"
+    if pagename == target or target not in app.env.found_docs:
+        return
+
+    def linked(mark):
+        classes, said = mark[1], mark[2]
+        anchor = "badges" if "lt-badge" in classes else "verdicts" if SCORED.match(said) else "claims"
+        meaning = next(text for start, text in MEANINGS.items() if start in said or not start)
+        page = f"{context['pathto'](target)}#{anchor}"
+        return f'<a class="{classes}" href="{page}" title="{meaning}">{said}</a>'
+
+    context["body"] = MARK.sub(linked, context.get("body", ""))
+
+
 def setup(app):
     """Register the button after the theme has made its own."""
     app.connect("html-page-context", add_script_button, priority=900)
     app.connect("html-page-context", call_entries_items)
+    app.connect("html-page-context", explain_marks)
     app.connect("doctree-resolved", link_checks)
     app.connect("doctree-resolved", link_terms)
     app.connect("doctree-resolved", add_findings)

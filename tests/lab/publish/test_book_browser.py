@@ -186,6 +186,11 @@ def test_the_book_needs_no_server(open_page, html):
 def test_badges_are_explained(open_page):
     page, _ = open_page("book/pages/how-to-read.html")
     assert page.locator(".lt-badge").count() >= 4 and page.locator(".lt-verdict").count() >= 3
+    page, _ = open_page("notebooks/ee443/05-stacking-and-results.html")
+    for mark, anchors in (("badge", {"badges"}), ("verdict", {"verdicts", "claims"})):
+        found = page.evaluate(f"[...document.querySelectorAll('.lt-{mark}')].map(m => [m.hash, m.title])")
+        assert {hash for hash, _ in found} == {f"#{anchor}" for anchor in anchors}
+        assert all(title for _, title in found)
 
 
 class _Page(HTMLParser):
