@@ -137,7 +137,9 @@ def explain_marks(app, pagename, templatename, context, doctree):
     def linked(mark):
         classes, said = mark[1], mark[2]
         anchor = "badges" if "lt-badge" in classes else "verdicts" if SCORED.match(said) else "claims"
-        meaning = next(text for start, text in MEANINGS.items() if start in said or not start)
+        meaning = next(text for word, text in MEANINGS.items() if word in said)
+        if "(stand-in)" in said and "lt-verdict" in classes:
+            meaning += "; said of a network or of data that stand in for the published ones"
         page = f"{context['pathto'](target)}#{anchor}"
         return f'<a class="{classes}" href="{page}" title="{meaning}">{said}</a>'
 
