@@ -261,7 +261,7 @@ def print_pdf(profile: str = "laptop", data: str = "embedded", chapters: list[st
     toc, config = _toc(root, _listed(root, chapters)), _yaml(root / "_config.yml")
     parts = [("", [toc["root"]])]
     parts += [(part["caption"], [chapter["file"] for chapter in part["chapters"]]) for part in toc["parts"]]
-    about = [config["author"], f"The column “this run”: profile {profile}, {data} data."]
+    about = [config["author"], f"“This run”: profile {profile}, {data} data."]
     return pdf.build(index.parent, parts, config["title"], about)
 
 
@@ -449,7 +449,7 @@ def config_for(root: Path, given: dict) -> dict:
     """
     config = _yaml(root / "_config.yml")
     stamp = f"profile <code>{given['profile']}</code>, <code>{given['data']}</code> data"
-    config["html"]["extra_footer"] = f"<p>The column <em>this run</em>: {stamp}.</p>"
+    config["html"]["extra_footer"] = f"<p><em>This run</em>: {stamp}.</p>"
     address = os.environ.get("LT_REPOSITORY_URL", "").strip().removesuffix("/").removesuffix(".git")
     if address:
         if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+", address):

@@ -26,7 +26,7 @@ from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 SHOWN = {"last": "last epoch", "best_on_val": "validation-selected", "best_on_test": "test-selected"}
 
 
-ACROSS = 4  # columns of numbers that a page has room for
+ACROSS = 3  # columns of numbers that a page has room for
 LABELS = ("", "source")  # columns that say what a line is
 
 
