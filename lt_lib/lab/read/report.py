@@ -422,7 +422,7 @@ def status_page() -> Table:
                 "seeds": len({r.seed for r in records}),
                 "made": _range(r.env.get("date", "?") for r in records),
                 "hours": f"{sum(r.wall_s or 0 for r in records) / 3600:.1f}",
-                "device": html.escape(", ".join(sorted({_device(r.env) for r in records}))),
+                "device": ", ".join(sorted({str(r.env.get("device")) for r in records})),
                 "torch": ", ".join(sorted({str(r.env.get("torch")) for r in records})),
                 "stale": sum(not is_fresh(r) for r in records),
             }
