@@ -590,20 +590,17 @@ lab.figure("nearest-pairs", records[0], dataset, store=store)
 
 # %%
 def tracing(k, found):
-    def m(name, digits):
-        estimate = lab.estimate(r.metric(name) for r in found)
-        return f"{estimate.mean:.{digits}f}" + (
-            f" ± {estimate.half:.{digits}f}" if estimate.half else ""
-        )
+    def m(name):
+        return str(lab.estimate(r.metric(name) for r in found))
 
     return {
-        "class": cows[k],
+        "": cows[k],
+        "drawn, to nearest": m("median_generated"),
+        "unseen, to nearest": m("median_held_out"),
+        "copied": m("share_copied"),
+        "nearest is of training": m("share_nearest_training"),
+        "by lot": m("expected_nearest_training"),
         "behind it": lab.badge(found),
-        "drawn, to nearest": m("median_generated", 1),
-        "unseen, to nearest": m("median_held_out", 1),
-        "copied": m("share_copied", 2),
-        "nearest is of training": m("share_nearest_training", 2),
-        "by lot": m("expected_nearest_training", 2),
     }
 
 
