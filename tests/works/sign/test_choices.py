@@ -47,7 +47,7 @@ def test_test_accuracy_is_told_row_by_row_with_what_is_missing():
     records = [*row("sign"), *row("sign-far", 0.83), *row("sign-near", 0.8)]
     said = on_test(gaps(records, {"far": "sign-far", "near": "sign-near", "fixed": "sign-fixed"}))
     assert said.startswith("test accuracy, paper") and "n = 3" in said
-    assert "far is 0.030 ± 0.002 above SIGN (n = 3 pairs)" in said
+    assert "far is 0.0300 ± 0.0025 above SIGN (n = 3 pairs)" in said
     assert "near cannot be told from SIGN" in said and said.endswith("no record yet: fixed")
     assert on_test({"far": None}) == "No record to compare yet."
 
@@ -57,9 +57,9 @@ def test_validation_chooses_and_test_accuracy_has_no_vote():
     ways = {"far": "sign-far", "near": "sign-near", "fixed": "sign-fixed"}
     said = " ".join(by_validation(gaps(better, ways)).split())
     assert said.startswith(
-        "Of 3 ways near comes first on validation images; near is 0.020 ± 0.002 above SIGN"
+        "Of 3 ways near comes first on validation images; near is 0.0200 ± 0.0025 above SIGN"
     )
     worse = [*row("sign"), *row("sign-far", 0.9, 0.79), *row("sign-near", 0.9, 0.78)]
     said = " ".join(by_validation(gaps(worse, ways)).split())
-    assert said.startswith("Of 3 ways SIGN comes first on validation images; far is 0.010 ± 0.002 below SIGN")
+    assert said.startswith("Of 3 ways SIGN comes first on validation images; far is 0.0100 ± 0.0025 below SIGN")
     assert by_validation({"far": None}) == "No record to choose by yet."
