@@ -1,9 +1,12 @@
 """Kernels forked from one process that has imported what chapters use: a third of what a book costs on a
 laptop was every kernel's own import of the same libraries."""
 
+import contextlib
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
@@ -21,9 +24,23 @@ CAN_FORK = sys.platform == "linux"  # elsewhere a library may not survive a fork
 _CONTEXT = multiprocessing.get_context("forkserver") if CAN_FORK else None
 
 
+@contextlib.contextmanager
+def kernels() -> Iterator[dict]:
+    """What a kernel's `metadata` says to be forked; the process that they are forked from ends with the
+    context, so that nothing else in this process is forked from it."""
+    server = multiprocessing.forkserver._forkserver
+    before = list(server._preload_modules)
+    server._stop()
+    _CONTEXT.set_forkserver_preload(IMPORTED)
+    try:
+        yield register()
+    finally:
+        server._stop()
+        _CONTEXT.set_forkserver_preload(before)
+
+
 def register() -> dict:
     """Make the kernels known to Jupyter in this process; what a kernel's `metadata` says to be one."""
-    _CONTEXT.set_forkserver_preload(IMPORTED)
     where = EntryPoint(NAME, f"{__name__}:Forked", KernelProvisionerFactory.GROUP_NAME)
     KernelProvisionerFactory.instance().provisioners[NAME] = where
     return {"kernel_provisioner": {"provisioner_name": NAME}}

@@ -225,22 +225,23 @@ def _engine() -> str:
     return "lt_lib"
 
 
-def _forked() -> dict:
+def _forked() -> contextlib.AbstractContextManager[dict]:
     """What the metadata of a kernel says that starts by a fork; where none can, nothing."""
     from lt_lib.lab.publish import forked
 
-    return forked.register() if forked.CAN_FORK else {}
+    return forked.kernels() if forked.CAN_FORK else contextlib.nullcontext({})
 
 
 @contextlib.contextmanager
 def this_kernel(many: bool = False):
     """`python3` is this interpreter, whatever kernels the user has installed, and it finds this checkout;
     many kernels share one start."""
-    with tempfile.TemporaryDirectory(prefix="lt-kernel-") as folder:
+    shared = _forked() if many else contextlib.nullcontext({})
+    with tempfile.TemporaryDirectory(prefix="lt-kernel-") as folder, shared as metadata:
         spec = Path(folder) / "kernels" / "python3" / "kernel.json"
         spec.parent.mkdir(parents=True)
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
-        how = {"argv": argv, "metadata": _forked() if many else {}}
+        how = {"argv": argv, "metadata": metadata}
         spec.write_text(json.dumps({**_KERNEL, **how}), encoding="utf-8")
         quiet = [os.environ.get("PYTHONWARNINGS"), "ignore:IProgress not found"]
         names = {

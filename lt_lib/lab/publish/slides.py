@@ -279,7 +279,7 @@ def render(page: str, notebook, name: str, stamp: str) -> str:
     for at, words in _spoken(notebook):
         slides[at].notes.append(words)
     slides[0].blocks.insert(0, (_byline(name), False))
-    slides = [part for slide in slides for part in split_tables(slide, address)] + [last]
+    stacks = [*(split_tables(slide, address) for slide in slides), [last]]
     config = next(
         (script.string for script in soup.find_all("script") if "window.MathJax" in (script.string or "")), ""
     )
@@ -287,7 +287,7 @@ def render(page: str, notebook, name: str, stamp: str) -> str:
         (script["src"] for script in soup.find_all("script", src=True) if "mathjax" in script["src"]), None
     )
     title = soup.find("h1").get_text().rstrip("#")
-    body = "\n".join(_section(slide) for slide in slides)
+    body = "\n".join(map(_stack, stacks))
     scripts = (
         f"<script>{config}</script>\n<script defer src={json.dumps(mathjax)}></script>" if mathjax else ""
     )
@@ -394,11 +394,12 @@ def shown_block(block, page: str) -> str:
 
 
 def _last(article, name: str, page: str, stamp: str) -> Slide:
-    """Where to read on, and what the numbers were made of: the page's last sections."""
+    """Where to read on: the texts of the page's last sections."""
     slide = Slide("Read on")
     heading = next((h for h in article.find_all("h2") if h.get_text().startswith("Further reading")), None)
     blocks = [block for kind, block in _blocks(heading.parent) if kind == "block"] if heading else []
-    slide.blocks += [(shown, False) for block in blocks if (shown := shown_block(block, page))]
+    texts = (block for block in blocks if not block.find("table"))
+    slide.blocks += [(shown, False) for block in texts if (shown := shown_block(block, page))]
     words = (
         f"<p>The chapter, with everything that is not on slides, its exercises and their solutions: "
         f'<a href="{page}">{html.escape(name)}</a>.</p><p class="lt-stamp">{html.escape(stamp)}</p>'
@@ -511,6 +512,15 @@ def row_chunks(table) -> list[tuple[int, int]]:
             first, height = i, 0
         height += more
     return [*found, (first, len(rows))] if rows else []
+
+
+def _stack(slides: list[Slide]) -> str:
+    """A slide as HTML, with what is too long for it on sheets beneath."""
+    first, *more = map(_section, slides)
+    if not more:
+        return first
+    beneath = "\n".join(sheet.replace("<section>", '<section class="lt-more">', 1) for sheet in more)
+    return f"<section>\n{first}\n{beneath}\n</section>"
 
 
 def _section(slide: Slide) -> str:

@@ -210,4 +210,5 @@ def _tested(work: str) -> tuple[tuple[str, ...], ModuleType]:
 def _cell(finding: Finding, said: str, halves: Sequence[tuple[str, str]]) -> str:
     kind = "cannot" if said == CANNOT else finding.verdict.replace(" ", "-")
     listed = "".join(f"<br>{html.escape(name)}: <em>{verdict}</em>" for name, verdict in halves)
-    return f'<span class="lt-verdict lt-{kind}">{said}</span>{listed}<br>{html.escape(finding.numbers)}'
+    numbers = f'<span class="lt-numbers"><br>{html.escape(finding.numbers)}</span>'
+    return f'<span class="lt-verdict lt-{kind}">{said}</span>{listed}{numbers}'

@@ -61,5 +61,7 @@ def test_validation_chooses_and_test_accuracy_has_no_vote():
     )
     worse = [*row("sign"), *row("sign-far", 0.9, 0.79), *row("sign-near", 0.9, 0.78)]
     said = " ".join(by_validation(gaps(worse, ways)).split())
-    assert said.startswith("Of 3 ways SIGN comes first on validation images; far is 0.0100 ± 0.0025 below SIGN")
+    assert said.startswith(
+        "Of 3 ways SIGN comes first on validation images; far is 0.0100 ± 0.0025 below SIGN"
+    )
     assert by_validation({"far": None}) == "No record to choose by yet."
