@@ -125,6 +125,16 @@ def test_a_serious_finding_is_found(open_page):
     assert [line.partition(":")[0] for line in found] == ["button-name", "color-contrast"]
 
 
+def test_a_table_wider_than_a_phone_shows_that_there_is_more(open_page):
+    page, _ = open_page("book/pages/what-holds.html", width=390)
+    fade = "getComputedStyle(document.querySelector('.lt-table')).getPropertyValue('--lt-fade')"
+    assert page.evaluate(fade) != "0px"
+    page.evaluate("document.querySelector('.lt-table').scrollLeft = 9999")
+    page.wait_for_function(f"{fade} === '0px'")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function(f"{fade} === '0px'")
+
+
 def test_front_door_leads_to_the_introduction(open_page):
     page, said = open_page("index.html")
     page.wait_for_url("**/book/pages/intro.html")
