@@ -369,6 +369,48 @@ def build_slides(
 
 
 @app.command()
+def compare(
+    folder: Annotated[
+        Path, typer.Argument(help="Holds a folder of images for each class, or train and test.")
+    ],
+    aim: Annotated[
+        str, typer.Option("--for", help="What to choose by: accuracy, balanced or worst-class.")
+    ] = "balanced",
+    network: Annotated[
+        str, typer.Option(help="Whose features: tf_efficientnet_lite0 to 2, mobilenetv2_100, or any of timm.")
+    ] = "tf_efficientnet_lite0",
+    seeds: Annotated[int, typer.Option(min=2, help="How many heads a remedy.")] = 5,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the page and the model go; default: FOLDER's name, -compared.")
+    ] = None,
+) -> None:
+    """Which remedy for a long tail helps on your own images? Writes a page, JSON and a model, and says.
+
+    A frozen network looks at every image once (kept in the cache); on its features a linear head is trained
+    for each remedy and seed. Nothing is written into the folder; what cannot be used is listed."""
+    from lt_lib.lab.bench.compare import PAGE
+    from lt_lib.lab.bench.compare import compare as run
+    from lt_lib.lab.record.paths import absolute
+
+    out = absolute(out or Path(f"{folder.resolve().name}-compared"))
+    typer.echo(run(absolute(folder), aim, network, seeds, out).words)
+    typer.echo(out / PAGE)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A folder that `lt compare` wrote.")],
+    files: Annotated[list[Path], typer.Argument(help="Images.")],
+) -> None:
+    """Class and probability of images, by the model that `lt compare` chose."""
+    from lt_lib.lab.bench.model import predict as run
+    from lt_lib.lab.record.paths import absolute
+
+    for file, name, p in run(absolute(model), [absolute(file) for file in files]):
+        typer.echo(f"{file}  {name}  {p:.3f}")
+
+
+@app.command()
 def claims(
     work: WorkArgument = None,
     profile: Annotated[

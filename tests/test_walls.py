@@ -18,6 +18,7 @@ KNOWN = {  # a wing of the lab -> the wings it may know
     "read": {"record", "read"},
     "figures": {"record", "read", "figures"},
     "publish": {"record", "read", "publish"},
+    "bench": {"record", "train", "bench"},
     "backlog": {"record", "read", "train", "backlog"},
     "asked": {"record", "read", "train", "asked"},
 }

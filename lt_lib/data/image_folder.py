@@ -131,7 +131,7 @@ def read_images(path: Path, size: int, progress: bool) -> Arrays:
             for label, group in enumerate(groups):
                 for file in group:
                     try:
-                        images[len(labels)], remarks = _image(file, size)
+                        images[len(labels)], remarks = read_image(file, size)
                     except DataError:
                         raise
                     except Exception as error:  # a decoder of a damaged file raises whatever comes
@@ -284,7 +284,7 @@ def _kind(path: Path) -> str:
     return shown(path.suffix.lower()) or "without a suffix"
 
 
-def _image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
+def read_image(path: Path, size: int) -> tuple[np.ndarray, list[str]]:
     """(size, size, 3) uint8, and what is to be noted.
 
     Raises:
