@@ -371,7 +371,11 @@ def build_slides(
 @app.command()
 def compare(
     folder: Annotated[
-        Path, typer.Argument(help="Holds a folder of images for each class, or train and test.")
+        Path,
+        typer.Argument(
+            help="Holds a folder of images for each class, or train and test with these; or a .csv with the "
+            "columns file and label; or TFRecord parts of Drought Watch."
+        ),
     ],
     aim: Annotated[
         str, typer.Option("--for", help="What to choose by: accuracy, balanced or worst-class.")
@@ -380,6 +384,13 @@ def compare(
         str, typer.Option(help="Whose features: tf_efficientnet_lite0 to 2, mobilenetv2_100, or any of timm.")
     ] = "tf_efficientnet_lite0",
     seeds: Annotated[int, typer.Option(min=2, help="How many heads a remedy.")] = 5,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Patients, sites or days that must not be parted: a column of the .csv, or `folder`, the "
+            "folders directly below those of the classes."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the page and the model go; default: FOLDER's name, -compared.")
     ] = None,
@@ -393,7 +404,7 @@ def compare(
     from lt_lib.lab.record.paths import absolute
 
     out = absolute(out or Path(f"{folder.resolve().name}-compared"))
-    typer.echo(run(absolute(folder), aim, network, seeds, out).words)
+    typer.echo(run(absolute(folder), aim, network, seeds, out, split).words)
     typer.echo(out / PAGE)
 
 

@@ -9,7 +9,7 @@ import torch
 from lt_lib.errors import LabError, nearest
 from lt_lib.lab.bench import judge, model, page, remedies
 from lt_lib.lab.bench.features import features
-from lt_lib.lab.bench.reading import read_folder
+from lt_lib.lab.bench.reading import read_own, split
 from lt_lib.lab.record.files import atomic_write, check_writable
 from lt_lib.lab.record.paths import project_root
 from lt_lib.progress import say
@@ -17,7 +17,9 @@ from lt_lib.progress import say
 PAGE, JSON = "index.html", "comparison.json"
 
 
-def compare(folder: Path, aim: str, network: str, seeds: int, out: Path) -> judge.Verdict:
+def compare(
+    folder: Path, aim: str, network: str, seeds: int, out: Path, groups: str | None = None
+) -> judge.Verdict:
     """Compare the remedies on a folder of images, and write a page, JSON and the chosen model.
 
     Args:
@@ -26,6 +28,7 @@ def compare(folder: Path, aim: str, network: str, seeds: int, out: Path) -> judg
         network: whose features; of `features.NETWORKS`, or any of timm.
         seeds: heads a remedy.
         out: where the page goes, outside of the folder.
+        groups: see `reading.read_own`.
 
     Raises:
         DataError, LabError: what cannot be used, and how to mend it.
@@ -40,10 +43,10 @@ def compare(folder: Path, aim: str, network: str, seeds: int, out: Path) -> judg
         )
     check_writable(out / PAGE, "choose another folder with --out")
     start = time.monotonic()
-    own = read_folder(folder)
+    own = read_own(folder, groups=groups)
     own, x = features(own, network)
     looked = time.monotonic() - start
-    test = judge.split(own.labels) if own.test is None else own.test
+    test = split(own.labels, own.groups) if own.test is None else own.test
     y = torch.from_numpy(own.labels)
     train, held = torch.from_numpy(~test), torch.from_numpy(test)
     mean, std = x[train].mean(0), x[train].std(0, correction=0).clamp_min(1e-6)

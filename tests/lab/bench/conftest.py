@@ -36,6 +36,6 @@ class ToyEye:
 def eye(monkeypatch, lab_env):
     """The toy network in place of every other."""
     monkeypatch.setattr(features, "backbone", lambda network: ToyEye.spec)
-    monkeypatch.setattr(features.Eye, "of", lambda network: ToyEye())
+    monkeypatch.setattr(features.Eye, "of", lambda network, bands=3, scale=None: ToyEye())
     ToyEye.looked = 0
     return ToyEye
