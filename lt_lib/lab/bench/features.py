@@ -71,15 +71,21 @@ class Eye:
             DataError, LabError: no such network, its weights are not at hand, or it takes RGB alone.
         """
         spec = backbone(network)
-        keep_memory()
-        net = _adapted(_network(spec).eval(), bands)
         turn = torch.arange(bands) % 3  # as its filters of red, green and blue are repeated
         mean, std = (level[turn.to(level.device)] for level in normalisation(spec))
+        return cls.around(spec, network_of(spec, bands), mean, std, scale)
+
+    @classmethod
+    def around(
+        cls, spec: Backbone, net: torch.nn.Module, mean: Tensor, std: Tensor, scale: np.ndarray | None
+    ) -> "Eye":
+        """A network that is there, its normalisations folded into its convolutions."""
+        keep_memory()
         noise = torch.randint(
-            0, 256, (4, bands, spec.resolution, spec.resolution), dtype=torch.uint8, device=device()
+            0, 256, (4, len(mean), spec.resolution, spec.resolution), dtype=torch.uint8, device=device()
         )
         example = prepare(noise, spec.resolution, mean, std)
-        return cls(spec, fold_batchnorm(net, example), mean, std, scale)
+        return cls(spec, fold_batchnorm(net.eval(), example), mean, std, scale)
 
     @torch.inference_mode()
     def look(self, pixels: list[np.ndarray]) -> np.ndarray:
@@ -92,16 +98,22 @@ class Eye:
         return pixels(file, self.spec.resolution, len(self.mean), self.scale)
 
 
-def _network(spec: Backbone) -> torch.nn.Module:
+def network_of(spec: Backbone, bands: int = 3) -> torch.nn.Module:
+    """The network of a spec, its first convolution for C bands.
+
+    Raises:
+        LabError: its weights are not at hand, or it takes RGB alone.
+    """
     try:
-        return backbone_network(spec)
+        net = backbone_network(spec).eval()
     except LabError:
-        if isinstance(spec.pretrained, str):
+        if spec.pretrained is not True:
             raise
         raise LabError(
             f"the weights of {spec.name} are neither in timm's cache nor reachable. Run this once with a "
             f"network connection, or take one of {', '.join(NETWORKS)} (`lt data add NAME --from FILE`)"
         ) from None
+    return _adapted(net, bands)
 
 
 def _adapted(net: torch.nn.Module, bands: int) -> torch.nn.Module:
