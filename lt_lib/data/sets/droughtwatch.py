@@ -412,9 +412,7 @@ def _parts(source: Path) -> Iterator[list[_Part]]:
             ]
         else:
             folders = ["", *_FOLDERS, *(f"{OFFICIAL_FOLDER}/{name}" for name in _FOLDERS)]
-            paths = [
-                path for folder in folders for path in (source / folder).glob("*") if is_part(path.name)
-            ]
+            paths = [path for folder in folders for path in (source / folder).glob("*") if is_part(path.name)]
             found = [_file(path, source) for path in paths if path.is_file()]
         names = {part.name for part in found}
         found = [

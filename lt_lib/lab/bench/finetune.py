@@ -66,7 +66,7 @@ def _train(own: Own, train: np.ndarray, key: str, start: Part, epochs: int) -> d
     steps, chance = epochs * -(-len(y) // BATCH), torch.Generator().manual_seed(0)
     descent = torch.optim.AdamW([*net.parameters(), weight, bias], lr=RATE)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(descent, steps)
-    shown = stream(remedy.draws, y, steps, chance, BATCH)
+    shown = stream(remedy.draws, y, steps, chance).flatten().split(BATCH)[:steps]
     with Progress(steps, f"the whole network, {remedy.title}", "step") as bar:
         for step, part in enumerate(shown):
             pixels = np.stack([eye.pixels(own.files[train[i]])[0] for i in part])

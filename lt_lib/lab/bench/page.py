@@ -5,7 +5,6 @@ import html
 import io
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -32,7 +31,8 @@ h2 { margin-top: 2.2rem; } img { max-width: 100%; height: auto; } figure { margi
 pre { overflow-x: auto; background: #f3f4f6; padding: .8rem; font-size: .82rem; }
 div.lt-table td, div.lt-table th { overflow-wrap: normal; }
 .lt-images { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; list-style: none; }
-.lt-images li { width: 112px; font-size: .75rem; line-height: 1.3; } .lt-images img { width: 112px; height: 112px; }
+.lt-images li { width: 112px; font-size: .75rem; line-height: 1.3; }
+.lt-images img { width: 112px; height: 112px; }
 """
 _FOLD = 25  # classes: a longer table is folded
 _THUMB = 112
@@ -200,8 +200,8 @@ def _gains(found: Found) -> str:
     ax.set_yticks(range(len(order)), [found.rows[key].title for key in order], fontsize=9)
     ax.set_xlabel(f"difference in {aim} from plain cross-entropy, 95 % interval")
     alt = (
-        f"Difference of each remedy from plain cross-entropy in {aim}, from {found.rows[order[-1]].title} "
-        f"({scores[order[-1]].gain:+.3f}) down to {found.rows[order[0]].title} ({scores[order[0]].gain:+.3f})."
+        f"Difference of each remedy from plain cross-entropy in {aim}: "
+        f"{', '.join(f'{found.rows[key].title} {scores[key].gain:+.3f}' for key in reversed(order))}."
     )
     return "<h2>What can be told apart</h2>" + _figure(plt, fig, alt)
 
@@ -214,10 +214,14 @@ def _tail(found: Found) -> str:
     above.set_ylabel("training images")
     plain = found.verdict.recalls[PLAIN][order]
     below.plot(x, plain, "o", color="#555555", label=found.rows[PLAIN].title, ms=4)
-    below.plot(x, found.verdict.recalls[best][order], "D", color="#de8f05", label=found.rows[best].title, ms=4)
+    below.plot(
+        x, found.verdict.recalls[best][order], "D", color="#de8f05", label=found.rows[best].title, ms=4
+    )
     below.set(ylabel="recall", ylim=(-0.03, 1.03), xlabel="classes, the largest first")
     if len(counts) <= _FOLD:
-        below.set_xticks(x, [_short(found.own.classes[c]) for c in order], rotation=60, ha="right", fontsize=8)
+        below.set_xticks(
+            x, [_short(found.own.classes[c]) for c in order], rotation=60, ha="right", fontsize=8
+        )
     below.legend(frameon=False, fontsize=9)
     titles = f"{found.rows[PLAIN].title} and {found.rows[best].title}"
     return "<h2>The tail</h2>" + _figure(
@@ -247,7 +251,9 @@ def _figure(plt, fig, alt: str) -> str:
         warnings.simplefilter("ignore", UserWarning)  # a script that the font lacks
         fig.savefig(file, format="png", dpi=130)
     plt.close(fig)
-    return f'<figure><img alt="{html.escape(alt, quote=True)}" src="{_data(file.getvalue(), "png")}"></figure>'
+    return (
+        f'<figure><img alt="{html.escape(alt, quote=True)}" src="{_data(file.getvalue(), "png")}"></figure>'
+    )
 
 
 def _data(content: bytes, kind: str) -> str:

@@ -246,9 +246,9 @@ class Cost:
         return (loss * weights / weights.sum(0)).sum()
 
 
-def stream(draws: str, y: Tensor, steps: int, chance: torch.Generator, batch: int = BATCH) -> Tensor:
+def stream(draws: str, y: Tensor, steps: int, chance: torch.Generator) -> Tensor:
     """(steps, B) positions of the images that are shown."""
-    size, shown = min(batch, len(y)), []
+    size, shown = min(BATCH, len(y)), []
     while sum(map(len, shown)) < steps * size:
         if draws == "balanced":
             shown.append(balanced_sample(y, len(y), chance))
