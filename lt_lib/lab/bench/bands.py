@@ -110,6 +110,13 @@ def pixels(
     return _eight_bits((values - low) / (high - low)), remarks
 
 
+def picture(file: Path, side: int, bands: int = 3, scale: np.ndarray | None = None) -> np.ndarray:
+    """(side, side, 3) uint8 to be looked at; of four or more bands the third, second and first, which are
+    red, green and blue where a sensor numbers its bands by wavelength."""
+    image = pixels(file, side, bands, scale)[0]
+    return image if bands == 3 else image[..., [2, 1, 0] if bands > 3 else [0, 1, 1]]
+
+
 def why(error: Exception) -> str:
     """Why an image is left out, in words."""
     from PIL.Image import DecompressionBombError

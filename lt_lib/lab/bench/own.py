@@ -1,6 +1,7 @@
 """A reader's own images: files, labels, and what there is to say of them."""
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from lt_lib.data.image_folder import SUFFIXES, shown
 
-_NAMED = 5  # files that a note names
+NAMED = 5  # files that a note names
 
 
 @dataclass
@@ -86,21 +87,26 @@ class Own:
         return [note(self.root, files, remark) for remark, files in by.items()]
 
 
-def note(root: Path, files: Sequence[Path], why: str, what: str = "image") -> str:
+def note(root: Path, files: Sequence[Path], why: str, one: str = "image", many: str = "images") -> str:
     """How many files, why, and the first of them."""
-    named = [shown(file.relative_to(root) if file.is_relative_to(root) else file) for file in files[:_NAMED]]
-    return counted(what, len(files), why, named)
+    named = [within(root, file) for file in files[:NAMED]]
+    more = ", ..." if len(files) > NAMED else ""
+    return f"{len(files):,} {one if len(files) == 1 else many} {why}: {', '.join(named)}{more}."
 
 
-def counted(what: str, number: int, why: str, named: Sequence[str]) -> str:
-    """One sentence of how many, why, and which."""
-    more = ", ..." if number > len(named) else ""
-    return f"{number:,} {what}{'' if number == 1 else 's'} {why}: {', '.join(named)}{more}."
+def within(root: Path, file: Path) -> str:
+    """A file's path within a folder, as it can be printed on one line."""
+    return printed(str(file.relative_to(root) if file.is_relative_to(root) else file))
+
+
+def printed(text: str) -> str:
+    """With what cannot be encoded, and what would break the line, escaped."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], shown(text))
 
 
 def class_name(name: str) -> str:
     """As it can be printed; in Unicode's composed form, for two forms of a name look alike."""
-    return shown(unicodedata.normalize("NFC", name.strip()))
+    return printed(unicodedata.normalize("NFC", name.strip()))
 
 
 def unfit(file: Path) -> str | None:
@@ -108,7 +114,7 @@ def unfit(file: Path) -> str | None:
     if file.name.startswith("."):
         return "hidden"
     if file.suffix.lower() not in SUFFIXES:
-        return f"{shown(file.suffix.lower()) or 'without a suffix'}, not among {', '.join(sorted(SUFFIXES))}"
+        return f"named as none of {', '.join(sorted(SUFFIXES))}"
     try:
         if not file.is_file():
             return "a link to nothing, or no regular file" if os.path.lexists(file) else "not there"

@@ -1,6 +1,8 @@
 """TFRecord parts of Drought Watch as images: each tile a file in the cache, for parts hold no files."""
 
+import contextlib
 import json
+import os
 import shutil
 import uuid
 import warnings
@@ -36,9 +38,11 @@ def read_tiles(source: Path) -> Own:
     if not index["tiles"]:
         raise DataError(f"{shown(source)} holds no tile that can be used. {index['report']}")
     files, labels, origins = zip(*index["tiles"], strict=True)
-    test = [_SPLITS[origin] for origin in origins] if set(origins) <= set(_SPLITS) else None
+    test = [_SPLITS.get(origin) for origin in origins]
     names = [CLASSES[label] for label in labels]
-    return Own.of(folder, [folder / file for file in files], names, test, notes=[index["report"]])
+    report = index["report"].replace(f"{source}{os.sep}", "")
+    given = test if set(test) == {False, True} else None
+    return Own.of(folder, [folder / file for file in files], names, given, notes=[report])
 
 
 def parts_of(source: Path) -> list[Path]:
@@ -46,10 +50,12 @@ def parts_of(source: Path) -> list[Path]:
     if source.is_file():
         return [source] if is_part(source.name) else []
     folders = [source / name for name in _SPLITS if (source / name).is_dir()]
-    for some in (folders, [source]):
-        found = [p for folder in some for p in sorted(folder.iterdir()) if is_part(p.name) and p.is_file()]
-        if found:
-            return found
+    return _within(folders) or _within([source])
+
+
+def _within(folders: list[Path]) -> list[Path]:
+    with contextlib.suppress(OSError):  # of a folder that is not there or not to be read, others speak
+        return [p for folder in folders for p in sorted(folder.iterdir()) if is_part(p.name) and p.is_file()]
     return []
 
 
@@ -59,13 +65,12 @@ def _unpack(parts: list[Path], folder: Path) -> None:
     try:
         with Progress(len(parts), "unpacking", "part") as bar:
             for part in parts:
-                name = part.name.split(".")[0]
-                while any(file.startswith(f"{name}/") for file, *_ in tiles):
-                    name += "_"
-                (fresh / name).mkdir(parents=True)
+                origin = part.parent.name
+                within = Path(origin, part.name) if origin in _SPLITS else Path(part.name)
+                (fresh / within).mkdir(parents=True)
                 for n, (image, label) in enumerate(read_parts(part, report=report)):
-                    _write(fresh / name / f"{n}.tif", image)
-                    tiles.append((f"{name}/{n}.tif", label, part.parent.name))
+                    _write(fresh / within / f"{n}.tif", image)
+                    tiles.append((str(within / f"{n}.tif"), label, origin))
                 bar.update()
         index = {"tiles": tiles, "report": str(report)}
         (fresh / _INDEX).write_text(json.dumps(index), encoding="utf-8")

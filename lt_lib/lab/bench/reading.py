@@ -13,7 +13,7 @@ import numpy as np
 from lt_lib.data.image_folder import shown
 from lt_lib.errors import DataError
 from lt_lib.lab.bench.bands import PICTURE, SAMPLE, Form, form, scale_of, why
-from lt_lib.lab.bench.own import Own
+from lt_lib.lab.bench.own import NAMED, Own, within
 from lt_lib.lab.bench.parts import parts_of, read_tiles
 from lt_lib.lab.bench.tables import read_table
 from lt_lib.lab.bench.trees import read_tree
@@ -50,6 +50,10 @@ def read_own(path: Path, *, groups: str | None = None) -> Own:
 
 
 def _listed(path: Path, groups: str | None) -> Own:
+    try:
+        path.stat()
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error.strerror}") from None
     is_tree = path.is_dir() and not parts_of(path)
     if path.is_file() and path.suffix.lower() == ".csv":
         return read_table(path, groups)
@@ -61,8 +65,8 @@ def _listed(path: Path, groups: str | None) -> Own:
     if path.is_dir() or parts_of(path):
         return read_tiles(path)
     raise DataError(
-        f"{shown(path)} is no folder, no .csv and no TFRecord part; give a folder that holds a folder of "
-        "images for each class, or a .csv with the columns file and label"
+        f"{shown(path)} is neither a folder nor a .csv nor a TFRecord part; give a folder that holds a "
+        "folder of images for each class, or a .csv with the columns file and label"
     )
 
 
@@ -93,9 +97,7 @@ def _twice(own: Own) -> dict[int, str]:
         training = [i for i in places if own.test is None or not own.test[i]]
         gone |= dict.fromkeys(training[1:], "a copy of another in its class")
         held = [i for i in places if i not in training]
-        again = (
-            "in the test, the same picture is in training" if training else "a copy of another in its class"
-        )
+        again = "for the same picture is in training" if training else "a copy of another in its class"
         gone |= dict.fromkeys(held if training else held[1:], again)
     return gone
 
@@ -120,12 +122,12 @@ def _check_leaks(own: Own) -> None:
         return
     both = np.intersect1d(own.groups[own.test], own.groups[~own.test])
     if len(both):
-        within = np.isin(own.groups, both)
-        first = [shown(own.files[i].relative_to(own.root)) for i in np.flatnonzero(within & own.test)[:3]]
+        held = np.flatnonzero(np.isin(own.groups, both) & own.test)
+        first = ", ".join(within(own.root, own.files[i]) for i in held[:NAMED])
         raise DataError(
             f"{len(both):,} of {len(np.unique(own.groups)):,} groups are in training and in test, with "
-            f"{int((within & own.test).sum()):,} test images ({', '.join(first)}): what is learnt of a group "
-            "would make every score too good. Put each group on one side, or leave the split to this command."
+            f"{len(held):,} test images ({first}): what is learnt of a group would make every score too "
+            "good. Put each group on one side, or leave the split to this command."
         )
 
 
@@ -142,9 +144,9 @@ def large_enough(own: Own) -> Own:
             enough &= np.bincount(own.labels[part], minlength=len(own.classes)) > 0
     if enough.sum() < 2:
         raise DataError(
-            f"{shown(own.root)}: {int(enough.sum())} classes have {LEAST} images that can be used"
-            f"{', in training and test' if own.test is not None else ''}; two classes are needed. "
-            f"{' '.join(own.notes)}".rstrip()
+            f"{shown(own.root)}: two classes with at least {LEAST} images that can be used"
+            f"{', some in training and some in the test,' if own.test is not None else ''} are needed, found "
+            f"{int(enough.sum())}. {' '.join(own.notes)}".rstrip()
         )
     small = {
         i: f"of a class with fewer than {LEAST} images" for i in np.flatnonzero(counts[own.labels] < LEAST)
@@ -217,8 +219,8 @@ def _split_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: in
             if whole:
                 return min(whole, key=lambda test: abs(test.mean() - share))
     raise DataError(
-        f"no split by groups leaves each class in training and in test: class number {lacking[0]} would be on "
-        "one side alone, as its images lie in too few groups; add some of other groups, or leave it out"
+        f"no split by groups leaves each class in training and in test: class number {lacking[0]} would "
+        "be on one side alone, as its images lie in too few groups; add some of other groups, or leave it out"
     )
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from lt_lib.data.image_folder import SPLITS, shown
 from lt_lib.errors import DataError, nearest
-from lt_lib.lab.bench.own import Own, class_name, counted, unfit
+from lt_lib.lab.bench.own import NAMED, Own, class_name, printed, unfit
 
 FILE, LABEL, SPLIT = "file", "label", "split"
 _DELIMITERS = ",;\t"
-_NAMED = 5  # lines that a note names
 
 
 def read_table(path: Path, group: str | None = None) -> Own:
@@ -38,19 +37,25 @@ def read_table(path: Path, group: str | None = None) -> Own:
     for line, row in rows:
         file, why = _file(path.parent, row, SPLIT in columns)
         if why:
-            odd[why].append(f"line {line:,}" + (f" ({shown(row[FILE])})" if row[FILE] else ""))
+            odd[why].append(f"line {line:,}" + (f" ({printed(row[FILE])})" if row[FILE] else ""))
             continue
         files.append(file)
         names.append(class_name(row[LABEL]))
         test.append(row.get(SPLIT, "").lower() == SPLITS[1])
         groups.append(row[wanted[-1]])
-    notes = [counted("row", len(at), f"left out, {why}", at[:_NAMED]) for why, at in odd.items()]
+    notes = [_note(why, lines) for why, lines in odd.items()]
     if not files:
         raise DataError(" ".join([f"{shown(path)} has no row that can be used.", *notes]))
     if SPLIT in columns and len(set(test)) < 2:
         raise DataError(" ".join([f"{shown(path)}: `split` must hold train and test.", *notes]))
     root = Path(os.path.commonpath([path.parent, *files]))
     return Own.of(root, files, names, test if SPLIT in columns else None, groups if group else None, notes)
+
+
+def _note(why: str, lines: list[str]) -> str:
+    more = ", ..." if len(lines) > NAMED else ""
+    rows = "row" if len(lines) == 1 else "rows"
+    return f"{len(lines):,} {rows} left out, {why}: {', '.join(lines[:NAMED])}{more}."
 
 
 def _rows(path: Path) -> tuple[Iterator[tuple[int, dict[str, str]]], Counter]:
@@ -68,7 +73,9 @@ def _rows(path: Path) -> tuple[Iterator[tuple[int, dict[str, str]]], Counter]:
             raise DataError(f"{shown(path)}, line {reader.line_num:,}: {error}") from None
 
     lines = read()
-    columns = [name.lower() for name in next(lines, (1, []))[1]]
+    if (first := next(lines, None)) is None:
+        raise DataError(f"{shown(path)} is empty")
+    columns = [name.lower() for name in first[1]]
     rows = ((line, _cells(columns, cells)) for line, cells in lines if any(cells))
     return rows, Counter(columns)
 

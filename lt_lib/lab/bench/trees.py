@@ -35,7 +35,7 @@ def read_tree(root: Path, by_folder: bool = False) -> Own:
         names += [class_name(folder.name)] * len(found)
         test += [split == SPLITS[1]] * len(found)
         groups += [_first_below(folder, file) for file in found]
-    notes = [note(root, paths, f"left out, {why}", "entry") for why, paths in odd.items() if paths]
+    notes = [note(root, paths, f"left out, {why}", "entry", "entries") for why, paths in odd.items() if paths]
     given = test if splits == SPLITS else None
     return Own.of(root, files, names, given, groups if by_folder else None, notes)
 
