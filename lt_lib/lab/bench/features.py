@@ -44,10 +44,10 @@ def backbone(network: str) -> Backbone:
     if not timm.is_model(network):
         known = [*NETWORKS, *timm.list_models()]
         raise LabError(f"neither here nor in timm is a network {network!r}{nearest(network, known)}")
-    config = timm.get_pretrained_cfg(network)
-    if config is None or not config.has_weights:
-        raise LabError(f"timm has no weights of {network}; take one of timm.list_models(pretrained=True)")
-    return Backbone(name=network, pretrained=True, resolution=config.input_size[-1])
+    if not timm.is_model_pretrained(network):
+        raise LabError(f"timm has no weights of {network}{nearest(network, timm.list_pretrained())}")
+    side = timm.get_pretrained_cfg(network).input_size[-1]
+    return Backbone(name=network, pretrained=True, resolution=side)
 
 
 @dataclass(frozen=True)
