@@ -1,172 +1,265 @@
-"""Remedies for a long tail as linear heads on frozen features: all seeds of all remedies in one batched
-training.
+"""Remedies for a long tail as linear heads on frozen features.
 
-On frozen features re-training the classifier alone (cRT) is the balanced sampler, which stands for both."""
+All heads that see the same images in the same order are trained in one matrix product. Each remedy has one
+number to choose, of four values, on images held back: the weight decay of a linear head, the scale of a
+cosine head. On frozen features, re-training the classifier alone (cRT) is the balanced sampler."""
 
-import math
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lt_lib.losses import class_weights, ldam_margins
+from lt_lib.mixup import mixup
 from lt_lib.progress import Progress
-from lt_lib.sampling import artificial_balance, balanced_sample
+from lt_lib.sampling import artificial_balance, balanced_bags, balanced_sample
 
-EPOCHS, BATCH, RATE, SCALE, LATE = 30, 128, 1e-3, 30.0, 2 / 3
-PLAIN = "cross-entropy"
+STEPS, EPOCHS, BATCH, RATE = (1000, 3000), 20, 128, 3e-3
+DECAYS, SCALES, TAUS = (1.0, 3.0, 10.0, 30.0), (10.0, 20.0, 40.0, 80.0), (0.25, 0.5, 0.75, 1.0)
+LATE, BAGS, BETA = 2 / 3, 10, 0.9999
+PLAIN = "plain"
 
 
 @dataclass(frozen=True)
 class Remedy:
     """How a head is trained.
 
-    `draws`: which images an epoch shows, "all", "balanced" (each class alike, with replacement) or
-    "artificial" (as many of each class: copies of the rare, a part of the others). `weights`: a scheme of
-    `class_weights`. `prior`: how often the logarithm of the class sizes is added to the logits in training.
-    `cosine`: features and classes of length one, and a scale. `margin`: LDAM, its weights deferred to the
-    last third. `alpha`: of mixup, of features.
+    `draws`: which images are shown: "all", "balanced" (each class alike, with replacement), "artificial" (as
+    many of each class: copies of the rare, a part of the others) or "bags" (one head a bag, averaged).
+    `weights`: a scheme of `class_weights`; `late`: in the last third only. `prior`: the logarithm of the
+    class sizes is added to the logits in training. `cosine`: features and classes of length one, and a
+    scale. `margin`: of LDAM, for the rarest class. `gamma`: of the focal loss. `alpha`: of mixup, of
+    features. `after`: done to the plain head without training, "prior" (subtracted from its bias) or "norm"
+    (its classes are divided by their lengths to a power).
     """
 
-    name: str
+    title: str
     source: str
     draws: str = "all"
     weights: str | None = None
-    prior: float = 0.0
+    late: bool = False
+    prior: bool = False
     cosine: bool = False
-    margin: bool = False
+    margin: float = 0.0
+    gamma: float = 0.0
     alpha: float = 0.0
+    after: str | None = None
 
 
-REMEDIES = (
-    Remedy(PLAIN, "no remedy"),
-    Remedy("weighted, INS", "ee443", weights="ins"),
-    Remedy("weighted, ISNS", "ee443", weights="isns"),
-    Remedy("weighted, ENS", "Cui et al. 2019", weights="ens"),
-    Remedy("balanced sampler (cRT)", "Kang et al. 2020", draws="balanced"),
-    Remedy("artificial balancing", "ee443", draws="artificial"),
-    Remedy("balanced softmax", "Ren et al. 2020", prior=1.0),
-    Remedy("cross-entropy, cosine head", "no remedy but the head of LDAM", cosine=True),
-    Remedy("LDAM-DRW, cosine head", "Cao et al. 2019", cosine=True, margin=True),
-    Remedy("mixup", "Zhang et al. 2018", alpha=0.2),
-)
-ADJUSTED, NORMED = "logit adjustment", "tau-normalisation"
-AFTERWARDS = {
-    ADJUSTED: "Menon et al. 2021",
-    NORMED: "Kang et al. 2020",
-}  # of the plain head, without training
-SOURCES = {remedy.name: remedy.source for remedy in REMEDIES} | AFTERWARDS
+REMEDIES = {
+    PLAIN: Remedy("cross-entropy", "no remedy"),
+    "focal": Remedy("focal loss", "Lin et al. 2017", gamma=2.0),
+    "ins": Remedy("weighted loss, INS", "ee443", weights="ins"),
+    "isns": Remedy("weighted loss, ISNS", "ee443", weights="isns"),
+    "ens": Remedy("weighted loss, ENS", "Cui et al. 2019", weights="ens"),
+    "sampler": Remedy("balanced sampler (cRT)", "Kang et al. 2020", draws="balanced"),
+    "artificial": Remedy("artificial balancing", "ee443", draws="artificial"),
+    "softmax": Remedy("balanced softmax", "Ren et al. 2020", prior=True),
+    "cosine": Remedy("cross-entropy, cosine head", "no remedy but LDAM's head", cosine=True),
+    "ldam": Remedy("LDAM, cosine head", "Cao et al. 2019", cosine=True, margin=0.5),
+    "ldam-drw": Remedy(
+        "LDAM-DRW, cosine head", "Cao et al. 2019", cosine=True, margin=0.5, weights="ens", late=True
+    ),
+    "mixup": Remedy("mixup of features", "Zhang et al. 2018", alpha=0.2),
+    "bags": Remedy("balanced bags", "ee443", draws="bags"),
+    "adjusted": Remedy("logit adjustment", "Menon et al. 2021", after="prior"),
+    "tau": Remedy("tau-normalisation", "Kang et al. 2020", after="norm"),
+}
 
 
 @dataclass(frozen=True)
-class Heads:
-    """Linear heads of one remedy, one a seed: weight (S, K, D), bias (S, K). Features of a cosine head are of
-    length one."""
+class Fitted:
+    """Heads of one remedy: weight (S, M, K, D) and bias (S, M, K) of S seeds with M members; `cosine`:
+    features are brought to length one first. `setting` is the number chosen on validation, `seconds` what
+    the training of all seeds took, shared alike among the heads that were trained in one product."""
 
     weight: Tensor
     bias: Tensor
-    cosine: bool = False
+    cosine: bool
+    setting: float
+    seconds: float = 0.0
 
     def logits(self, x: Tensor) -> Tensor:
-        """(S, N, K) of standardised features (N, D)."""
+        """(S, N, K) of standardised features (N, D); of several members, the logarithm of their mean
+        probability."""
         x = F.normalize(x) if self.cosine else x
-        return torch.einsum("nd,skd->snk", x, self.weight) + self.bias[:, None]
+        z = torch.einsum("nd,smkd->smnk", x, self.weight) + self.bias[:, :, None]
+        if z.shape[1] == 1:
+            return z[:, 0]
+        return z.log_softmax(-1).logsumexp(1) - np.log(z.shape[1])
 
 
-def train(x: Tensor, y: Tensor, num_classes: int, seeds: int) -> dict[str, Heads]:
-    """Heads by remedy.
+def settings(key: str) -> tuple[float, ...]:
+    """The values of which one is chosen on validation; of logit adjustment none, it has no number."""
+    remedy = REMEDIES[key]
+    if remedy.after:
+        return TAUS if remedy.after == "norm" else (1.0,)
+    return SCALES if remedy.cosine else DECAYS
+
+
+def fit(
+    x: Tensor,
+    y: Tensor,
+    num_classes: int,
+    held: Tensor,
+    *,
+    keys: Sequence[str] = tuple(REMEDIES),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    goal: str = "balanced",
+) -> dict[str, Fitted]:
+    """Heads by remedy: each number chosen on the images held back, with the first seed; then trained on all.
 
     Args:
         x: (N, D), standardised features of the training images.
-        y: (N,), labels, each of the K classes there.
+        y: (N,), int64 labels, each of the K classes there, held back or not.
         num_classes: K.
-        seeds: S; a seed draws the start, the order, the samples and mixup's shares.
+        held: (N,) bool, the images held back for the choice; each class has some not held back.
+        keys: of REMEDIES.
+        seeds: of the start, the order, the samples and mixup's shares.
+        goal: what is best on validation, "balanced" accuracy or "accuracy".
     """
+    trained = [key for key in dict.fromkeys((PLAIN, *keys)) if not REMEDIES[key].after]
+    if not {PLAIN, *(key for key in REMEDIES if REMEDIES[key].after)} & set(keys):
+        trained.remove(PLAIN)
+    runs = [(key, value) for key in trained for value in settings(key)]
+    total = _steps(int((~held).sum())) + len(seeds) * _steps(len(y))
+    with Progress(total, f"{len(trained)} remedies, {len(seeds)} seeds", "step") as bar:
+        tried = _train_all(x[~held], y[~held], num_classes, runs, seeds[0], bar)
+        score = {run: _score(one, x[held], y[held], goal) for run, one in tried.items()}
+        best = [max((run for run in runs if run[0] == key), key=score.__getitem__) for key in trained]
+        by_seed = [_train_all(x, y, num_classes, best, seed, bar) for seed in seeds]
+    found = {run[0]: _together([one[run] for one in by_seed]) for run in best}
+    for key in keys:
+        if REMEDIES[key].after:
+            plain = tried[next(run for run in best if run[0] == PLAIN)]
+            changed = {t: _after(key, plain, y[~held], num_classes, t) for t in settings(key)}
+            value = max(changed, key=lambda t: _score(changed[t], x[held], y[held], goal))
+            found[key] = _after(key, found[PLAIN], y, num_classes, value)
+    return {key: found[key] for key in keys}
+
+
+def _after(key: str, plain: Fitted, y: Tensor, num_classes: int, value: float) -> Fitted:
+    if REMEDIES[key].after == "prior":
+        prior = (y.bincount(minlength=num_classes) / len(y)).log()
+        return Fitted(plain.weight, plain.bias - value * prior, False, value, plain.seconds)
+    length = plain.weight.norm(dim=-1, keepdim=True).clamp_min(1e-12) ** value
+    return Fitted(plain.weight / length, torch.zeros_like(plain.bias), False, value, plain.seconds)
+
+
+def _together(seeds: list[Fitted]) -> Fitted:
+    one = seeds[0]
+    weight, bias = torch.cat([s.weight for s in seeds]), torch.cat([s.bias for s in seeds])
+    return Fitted(weight, bias, one.cosine, one.setting, sum(s.seconds for s in seeds))
+
+
+def _score(heads: Fitted, x: Tensor, y: Tensor, goal: str) -> tuple[float, float]:
+    """The score of the first seed, and where several have it the likelihood decides."""
+    z = heads.logits(x)[0]
+    right, loss = (z.argmax(1) == y).float(), F.cross_entropy(z, y)
+    if goal == "balanced":
+        right = torch.stack([right[y == c].mean() for c in y.unique()])
+    return float(right.mean()), -float(loss)
+
+
+def _steps(images: int) -> int:
+    return min(max(STEPS[0], EPOCHS * -(-images // BATCH)), STEPS[1])
+
+
+def _train_all(x, y, num_classes: int, runs, seed: int, bar: Progress) -> dict[tuple[str, float], Fitted]:
+    """Heads of one seed by run, a remedy and its setting."""
+    steps, found, shared = _steps(len(y)), {}, {}
+    for key, value in runs:
+        r = REMEDIES[key]
+        shared.setdefault((r.draws, r.cosine, r.alpha), []).append((key, value))
     counts = y.bincount(minlength=num_classes)
-    found = {}
-    with Progress(2 * EPOCHS, f"{len(REMEDIES)} remedies, {seeds} seeds", "epoch") as bar:
-        for cosine in (False, True):
-            some = [remedy for remedy in REMEDIES if remedy.cosine == cosine]
-            found |= _train(F.normalize(x) if cosine else x, y, counts, some, seeds, bar)
-    plain, prior = found[PLAIN], (counts / counts.sum()).log()
-    found[ADJUSTED] = Heads(plain.weight, plain.bias - prior)
-    found[NORMED] = Heads(F.normalize(plain.weight, dim=2), torch.zeros_like(plain.bias))
-    return {name: found[name] for name in SOURCES}
+    for (draws, cosine, _), some in shared.items():
+        members = _bags(y, counts, seed) if draws == "bags" else [torch.arange(len(y))]
+        each = max(steps // len(members), STEPS[0] // 4)  # a bag less than the rest, but enough to learn
+        inputs, start = F.normalize(x) if cosine else x, time.perf_counter()
+        parts = [_train(inputs[own], y[own], counts, some, each, [seed, m]) for m, own in enumerate(members)]
+        seconds = (time.perf_counter() - start) / len(some)
+        for i, (key, value) in enumerate(some):
+            weight, bias = (torch.stack([part[j][i] for part in parts])[None] for j in (0, 1))
+            found[key, value] = Fitted(weight, bias, cosine, value, seconds)
+        bar.update(steps * len(some) // len(runs))
+    return found
 
 
-def _train(x, y, counts, remedies: list[Remedy], seeds: int, bar: Progress) -> dict[str, Heads]:
-    runs = [(remedy, seed) for remedy in remedies for seed in range(seeds)]
-    chance = [torch.Generator().manual_seed(seed) for _, seed in runs]
-    k, dim, cosine = len(counts), x.shape[1], remedies[0].cosine
-    start = [torch.empty(k, dim).uniform_(-(dim**-0.5), dim**-0.5, generator=g) for g in chance]
-    weight, bias = torch.stack(start).requires_grad_(), torch.zeros(len(runs), k, requires_grad=not cosine)
-    steps = -(-len(y) // BATCH)
-    descent = torch.optim.Adam([weight] if cosine else [weight, bias], lr=RATE * (10 if cosine else 1))
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(descent, EPOCHS * steps)
-    prior = torch.stack([r.prior * counts.log() for r, _ in runs])[:, None]
-    margins = torch.stack([ldam_margins(counts) if r.margin else torch.zeros(k) for r, _ in runs])[:, None]
-    for epoch in range(EPOCHS):
-        each = torch.stack([_class_weights(r, counts, epoch) for r, _ in runs])
-        orders = torch.stack([_order(r, y, g, epoch) for (r, _), g in zip(runs, chance, strict=True)])
-        for part in orders.split(BATCH, 1):
-            own, other, lam = _pairs(runs, part, chance)
-            inputs = torch.lerp(x[other], x[own], lam[..., None]) if (lam < 1).any() else x[own]
-            head = F.normalize(weight, dim=2) if cosine else weight
-            z = torch.baddbmm(bias[:, None], inputs, head.transpose(1, 2)) + prior
-            loss = sum(
-                share * _costs(z, y[target], each, margins, cosine)
-                for share, target in ((lam, own), (1 - lam, other))
-                if (share > 0).any()
-            )
-            descent.zero_grad(set_to_none=True)
-            loss.sum().backward()
-            descent.step()
-            falling.step()
-        bar.update()
-    head = (F.normalize(weight, dim=2) * SCALE if cosine else weight).detach()
-    return {
-        remedy.name: Heads(
-            head[i * seeds : (i + 1) * seeds], bias[i * seeds : (i + 1) * seeds].detach(), cosine
-        )
-        for i, remedy in enumerate(remedies)
-    }
+def _bags(y: Tensor, counts: Tensor, seed: int) -> list[Tensor]:
+    threshold = max(int(counts.median()), -(-int(counts.max()) // BAGS), 1)
+    return balanced_bags(y, threshold, seed=seed)
 
 
-def _costs(z: Tensor, y: Tensor, each: Tensor, margins: Tensor, cosine: bool) -> Tensor:
-    """(H, B): the loss of each image, so weighted that a head's sum is its weighted mean."""
-    if cosine:
-        z = SCALE * (z - margins * F.one_hot(y, z.shape[-1]))
-    weights = each.gather(1, y)
-    loss = F.cross_entropy(z.flatten(0, 1), y.flatten(), reduction="none").view_as(y)
-    return loss * weights / weights.sum(1, keepdim=True)
+def _train(x, y, counts: Tensor, runs, steps: int, seed: list[int]) -> tuple[Tensor, Tensor]:
+    """Weight (R, K, D) and bias (R, K) of R heads that see the same images in the same order."""
+    chance = torch.Generator().manual_seed(int(np.random.default_rng(seed).integers(2**62)))
+    which, k, dim = [REMEDIES[key] for key, _ in runs], len(counts), x.shape[1]
+    first = which[0]
+    start = torch.empty(k, dim).uniform_(-(dim**-0.5), dim**-0.5, generator=chance)
+    weight = start.repeat(len(runs), 1, 1).requires_grad_()
+    bias = torch.zeros(len(runs), k, requires_grad=not first.cosine)
+    value = torch.tensor([value for _, value in runs])[:, None, None]
+    descent = torch.optim.Adam(
+        [weight] if first.cosine else [weight, bias], lr=RATE * (10 if first.cosine else 1), fused=True
+    )
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(descent, steps)
+    cost = _Cost(which, value, counts)
+    for step, own in enumerate(_stream(first.draws, y, steps, chance)):
+        inputs, target = x[own], F.one_hot(y[own], k).float()
+        if first.alpha:
+            lam = _beta(first.alpha, chance)
+            inputs, target = mixup(inputs, target, lam, torch.randperm(len(own), generator=chance))
+        head = F.normalize(weight, dim=2) * value if first.cosine else weight
+        z = (inputs @ head.flatten(0, 1).T).view(len(own), len(runs), k) + bias
+        descent.zero_grad(set_to_none=True)
+        cost(z, target, late=step >= LATE * steps).backward()
+        if not first.cosine:
+            weight.data.mul_(1 - descent.param_groups[0]["lr"] * value)
+        descent.step()
+        falling.step()
+    head = F.normalize(weight, dim=2) * value if first.cosine else weight
+    return head.detach(), bias.detach()
 
 
-def _class_weights(remedy: Remedy, counts: Tensor, epoch: int) -> Tensor:
-    if remedy.margin:
-        late = epoch >= math.floor(LATE * EPOCHS)
-        return class_weights(counts, "ens", beta=0.9999) if late else torch.ones(len(counts))
-    return class_weights(counts, remedy.weights) if remedy.weights else torch.ones(len(counts))
+class _Cost:
+    """The sum over heads of each one's weighted mean loss, of logits (B, R, K) and targets (B, K)."""
+
+    def __init__(self, which: list[Remedy], value: Tensor, counts: Tensor):
+        ones = torch.ones(len(counts))
+        schemes = [class_weights(counts, r.weights, beta=BETA) if r.weights else ones for r in which]
+        self.weights = torch.stack(schemes)
+        self.early = torch.stack([ones if r.late else w for r, w in zip(which, schemes, strict=True)])
+        self.shift = torch.stack([counts.log() if r.prior else 0 * ones for r in which])
+        self.margins = torch.stack([r.margin * ldam_margins(counts, 1.0) for r in which]) * value[:, :, 0]
+        self.gamma = torch.tensor([r.gamma for r in which])
+
+    def __call__(self, z: Tensor, target: Tensor, late: bool) -> Tensor:
+        z = z + self.shift - self.margins * target[:, None]
+        loss = -(target[:, None] * z.log_softmax(-1)).sum(-1)
+        if self.gamma.any():
+            loss = loss * (1 - (-loss).exp()).clamp_min(1e-6) ** self.gamma
+        weights = target @ (self.weights if late else self.early).T
+        return (loss * weights / weights.sum(0)).sum()
 
 
-def _order(remedy: Remedy, y: Tensor, chance: torch.Generator, epoch: int) -> Tensor:
-    """(N,) positions that an epoch shows."""
-    if remedy.draws == "balanced":
-        return balanced_sample(y, len(y), chance)
-    if remedy.draws == "artificial":
-        target = -(-len(y) // int(y.max() + 1))
-        dealt = artificial_balance(y, target, chance.initial_seed())
-        order = dealt[torch.randperm(len(dealt), generator=chance)]
-        return order.repeat(-(-len(y) // len(order)))[: len(y)]  # as long as the others'
-    return torch.randperm(len(y), generator=chance)
+def _stream(draws: str, y: Tensor, steps: int, chance: torch.Generator) -> Tensor:
+    """(steps, B) positions of the images that are shown."""
+    size, shown = min(BATCH, len(y)), []
+    while sum(map(len, shown)) < steps * size:
+        if draws == "balanced":
+            shown.append(balanced_sample(y, len(y), chance))
+        elif draws == "artificial":
+            some = artificial_balance(y, -(-len(y) // int(y.max() + 1)), chance.initial_seed())
+            shown.append(some[torch.randperm(len(some), generator=chance)])
+        else:
+            shown.append(torch.randperm(len(y), generator=chance))
+    return torch.cat(shown)[: steps * size].view(steps, size)
 
 
-def _pairs(runs, part: Tensor, chance: list[torch.Generator]) -> tuple[Tensor, Tensor, Tensor]:
-    """Positions, positions of partners, and shares (H, B) of mixup: 1 where a head does not mix."""
-    other, lam = part.clone(), torch.ones(part.shape)
-    for i, (remedy, _) in enumerate(runs):
-        if remedy.alpha:
-            other[i] = part[i][torch.randperm(part.shape[1], generator=chance[i])]
-            gamma = torch._standard_gamma(torch.full((2, part.shape[1]), remedy.alpha), generator=chance[i])
-            lam[i] = gamma[0] / gamma.sum(0).clamp_min(1e-12)
-    return part, other, lam
+def _beta(alpha: float, chance: torch.Generator) -> float:
+    one, other = torch._standard_gamma(torch.full((2,), alpha, dtype=torch.float64), generator=chance)
+    return float(one / (one + other))

@@ -1,4 +1,4 @@
-"""`lt compare` from a folder to a page, JSON and a model that predicts; nothing is written beside the images."""
+"""`lt compare`: from a folder to a page, JSON and a model that predicts; nothing is written beside images."""
 
 import json
 
