@@ -25,12 +25,17 @@ class Tails(Topics):
         """The task of a spec, and the class counts of its subset.
 
         Raises:
-            LabError: no lesson, not one backbone, or no subset; lesson.images, which the subset decides; or
-                fewer images in the data set than the subset asks for.
+            LabError: no lesson, not one backbone, or no subset; lesson.images, which the subset decides, or
+                remedies that are the topic's; fewer images in the data set than the subset asks for.
         """
-        lesson = spec.lesson
-        if lesson is None or spec.subset is None or len(spec.backbones) != 1 or lesson.images is not None:
-            raise LabError("mode tail needs `lesson:` without images, `subset:` and one backbone")
+        lesson, remedies = spec.lesson, (spec.balance, spec.weights, spec.bags)
+        if lesson is None or spec.subset is None or len(spec.backbones) != 1:
+            raise LabError("mode tail needs `lesson:`, `subset:` and one backbone")
+        if lesson.images is not None or any(remedies):
+            raise LabError(
+                "in mode tail the subset says how many images, and the lesson what is done about it: leave out "
+                "lesson.images, balance, weights and bags"
+            )
         ((task,), counts), labels = learners(spec, dataset), np.asarray(dataset.labels("train"))
         subset = np.sort(np.concatenate([task.train, task.val])[:, 0])
         held = _held(labels[subset], spec.validation.fraction, spec.seeds.subset)

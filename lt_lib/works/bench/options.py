@@ -6,7 +6,8 @@ from lt_lib.lab.record.spec import Topic
 
 
 class Head(Topic):
-    """A head on frozen features, trained by a remedy of `lt_lib.lab.bench.remedies` (`lt_lib.works.bench.frozen`)."""
+    """A head on frozen features, trained by a remedy of `lt_lib.lab.bench.remedies`
+    (`lt_lib.works.bench.frozen`)."""
 
     code = ("lt_lib.works.bench.frozen:train_head",)
 
