@@ -33,8 +33,8 @@ class Tails(Topics):
             raise LabError("mode tail needs `lesson:`, `subset:` and one backbone")
         if lesson.images is not None or any(remedies):
             raise LabError(
-                "in mode tail the subset says how many images, and the lesson what is done about it: leave out "
-                "lesson.images, balance, weights and bags"
+                "in mode tail the subset says how many images, and the lesson what is done about it: leave "
+                "out lesson.images, balance, weights and bags"
             )
         ((task,), counts), labels = learners(spec, dataset), np.asarray(dataset.labels("train"))
         subset = np.sort(np.concatenate([task.train, task.val])[:, 0])

@@ -1,4 +1,5 @@
-"""One bench for all remedies: no text of others' that is re-run, so it has no printed numbers and no claims."""
+"""One bench for all remedies: no text of others' that is re-run, so no printed numbers and no
+claims."""
 
 from lt_lib.works.bench import options  # noqa: F401  its topic registers itself
 

@@ -1,9 +1,8 @@
-"""Remedies in order, from records: scores, differences from plain cross-entropy paired by seed, cost, and what
-is said of them."""
+"""Remedies in order, from records: scores, differences from plain cross-entropy paired by seed, cost, and
+what is said of them."""
 
-import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -24,8 +23,8 @@ AIMS = {
 
 @dataclass(frozen=True)
 class Gain:
-    """What a remedy adds to plain cross-entropy: `told` is 1 or -1 where the difference can be told from zero,
-    with Holm's correction for all remedies at the ratio, else 0."""
+    """What a remedy adds to plain cross-entropy: `told` is 1 or -1 where the difference can be told from
+    zero, with Holm's correction for all remedies at the ratio, else 0."""
 
     remedy: str
     score: Estimate
@@ -35,6 +34,12 @@ class Gain:
     @property
     def title(self) -> str:
         return REMEDIES[self.remedy].title
+
+    @property
+    def shown(self) -> str:
+        """The difference as HTML, bold where it can be told from zero."""
+        said = self.gap.said(sign=True)
+        return f"<b>{said}</b>" if self.told else said
 
 
 def by_ratio(records: Sequence[Record]) -> Bench:
@@ -83,31 +88,37 @@ def order(bench: Bench, metric: str = "balanced_accuracy") -> list[str]:
     return sorted(means, key=lambda key: -sum(means[key]) / len(means[key]))
 
 
-def ranking(bench: Bench, metric: str = "balanced_accuracy") -> Table:
+def ranking(bench: Bench, metric: str = "balanced_accuracy", this_run: Bench | None = None) -> Table:
     """A line a remedy, a column a ratio: plain cross-entropy's score, and what the others add to it.
+
+    Args:
+        bench: what is shown.
+        metric: as in `Record.metric`.
+        this_run: folded beneath, unless it is what is shown.
 
     Returns:
         A table. Its frame: remedy, ratio, rank, score, gain, half, n, told.
     """
-    lines = {key: {"": html.escape(REMEDIES[key].title)} for key in (PLAIN, *order(bench, metric))}
+    names = (PLAIN, *order(bench, metric))
+    lines = {key: {"": REMEDIES[key].title} | {f"ratio {ratio:g}": "–" for ratio in bench} for key in names}
     plain = []
     for ratio, of in bench.items():
         column = f"ratio {ratio:g}"
         lines[PLAIN][column] = str(estimate(r.metric(metric) for r in of[PLAIN]))
         for rank, gain in enumerate(gains(of, metric), 1):
-            said = gain.gap.said(sign=True)
-            lines[gain.remedy][column] = f"<b>{said}</b>" if gain.told else said
-            half = {"half": gain.gap.half, "n": gain.gap.n, "told": gain.told}
+            lines[gain.remedy][column] = gain.shown
             plain.append({"remedy": gain.remedy, "ratio": ratio, "rank": rank, "score": gain.score.mean})
-            plain[-1] |= {"gain": gain.gap.mean, **half}
-    heads = [f"ratio {ratio:g}" for ratio in bench]
-    rows = [{"": line.pop(""), **{head: line.get(head, "–") for head in heads}} for line in lines.values()]
+            plain[-1] |= {"gain": gain.gap.mean, "half": gain.gap.half, "n": gain.gap.n, "told": gain.told}
     caption = (
-        f"{metric.replace('_', ' ').capitalize()}: first line as it is, then what each remedy adds, paired by "
-        f"seed; bold where that can be told from nothing (Holm over the remedies of a ratio). {OVER_SEEDS}. "
-        f"{_behind(bench)}"
+        f"{metric.replace('_', ' ').capitalize()}: first line as it is, then what each remedy adds, paired "
+        f"by seed; bold where that can be told from nothing (Holm over the remedies of a ratio). {OVER_SEEDS}. "
+        f"{badge(behind(bench))}"
     )
-    return Table(pd.DataFrame(plain), rows, caption)
+    folded = None
+    if this_run and behind(this_run) != behind(bench):
+        own = ranking(this_run, metric)
+        folded = replace(own, caption=f"This run: {badge(behind(this_run))}")
+    return Table(pd.DataFrame(plain), list(lines.values()), caption, folded)
 
 
 def costs(of: dict[str, list[Record]]) -> Table:
@@ -124,7 +135,7 @@ def costs(of: dict[str, list[Record]]) -> Table:
         size = of[key][0].sizes["parameters"][0]
         rows.append(
             {
-                "": html.escape(REMEDIES[key].title),
+                "": REMEDIES[key].title,
                 "gain": gain[key].gap.said(sign=True) if key in gain else "–",
                 "CPU s": f"{seconds.mean:.1f}",
                 "parameters": f"{size:,}",
@@ -149,15 +160,14 @@ def groups(of: dict[str, list[Record]]) -> Table:
     names = ("many", "medium", "few")
     there = [name for name in names if of[PLAIN][0].metrics["last"].get(name) is not None]
     found = {name: {g.remedy: g for g in gains(of, name)} for name in there}
-    rows = [{"": html.escape(REMEDIES[PLAIN].title)}]
+    rows = [{"": REMEDIES[PLAIN].title}]
     rows[0] |= {name: str(estimate(r.metric(name) for r in of[PLAIN])) for name in there}
     plain = []
     for key in (g.remedy for g in gains(of)):
-        rows.append({"": html.escape(REMEDIES[key].title)})
+        rows.append({"": REMEDIES[key].title})
         for name in there:
             g = found[name][key]
-            said = g.gap.said(sign=True)
-            rows[-1][name] = f"<b>{said}</b>" if g.told else said
+            rows[-1][name] = g.shown
             plain.append({"remedy": key, "group": name, "gain": g.gap.mean, "half": g.gap.half})
             plain[-1]["told"] = g.told
     caption = (
@@ -171,9 +181,9 @@ def _titled(of: dict[str, list[Record]]) -> dict[str, list[Record]]:
     return {REMEDIES[key].title: records for key, records in of.items()}
 
 
-def _behind(bench: Bench) -> str:
-    every = {f"{key}, {r:g}": found for r, of in bench.items() for key, found in of.items()}
-    return badge(every)
+def behind(bench: Bench) -> dict[str, list[Record]]:
+    """Records by what they stand behind, for a badge or a footnote."""
+    return {f"{REMEDIES[key].title}, {r:g}": found for r, of in bench.items() for key, found in of.items()}
 
 
 # ------------------------------------------------------------------------------------------------------
@@ -181,8 +191,8 @@ def _behind(bench: Bench) -> str:
 
 
 def best(of: dict[str, list[Record]], metric: str) -> tuple[list[Gain], list[Gain]]:
-    """The best remedy of a ratio and those that cannot be told from it, and of these the ones that can be told
-    from plain cross-entropy; none of them where the best cannot."""
+    """The best remedy of a ratio and those that cannot be told from it; and of these the ones that can be
+    told from plain cross-entropy, none where the best cannot."""
     found = gains(of, metric)
     first = found[0]
     rest = found[1:]
@@ -191,23 +201,19 @@ def best(of: dict[str, list[Record]], metric: str) -> tuple[list[Gain], list[Gai
     return level, [g for g in level if g.told > 0] if first.told > 0 else []
 
 
-def which_remedy(bench: Bench) -> list[str]:
-    """For each aim and ratio a sentence: the best remedy, and which might as well be."""
+def which_remedy(of: dict[str, list[Record]]) -> list[str]:
+    """For each aim a sentence: the best remedy of a ratio, and which might as well be."""
     said = []
     for metric, aim in AIMS.items():
-        for ratio, of in bench.items():
-            if of[PLAIN][0].metrics["last"].get(metric) is None:
-                continue
-            level, sure = best(of, metric)
-            where = f"for {aim} at ratio {ratio:g}"
-            if not sure:
-                said.append(f"{where} no remedy can be told from plain cross-entropy")
-                continue
-            also = [g.title for g in level[1:]]
-            said.append(
-                f"{where} take {sure[0].title} ({sure[0].gap.said(sign=True)})"
-                + (f"; {_listed(also)} cannot be told from it" if also else ", alone at the top")
-            )
+        if of[PLAIN][0].metrics["last"].get(metric) is None:
+            continue
+        level, sure = best(of, metric)
+        if not sure:
+            said.append(f"for {aim}, no remedy can be told from plain cross-entropy")
+            continue
+        also = _listed([g.title for g in level[1:]])
+        others = f"{also} cannot be told from it" if also else "all others are behind"
+        said.append(f"for {aim}, {sure[0].title} ({sure[0].gap.said(sign=True)}); {others}")
     return said
 
 
@@ -222,8 +228,8 @@ def cheapest(of: dict[str, list[Record]]) -> str:
 
     least = min(sure, key=lambda g: seconds(g.remedy))
     return (
-        f"of {len(sure)} remedies at the top the cheapest is {least.title}, with {seconds(least.remedy):.1f} CPU "
-        f"seconds; plain cross-entropy takes {seconds(PLAIN):.1f}"
+        f"of {len(sure)} remedies at the top the cheapest is {least.title}, with "
+        f"{seconds(least.remedy):.1f} CPU seconds; plain cross-entropy takes {seconds(PLAIN):.1f}"
     )
 
 

@@ -2,48 +2,39 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
-from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted
+from lt_lib.lab.bench.remedies import PLAIN, REMEDIES
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import sources
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, footnote, legend
 from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.record.records import Record
-from lt_lib.works.bench.ranking import Bench, gains, order
+from lt_lib.works.bench.ranking import Bench, behind, gains, order
 
 
 @figure("bench-borders")
-def borders(x: torch.Tensor, y: torch.Tensor, heads: dict[str, Fitted]) -> Figure:
+def borders(x: np.ndarray, y: np.ndarray, heads: dict[str, tuple[np.ndarray, float]]) -> Figure:
     """Points of two classes in the plane, and the border that each head draws between them.
 
     Args:
         x: (N, 2); y: (N,), 0 or 1.
-        heads: label -> of :func:`lt_lib.lab.bench.remedies.fit`; the first seed is drawn.
+        heads: label -> weight (2,) and bias.
     """
     fig, ax = plt.subplots(figsize=(5.4, 3.8))
     for c, colour, mark, name in ((0, BLUE, ".", "frequent"), (1, ORANGE, "D", "rare")):
         ax.plot(*x[y == c].T, mark, color=colour, ms=5, alpha=0.6, label=name)
-    (left, low), (right, high) = x.min(0).values - 0.3, x.max(0).values + 0.3
-    across, up = torch.meshgrid(
-        torch.linspace(left, right, 200), torch.linspace(low, high, 200), indexing="xy"
-    )
-    grid = torch.stack([across.flatten(), up.flatten()], 1)
-    for (label, head), style in zip(heads.items(), LINES):
-        z = head.logits(grid)[0]
-        lead = (z[:, 1] - z[:, 0]).view(across.shape)
-        ax.contour(across, up, lead, levels=[0], colors=["0.15"], linestyles=[style], linewidths=1.6)
-        ax.plot([], [], color="0.15", ls=style, lw=1.6, label=label)
+    for (label, (w, b)), style in zip(heads.items(), LINES):
+        ax.axline((0, -b / w[1]), slope=-w[0] / w[1], color="0.15", ls=style, lw=1.6, label=label)
     ax.set(xlabel="first feature", ylabel="second feature")
-    legend(fig, ax)
+    legend(fig, ax, ncols=2)
     return fig
 
 
 @figure("bench-gains")
 def gain_by_ratio(bench: Bench, metric: str = "balanced_accuracy") -> Figure:
-    """What each remedy adds to plain cross-entropy, a mark a ratio with its 95 % interval; filled where it can
-    be told from nothing. Remedies in the order of their mean gain."""
+    """What each remedy adds to plain cross-entropy, a mark a ratio with its 95 % interval; filled where it
+    can be told from nothing. Remedies in the order of their mean gain."""
     names = order(bench, metric)
     fig, ax = plt.subplots(figsize=(5.4, 1.9 + 0.42 * len(names)))
     ax.axvline(0, color="0.3", lw=1)
@@ -64,7 +55,7 @@ def gain_by_ratio(bench: Bench, metric: str = "balanced_accuracy") -> Figure:
     ax.locator_params("x", nbins=6)
     ax.grid(axis="y", visible=False)
     legend(fig, ax, ncols=2)
-    footnote(fig, sources(_behind(bench)))
+    footnote(fig, sources(behind(bench)))
     return fig
 
 
@@ -86,7 +77,3 @@ def gain_beside_cost(of: dict[str, list[Record]]) -> Figure:
     legend(fig, ax, ncols=2)
     footnote(fig, sources({REMEDIES[key].title: own for key, own in of.items()}))
     return fig
-
-
-def _behind(bench: Bench) -> dict[str, list[Record]]:
-    return {f"{REMEDIES[key].title}, {r:g}": own for r, of in bench.items() for key, own in of.items()}
