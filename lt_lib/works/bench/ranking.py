@@ -43,12 +43,14 @@ class Gain:
 
 
 def by_ratio(records: Sequence[Record]) -> Bench:
-    """Records by ratio, the mildest first, and remedy; the ratios at which plain cross-entropy has some."""
+    """Records by ratio, the mildest first, and remedy; only ratios at which plain cross-entropy can be
+    compared with something."""
     found: Bench = {}
     for r in records:
         of = found.setdefault(r.spec.subset.ratio, {})
         of.setdefault(r.spec.lesson.remedy, []).append(r)
-    return {ratio: found[ratio] for ratio in sorted(found, reverse=True) if PLAIN in found[ratio]}
+    ratios = sorted(found, reverse=True)
+    return {ratio: found[ratio] for ratio in ratios if PLAIN in found[ratio] and len(found[ratio]) > 1}
 
 
 def gains(of: dict[str, list[Record]], metric: str = "balanced_accuracy") -> list[Gain]:
@@ -109,9 +111,10 @@ def ranking(bench: Bench, metric: str = "balanced_accuracy", this_run: Bench | N
             lines[gain.remedy][column] = gain.shown
             plain.append({"remedy": gain.remedy, "ratio": ratio, "rank": rank, "score": gain.score.mean})
             plain[-1] |= {"gain": gain.gap.mean, "half": gain.gap.half, "n": gain.gap.n, "told": gain.told}
+    called = metric.replace("_", " ").capitalize()
     caption = (
-        f"{metric.replace('_', ' ').capitalize()}: first line as it is, then what each remedy adds, paired "
-        f"by seed; bold where that can be told from nothing (Holm over the remedies of a ratio). {OVER_SEEDS}. "
+        f"{called}: first line as it is, then what each remedy adds, paired by seed; bold where that "
+        f"can be told from nothing (Holm over the remedies of a ratio). {OVER_SEEDS}. "
         f"{badge(behind(bench))}"
     )
     folded = None

@@ -53,7 +53,7 @@ options = lab.check_parameters(globals())
 # Nearly all remedies for a long tail are one loss with other dials:
 #
 # ```{math}
-# :label: bench-01-loss
+# :label: bench-02-loss
 # L = \frac{\sum_i w_{y_i}\, (1 - p_i)^{\gamma}\, (-\log p_i)}{\sum_i w_{y_i}}, \qquad
 # p_i = \mathrm{softmax}\bigl(z_i + \tau \log n - m_{y_i} e_{y_i}\bigr)_{y_i},
 # ```
@@ -107,7 +107,7 @@ heads = {
     "logit adjustment": (w, b - np.log(n[1] / n[0])),
 }
 
-# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-bench-01-borders", "caption": "Four hundred points of a frequent class, twenty of a rare one, and the borders of four heads."}, "image": {"alt": "A cloud of many points and one of few, overlapping, with four lines between them at different distances from the cloud of few points."}}
+# %% tags=["fragment-slide", "live"] mystnb={"figure": {"name": "fig-bench-02-borders", "caption": "Four hundred points of a frequent class, twenty of a rare one, and the borders of four heads."}, "image": {"alt": "A cloud of many points and one of few, overlapping, with four lines between them at different distances from the cloud of few points."}}
 lab.figure("bench-borders", x, y, heads)
 
 # %% tags=["keep_output", "fragment-slide", "live"]
@@ -153,7 +153,7 @@ hardest = best[min(best)]
 # %% tags=["fragment-slide"]
 ranking.ranking(best, this_run=this_run)
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-bench-01-gains", "caption": "What each remedy adds to plain cross-entropy in balanced accuracy, paired by seed, with 95 % intervals; filled marks can be told from nothing."}, "image": {"alt": "A horizontal chart with a line for each remedy, the best on top, and on each line a mark for each ratio beside a vertical line at zero."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-bench-02-gains", "caption": "What each remedy adds to plain cross-entropy in balanced accuracy, paired by seed, with 95 % intervals; filled marks can be told from nothing."}, "image": {"alt": "A horizontal chart with a line for each remedy, the best on top, and on each line a mark for each ratio beside a vertical line at zero."}}
 lab.figure("bench-gains", best)
 
 # %% [markdown] tags=["slide"]
@@ -188,7 +188,7 @@ ranking.groups(hardest)
 # %% tags=["fragment-slide"]
 ranking.costs(hardest)
 
-# %% tags=["slide"] mystnb={"figure": {"name": "fig-bench-01-cost", "caption": "Gain in balanced accuracy over CPU seconds of a head at the smallest ratio; numbers are the ranks, named above."}, "image": {"alt": "A scatter of numbered points, gain upwards and seconds to the right, with plain cross-entropy as a square at zero gain."}}
+# %% tags=["slide"] mystnb={"figure": {"name": "fig-bench-02-cost", "caption": "Gain in balanced accuracy over CPU seconds of a head at the smallest ratio; numbers are the ranks, named above."}, "image": {"alt": "A scatter of numbered points, gain upwards and seconds to the right, with plain cross-entropy as a square at zero gain."}}
 lab.figure("bench-cost", hardest)
 
 # %% tags=["fragment-slide"]
@@ -266,13 +266,13 @@ lab.summary(
 # ## Exercises
 #
 # ```{exercise} Before or after
-# :label: ex-bench-01-prior
+# :label: ex-bench-02-prior
 # Balanced softmax adds $\log n$ to the logits in training; logit adjustment subtracts it after plain training.
 # Show that the loss of the first, at logits $z$, is the loss of plain cross-entropy at $z + \log n$. Why do the
 # two still end in different heads?
 # ```
 #
-# ```{solution-start} ex-bench-01-prior
+# ```{solution-start} ex-bench-02-prior
 # :class: dropdown
 # ```
 
@@ -299,12 +299,12 @@ print(f"{plain:.4f}")
 
 # %% [markdown]
 # ```{exercise} Fourteen tries
-# :label: ex-bench-01-holm
+# :label: ex-bench-02-holm
 # Fourteen remedies do nothing at all. How often does at least one of them get a $p$ below 0.05? How often
 # after Holm's correction? Draw the $p$ as independent.
 # ```
 #
-# ```{solution-start} ex-bench-01-holm
+# ```{solution-start} ex-bench-02-holm
 # :class: dropdown
 # ```
 
@@ -326,13 +326,13 @@ print(f"at least one by luck: {naive:.2f}, after Holm {held_back:.3f}")
 
 # %% [markdown]
 # ```{exercise} How many seeds?
-# :label: ex-bench-01-seeds
+# :label: ex-bench-02-seeds
 # The paired differences of a remedy have a standard deviation of 0.006. How many seeds does it take until a
 # mean difference of 0.01 has an interval that leaves out zero? And at the level of the first step of Holm,
 # $0.05/14$?
 # ```
 #
-# ```{solution-start} ex-bench-01-seeds
+# ```{solution-start} ex-bench-02-seeds
 # :class: dropdown
 # ```
 
