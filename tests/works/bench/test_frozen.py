@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lt_lib import data as datasets
+from lt_lib.lab.bench import remedies
 from lt_lib.lab.bench.remedies import REMEDIES
 from lt_lib.lab.record.plan import plan
 from lt_lib.lab.record.spec import PROFILES, load
@@ -49,7 +50,13 @@ def test_what_a_laptop_leaves_out_an_evening_does_not():
 
 
 @pytest.fixture
-def head(lab_env):
+def few_steps(monkeypatch, lab_env):
+    """Heads that are trained for a few steps only."""
+    monkeypatch.setattr(remedies, "STEPS", (40, 80))
+
+
+@pytest.fixture
+def head(few_steps):
     """Trains a row at profile smoke: outcome by its key and seed."""
     dataset = datasets.load("digits50")
 
@@ -71,7 +78,7 @@ def test_another_run_gives_the_same_head(head, key):
     assert first.measures["setting"] == first.history["setting"][0]
 
 
-def test_a_record_tells_of_its_tail_and_its_cost(lab_env, tmp_path):
+def test_a_record_tells_of_its_tail_and_its_cost(few_steps, tmp_path):
     (record,) = run("bench-frozen", "isns-0.005", "smoke", seeds=1, store=tmp_path)
     counts = record.per_class["train_counts"]
     assert sum(counts) == record.sizes["train"][0] + record.sizes["val"][0]
