@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from lt_lib.lab.bench.remedies import PLAIN, REMEDIES
+from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, settings
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import OVER_SEEDS, Estimate, difference, estimate, in_words
 from lt_lib.lab.read.findings import holm
@@ -279,6 +279,20 @@ def correlation_in_words(bench: Bench) -> str:
         f"the order of the remedies differs most between ratios {a:g} and {b:g}, with a rank correlation of "
         f"{low:.2f}"
     )
+
+
+def at_the_end(bench: Bench) -> str:
+    """Remedies whose chosen setting is, more often than not, the first or last of those tried."""
+    found = []
+    for key in (PLAIN, *order(bench)):
+        tried = settings(key)
+        chosen = [r.metric("setting") for of in bench.values() for r in of.get(key, [])]
+        ends = sum(value in (tried[0], tried[-1]) for value in chosen)
+        if len(tried) > 1 and 2 * ends > len(chosen):
+            found.append(f"{REMEDIES[key].title} ({ends} of {len(chosen)})")
+    if not found:
+        return "each remedy's setting lies, more often than not, inside the range that was tried"
+    return f"at an end of the range that was tried lies, more often than not, the setting of {_listed(found)}"
 
 
 def _listed(words: Sequence[str]) -> str:

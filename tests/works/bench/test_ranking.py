@@ -121,6 +121,13 @@ def test_the_order_is_compared_between_ratios(bench):
     assert "one ratio only" in ranking.correlation_in_words({0.1: bench[0.1]})
 
 
+def test_settings_at_the_end_of_what_was_tried_are_named():
+    inside = ranking.by_ratio(records(setting=3.0))
+    assert ranking.at_the_end(inside).startswith("each remedy's setting lies")
+    ends = ranking.at_the_end(ranking.by_ratio(records(gains={"isns": 0.1, "adjusted": 0.0}, setting=1.0)))
+    assert ends.endswith("the setting of cross-entropy (5 of 5) and weighted loss, ISNS (5 of 5)")
+
+
 def test_figures_show_each_remedy_and_fill_what_is_told(bench):
     (ax,) = figure("bench-gains", bench).axes
     names = [text.get_text() for text in ax.get_yticklabels()]
