@@ -370,30 +370,50 @@ def build_slides(
 
 @app.command()
 def compare(
-    folder: Annotated[
-        Path, typer.Argument(help="Holds a folder of images for each class, or train and test.")
+    images: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder that holds a folder of images for each class, or train and test with these; or a "
+            ".csv with the columns file and label; or TFRecord parts of Drought Watch."
+        ),
     ],
     aim: Annotated[
         str, typer.Option("--for", help="What to choose by: accuracy, balanced or worst-class.")
     ] = "balanced",
     network: Annotated[
-        str, typer.Option(help="Whose features: tf_efficientnet_lite0 to 2, mobilenetv2_100, or any of timm.")
-    ] = "tf_efficientnet_lite0",
-    seeds: Annotated[int, typer.Option(min=2, help="How many heads a remedy.")] = 5,
+        list[str] | None,
+        typer.Option(
+            help="Whose features: tf_efficientnet_lite0 (default), -1, -2, mobilenetv2_100, or any of timm. "
+            "Given twice or more, the networks are also stacked."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, max=100, help="How many heads a remedy.")] = 5,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Patients, sites or days that must not be parted: a column of the .csv, or `folder`, the "
+            "folders directly below those of the classes."
+        ),
+    ] = None,
+    finetune: Annotated[
+        bool,
+        typer.Option("--finetune", help="Train the whole network too, plain and with the two best remedies."),
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Where the page and the model go; default: FOLDER's name, -compared.")
+        Path | None, typer.Option(help="Where the page and the model go; default: IMAGES' name, -compared.")
     ] = None,
 ) -> None:
     """Which remedy for a long tail helps on your own images? Writes a page, JSON and a model, and says.
 
     A frozen network looks at every image once (kept in the cache); on its features a linear head is trained
-    for each remedy and seed. Nothing is written into the folder; what cannot be used is listed."""
+    for each remedy and seed. Nothing is written among the images; what cannot be used is listed."""
     from lt_lib.lab.bench.compare import PAGE
     from lt_lib.lab.bench.compare import compare as run
     from lt_lib.lab.record.paths import absolute
 
-    out = absolute(out or Path(f"{folder.resolve().name}-compared"))
-    typer.echo(run(absolute(folder), aim, network, seeds, out).words)
+    out = absolute(out or Path(f"{images.resolve().stem}-compared"))
+    networks = network or ["tf_efficientnet_lite0"]
+    typer.echo(run(absolute(images), aim, networks, seeds, out, split, finetune).words)
     typer.echo(out / PAGE)
 
 
@@ -402,12 +422,17 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A folder that `lt compare` wrote.")],
     files: Annotated[list[Path], typer.Argument(help="Images.")],
 ) -> None:
-    """Class and probability of images, by the model that `lt compare` chose."""
+    """Class and probability of images, by the model that `lt compare` chose. Exit code 1 if one cannot be
+    read."""
     from lt_lib.lab.bench.model import predict as run
     from lt_lib.lab.record.paths import absolute
 
-    for file, name, p in run(absolute(model), [absolute(file) for file in files]):
-        typer.echo(f"{file}  {name}  {p:.3f}")
+    failed = False
+    for file, (_, name, said) in zip(files, run(absolute(model), list(map(absolute, files))), strict=True):
+        failed |= name is None
+        typer.echo(f"{file}: {said}" if name is None else f"{file}  {name}  {said:.3f}", err=name is None)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -408,13 +408,11 @@ def _parts(source: Path) -> Iterator[list[_Part]]:
                     functools.partial(archive.open, info),
                 )
                 for info in archive.infolist()
-                if _is_part(info.filename) and _unpacked(info.filename) == info.filename
+                if is_part(info.filename) and _unpacked(info.filename) == info.filename
             ]
         else:
             folders = ["", *_FOLDERS, *(f"{OFFICIAL_FOLDER}/{name}" for name in _FOLDERS)]
-            paths = [
-                path for folder in folders for path in (source / folder).glob("*") if _is_part(path.name)
-            ]
+            paths = [path for folder in folders for path in (source / folder).glob("*") if is_part(path.name)]
             found = [_file(path, source) for path in paths if path.is_file()]
         names = {part.name for part in found}
         found = [
@@ -430,7 +428,7 @@ def _file(path: Path, source: Path) -> _Part:
     return _Part(name, stat.st_size, [stat.st_size, stat.st_mtime_ns], functools.partial(_open, path))
 
 
-def _is_part(name: str) -> bool:
+def is_part(name: str) -> bool:
     """Named as Apache Beam and the official loader do (part-...; gstmp is half a download), or *.tfrecord."""
     name = name.rsplit("/", 1)[-1]
     named = name.startswith("part-") or _unpacked(name).endswith(_SUFFIXES)

@@ -1,84 +1,203 @@
-"""`lt compare FOLDER`: read, look, train, judge, write."""
+"""`lt compare`: read, look, train, judge, write."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from lt_lib.errors import LabError, nearest
-from lt_lib.lab.bench import judge, model, page, remedies
-from lt_lib.lab.bench.features import features
-from lt_lib.lab.bench.reading import read_folder
+from lt_lib.errors import DataError, LabError, nearest
+from lt_lib.lab.bench import judge, model, page
+from lt_lib.lab.bench.features import BATCH, Eye, backbone, features
+from lt_lib.lab.bench.finetune import finetune, trainable
+from lt_lib.lab.bench.model import Part
+from lt_lib.lab.bench.reading import Own, read_own, split
+from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, fit
 from lt_lib.lab.record.files import atomic_write, check_writable
 from lt_lib.lab.record.paths import project_root
-from lt_lib.progress import say
+from lt_lib.progress import Progress, say
 
 PAGE, JSON = "index.html", "comparison.json"
+STACK, WHOLE = "stack", "whole-"
 
 
-def compare(folder: Path, aim: str, network: str, seeds: int, out: Path) -> judge.Verdict:
-    """Compare the remedies on a folder of images, and write a page, JSON and the chosen model.
+@dataclass
+class View:
+    """Features of one network, standardised by the training images' `mean` and `std` (D,), and its heads."""
+
+    network: str
+    x: Tensor
+    mean: Tensor
+    std: Tensor
+    heads: dict[str, Fitted]
+
+
+def compare(
+    path: Path,
+    aim: str,
+    networks: Sequence[str],
+    seeds: int,
+    out: Path,
+    groups: str | None = None,
+    finetuned: bool = False,
+) -> judge.Verdict:
+    """Compare the remedies on a reader's images, and write a page, JSON and the chosen model.
 
     Args:
-        folder: one folder a class, or train and test with one a class; see `reading`.
+        path: of the images; see :func:`lt_lib.lab.bench.reading.read_own`.
         aim: of `judge.AIMS`.
-        network: whose features; of `features.NETWORKS`, or any of timm.
+        networks: whose features; of `features.NETWORKS`, or any of timm. The remedies are compared on the
+            first; with several, plain cross-entropy on each of them is stacked.
         seeds: heads a remedy.
-        out: where the page goes, outside of the folder.
+        out: where the page goes, outside of the folder of images.
+        groups: what a split must not part; see `read_own`.
+        finetuned: whether plain cross-entropy and the two best remedies also train the whole network.
 
     Raises:
         DataError, LabError: what cannot be used, and how to mend it.
     """
-    if aim not in judge.AIMS:
-        raise LabError(
-            f"no aim {aim!r}{nearest(aim, list(judge.AIMS))}; it is one of {', '.join(judge.AIMS)}"
-        )
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise LabError(
-            f"{out} lies in the folder of images, where nothing is written; choose another with --out"
-        )
-    check_writable(out / PAGE, "choose another folder with --out")
+    _check(path, aim, networks, out)
     start = time.monotonic()
-    own = read_folder(folder)
-    own, x = features(own, network)
-    looked = time.monotonic() - start
-    test = judge.split(own.labels) if own.test is None else own.test
-    y = torch.from_numpy(own.labels)
-    train, held = torch.from_numpy(~test), torch.from_numpy(test)
-    mean, std = x[train].mean(0), x[train].std(0, correction=0).clamp_min(1e-6)
-    x = (x - mean) / std
-    start = time.monotonic()
-    heads = remedies.train(x[train], y[train], len(own.classes), seeds)
-    logits = {name: found.logits(x[held]) for name, found in heads.items()}
-    verdict = judge.judge(logits, y[held], aim)
-    how = {
-        "network": network,
-        "seeds": seeds,
-        "seconds": {"features": looked, "heads": time.monotonic() - start},
-    }
-    chosen = verdict.best or remedies.PLAIN
-    truth = y[held]
-    recalls = {name: _recalls(z, truth, len(own.classes)) for name, z in logits.items()}
+    own = read_own(path, groups=groups)
+    own, looked = _features(own, networks)
+    test = split(own.labels, own.groups) if own.test is None else own.test
+    held = np.zeros(len(test), bool)
+    held[~test] = _held(own, ~test)
+    seconds = {"features": time.monotonic() - start}
+    start, goal = time.monotonic(), "accuracy" if aim == "accuracy" else "balanced"
+    views = [
+        _view(network, x, own, test, held, tuple(REMEDIES) if i == 0 else (PLAIN,), seeds, goal)
+        for i, (network, x) in enumerate(looked.items())
+    ]
+    rows = _rows(views, test)
+    seconds["heads"] = time.monotonic() - start
+    y, counts = torch.from_numpy(own.labels[test]), np.bincount(own.labels[~test]).tolist()
+    titles = {key: row.title for key, row in rows.items()}
+    verdict = judge.judge({key: row.logits for key, row in rows.items()}, y, counts, aim, titles)
+    if finetuned:
+        start = time.monotonic()
+        rows |= _finetuned(own, test, views[0], verdict)
+        seconds["whole networks"] = time.monotonic() - start
+        titles = {key: row.title for key, row in rows.items()}
+        verdict = judge.judge({key: row.logits for key, row in rows.items()}, y, counts, aim, titles)
+    chosen = rows[verdict.best or PLAIN]
+    parts = chosen.parts or [_part(own, views[0], verdict.best or PLAIN)]
+    if verdict.best == STACK:
+        parts = [_part(own, view, PLAIN) for view in views]
+    found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds)
     style = (project_root() / "book/_static/custom.css").read_text(encoding="utf-8")
-    shown = page.page(
-        own,
-        test,
-        verdict,
-        recalls,
-        judge.confusions(logits[chosen], truth),
-        judge.suspects(logits[chosen], truth),
-        how,
-        style,
-    )
-    model.keep(out, heads[chosen], mean, std, model.about(network, chosen, own.classes))
-    atomic_write(out / JSON, page.as_json(own, test, verdict, how).encode())
-    atomic_write(out / PAGE, shown.encode())
+    model.keep(out, parts, chosen.title, own.classes, verdict.words)
+    atomic_write(out / JSON, page.as_json(found).encode())
+    atomic_write(out / PAGE, page.page(found, style).encode())
     for note in own.notes:
         say(note)
     return verdict
 
 
-def _recalls(logits: torch.Tensor, y: torch.Tensor, k: int) -> np.ndarray:
-    right = (logits.argmax(-1) == y).float()
-    return torch.stack([right[:, y == c].mean() for c in range(k)]).numpy()
+def _check(path: Path, aim: str, networks: Sequence[str], out: Path) -> None:
+    if aim not in judge.AIMS:
+        raise LabError(
+            f"no aim {aim!r}{nearest(aim, list(judge.AIMS))}; it is one of {', '.join(judge.AIMS)}"
+        )
+    for network in networks:
+        backbone(network)
+    if len(set(networks)) < len(networks):
+        raise LabError("a network is named twice; stacking needs different ones")
+    images = path if path.is_dir() else path.parent
+    if out.resolve().is_relative_to(images.resolve()) and path.is_dir():
+        raise LabError(
+            f"{out} lies in the folder of images, where nothing is written; choose another with --out"
+        )
+    check_writable(out / PAGE, "choose another folder with --out")
+
+
+def _features(own: Own, networks: Sequence[str]) -> tuple[Own, dict[str, Tensor]]:
+    own, first = features(own, networks[0])
+    found = {networks[0]: first}
+    for network in networks[1:]:
+        _, found[network] = features(replace(own, notes=[]), network)
+    return own, found
+
+
+def _held(own: Own, train: np.ndarray) -> np.ndarray:
+    """Of the training images, those held back to choose each remedy's number; groups stay whole where each
+    class has several."""
+    if own.groups is not None:
+        try:
+            return split(own.labels[train], own.groups[train], seed=1)
+        except DataError:
+            own.notes.append(
+                "The images on which each remedy's number is chosen are not parted by groups: some class has "
+                "too few. The test is."
+            )
+    return split(own.labels[train], seed=1)
+
+
+def _view(network, x: Tensor, own: Own, test, held, keys, seeds: int, goal: str) -> View:
+    train = torch.from_numpy(~test)
+    mean, std = x[train].mean(0), x[train].std(0, correction=0).clamp_min(1e-6)
+    x = (x - mean) / std
+    y, back = torch.from_numpy(own.labels)[train], torch.from_numpy(held)[train]
+    heads = fit(x[train], y, len(own.classes), back, keys=keys, seeds=range(seeds), goal=goal)
+    return View(network, x, mean, std, heads)
+
+
+def _rows(views: list[View], test: np.ndarray) -> dict[str, page.Row]:
+    first, held = views[0], torch.from_numpy(test)
+    rows = {
+        key: page.Row(
+            REMEDIES[key].title,
+            REMEDIES[key].source,
+            heads.logits(first.x[held]),
+            heads.seconds,
+            heads.weight[0].numel() + heads.bias[0].numel(),
+            heads.setting,
+        )
+        for key, heads in first.heads.items()
+    }
+    if len(views) > 1:
+        each = [view.heads[PLAIN] for view in views]
+        votes = torch.stack([h.logits(v.x[held]).softmax(-1) for h, v in zip(each, views, strict=True)])
+        rows[STACK] = page.Row(
+            f"stacking of {len(views)} networks",
+            "ee443",
+            votes.mean(0).clamp_min(1e-30).log(),
+            sum(h.seconds for h in each),
+            sum(h.weight[0].numel() + h.bias[0].numel() for h in each),
+        )
+    return rows
+
+
+def _part(own: Own, view: View, key: str) -> Part:
+    """Of the first seed."""
+    heads = view.heads[key]
+    one = replace(heads, weight=heads.weight[:1], bias=heads.bias[:1])
+    return Part(Eye.of(view.network, own.bands, own.scale), one, view.mean, view.std)
+
+
+def _finetuned(own: Own, test: np.ndarray, view: View, verdict: judge.Verdict) -> dict[str, page.Row]:
+    scores = verdict.scores[verdict.aim]
+    able = [key for key in trainable(tuple(view.heads)) if key != PLAIN]
+    best = sorted(able, key=lambda key: -scores[key].gain)[:2]
+    rows = {}
+    for key in (PLAIN, *best):
+        start = time.monotonic()
+        part = finetune(own, np.flatnonzero(~test), key, _part(own, view, key))
+        p = []
+        with Progress(int(test.sum()), f"looking, {REMEDIES[key].title}", "image") as bar:
+            for some in np.array_split(np.flatnonzero(test), -(-int(test.sum()) // BATCH)):
+                p.append(part.probabilities([part.eye.pixels(own.files[i])[0] for i in some]))
+                bar.update(len(some))
+        weights = sum(value.numel() for value in part.state.values())
+        rows[WHOLE + key] = page.Row(
+            f"{REMEDIES[key].title}, whole network",
+            REMEDIES[key].source,
+            torch.cat(p).clamp_min(1e-30).log()[None],
+            time.monotonic() - start,
+            weights + part.heads.weight.numel() + part.heads.bias.numel(),
+            parts=[part],
+        )
+    return rows

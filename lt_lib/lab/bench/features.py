@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lt_lib.data.image_folder import read_image
-from lt_lib.errors import LabError
+from lt_lib.errors import LabError, nearest
+from lt_lib.lab.bench.bands import pixels, why
 from lt_lib.lab.bench.reading import Own, large_enough
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.paths import cache_root
@@ -27,12 +27,27 @@ NETWORKS = {  # registered weights and the side of their images
     "mobilenetv2_100": ("mobilenetv2_100_imagenet", 224),
 }
 CHUNK, BATCH = 256, 32
+Row = tuple[str, np.ndarray, list[str]]  # key, features and remarks of an image
 
 
 def backbone(network: str) -> Backbone:
-    """The spec of a network: one of NETWORKS, or any of timm with its own weights."""
-    weights, side = NETWORKS.get(network, (True, 224))
-    return Backbone(name=network, pretrained=weights, resolution=side)
+    """The spec of a network: one of NETWORKS, or any of timm with its own weights and side.
+
+    Raises:
+        LabError: timm has no such network, or no weights of it.
+    """
+    if network in NETWORKS:
+        weights, side = NETWORKS[network]
+        return Backbone(name=network, pretrained=weights, resolution=side)
+    import timm
+
+    if not timm.is_model(network):
+        known = [*NETWORKS, *timm.list_models()]
+        raise LabError(f"neither here nor in timm is a network {network!r}{nearest(network, known)}")
+    if not timm.is_model_pretrained(network):
+        raise LabError(f"timm has no weights of {network}{nearest(network, timm.list_pretrained())}")
+    side = timm.get_pretrained_cfg(network).input_size[-1]
+    return Backbone(name=network, pretrained=True, resolution=side)
 
 
 @dataclass(frozen=True)
@@ -43,85 +58,156 @@ class Eye:
     net: torch.nn.Module
     mean: Tensor
     std: Tensor
+    scale: np.ndarray | None = None
 
     @classmethod
-    def of(cls, network: str) -> "Eye":
+    def of(cls, network: str, bands: int = 3, scale: np.ndarray | None = None) -> "Eye":
+        """The network with its weights, for images of some bands.
+
+        Args:
+            scale: (2, C) of :func:`lt_lib.lab.bench.bands.scale_of`; None for pictures.
+
+        Raises:
+            DataError, LabError: no such network, its weights are not at hand, or it takes RGB alone.
+        """
         spec = backbone(network)
+        turn = torch.arange(bands) % 3  # as its filters of red, green and blue are repeated
+        mean, std = (level[turn.to(level.device)] for level in normalisation(spec))
+        return cls.around(spec, network_of(spec, bands), mean, std, scale)
+
+    @classmethod
+    def around(
+        cls, spec: Backbone, net: torch.nn.Module, mean: Tensor, std: Tensor, scale: np.ndarray | None
+    ) -> "Eye":
+        """A network that is there, its normalisations folded into its convolutions."""
         keep_memory()
-        mean, std = normalisation(spec)
         noise = torch.randint(
-            0, 256, (4, 3, spec.resolution, spec.resolution), dtype=torch.uint8, device=device()
+            0, 256, (4, len(mean), spec.resolution, spec.resolution), dtype=torch.uint8, device=device()
         )
         example = prepare(noise, spec.resolution, mean, std)
-        return cls(spec, fold_batchnorm(backbone_network(spec).eval(), example), mean, std)
+        return cls(spec, fold_batchnorm(net.eval(), example), mean, std, scale)
 
     @torch.inference_mode()
     def look(self, pixels: list[np.ndarray]) -> np.ndarray:
-        """(M, D) float16 of M images (side, side, 3) uint8."""
+        """(M, D) float16 of M images (side, side, C) uint8."""
         x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).to(device())
         return self.net(prepare(x, self.spec.resolution, self.mean, self.std)).half().cpu().numpy()
 
+    def pixels(self, file: Path) -> tuple[np.ndarray, list[str]]:
+        """An image as `look` takes it, and what was done to it; see :func:`lt_lib.lab.bench.bands.pixels`."""
+        return pixels(file, self.spec.resolution, len(self.mean), self.scale)
+
+
+def network_of(spec: Backbone, bands: int = 3) -> torch.nn.Module:
+    """The network of a spec, its first convolution for C bands.
+
+    Raises:
+        LabError: its weights are not at hand, or it takes RGB alone.
+    """
+    try:
+        net = backbone_network(spec).eval()
+    except LabError:
+        if spec.pretrained is not True:
+            raise
+        raise LabError(
+            f"the weights of {spec.name} are neither in timm's cache nor reachable. Run this once with a "
+            f"network connection, or take one of {', '.join(NETWORKS)} (`lt data add NAME --from FILE`)"
+        ) from None
+    return _adapted(net, bands)
+
+
+def _adapted(net: torch.nn.Module, bands: int) -> torch.nn.Module:
+    """The network with its first convolution for C bands, as timm makes it: filters repeated over the bands,
+    and scaled so that the sum stays."""
+    if bands == 3:
+        return net
+    from timm.models import adapt_input_conv
+
+    first = net.pretrained_cfg.get("first_conv")
+    conv = net.get_submodule(first) if isinstance(first, str) else None
+    if not isinstance(conv, torch.nn.Conv2d) or conv.in_channels != 3 or conv.groups != 1:
+        raise LabError(f"this network takes RGB alone, not {bands} bands; take one of {', '.join(NETWORKS)}")
+    conv.weight = torch.nn.Parameter(adapt_input_conv(bands, conv.weight.detach()))
+    conv.in_channels = bands
+    return net
+
 
 def features(own: Own, network: str) -> tuple[Own, Tensor]:
-    """The images that can be read, and (N, D) float32, their features.
+    """The images that can be read, with notes of what was done to them, and (N, D) float32, their features.
 
     Raises:
         LabError: weights are not at hand, or the cache cannot be written.
         DataError: fewer than two classes are left.
     """
-    spec = backbone(network)
-    folder = cache_root() / "own" / f"{network}-{digest(spec.model_dump(mode='json'))[7:19]}"
+    folder = _folder(own, network)
     known, gone = _kept(folder), {}
     missing = [i for i, key in enumerate(own.keys) if key not in known]
     if missing:
-        eye, done, keys, rows = Eye.of(network), [], [], []
+        eye, found = Eye.of(network, own.bands, own.scale), []
         with Progress(len(missing), f"features by {network}", "image") as bar:
             for first in range(0, len(missing), BATCH):
                 part = missing[first : first + BATCH]
-                pixels = {i: _pixels(own.files[i], spec.resolution, gone, i) for i in part}
-                done = [i for i in part if pixels[i] is not None]
-                if done:
-                    rows.append(eye.look([pixels[i] for i in done]))
-                    keys += [own.keys[i] for i in done]
-                if len(keys) >= CHUNK or first + BATCH >= len(missing):
-                    _keep(folder, keys, rows)
-                    keys, rows = [], []
+                found += _look(eye, own, part, gone)
+                if len(found) >= CHUNK or first + BATCH >= len(missing):
+                    _keep(folder, found)
+                    known |= {key: (row, remarks) for key, row, remarks in found}
+                    found = []
                 bar.update(len(part))
-        known = _kept(folder)
-    own = large_enough(own.without(gone))
-    return own, torch.from_numpy(np.stack([known[key] for key in own.keys]).astype(np.float32))
+    own = own.without(gone)
+    own.notes += own.remarked({i: known[key][1] for i, key in enumerate(own.keys)})
+    if own.bands != 3:
+        own.notes.append(
+            f"The first convolution of {network} was adapted to {own.bands} bands: its filters of red, green "
+            "and blue repeated over them. It has never seen such images; trained as a whole it may do better."
+        )
+    own = large_enough(own)
+    return own, torch.from_numpy(np.stack([known[key][0] for key in own.keys]).astype(np.float32))
 
 
-def _pixels(file: Path, side: int, gone: dict[int, str], at: int) -> np.ndarray | None:
-    try:
-        return read_image(file, side)[0]
-    except Exception as error:  # a decoder of a damaged file raises whatever comes
-        deep = "more than 8 bits" in str(error)
-        gone[at] = "left out, of more than 8 bits a channel" if deep else "left out, unreadable"
-        return None
+def _folder(own: Own, network: str) -> Path:
+    """Where features are kept: another for each network, number of bands and scale."""
+    spec = backbone(network).model_dump(mode="json")
+    scale = None if own.scale is None else own.scale.tolist()
+    return cache_root() / "own" / f"{network}-{digest([spec, own.bands, scale])[7:19]}"
 
 
-def _kept(folder: Path) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+def _look(eye: Eye, own: Own, part: list[int], gone: dict[int, str]) -> list[Row]:
+    """Key, features and remarks of the images that can be read; of the others why not."""
+    seen = {}
+    for i in part:
+        try:
+            seen[i] = pixels(own.files[i], eye.spec.resolution, own.bands, own.scale)
+        except Exception as error:  # a decoder of a damaged file raises whatever comes
+            gone[i] = why(error)
+    rows = eye.look([image for image, _ in seen.values()]) if seen else ()
+    return [(own.keys[i], row, remarks) for (i, (_, remarks)), row in zip(seen.items(), rows, strict=True)]
+
+
+def _kept(folder: Path) -> dict[str, tuple[np.ndarray, list[str]]]:
+    found = {}
     for path in sorted(folder.glob("*.npz")) if folder.is_dir() else []:
         try:
             with np.load(path) as chunk:
-                found |= dict(zip(chunk["keys"].tolist(), chunk["rows"], strict=True))
+                said = [text.splitlines() for text in chunk["remarks"].tolist()]
+                rows = zip(chunk["rows"], said, strict=True)
+                found |= dict(zip(chunk["keys"].tolist(), rows, strict=True))
         except Exception:
             say(f"{path}: damaged, its features are computed again")
             path.unlink(missing_ok=True)
     return found
 
 
-def _keep(folder: Path, keys: list[str], rows: list[np.ndarray]) -> None:
-    if not keys:
+def _keep(folder: Path, found: list[Row]) -> None:
+    if not found:
         return
+    keys, rows, remarks = zip(*found, strict=True)
     path = folder / f"{uuid.uuid4().hex}.npz"
     temporary = path.with_suffix(".tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            np.savez(file, keys=np.array(keys), rows=np.concatenate(rows))
+            said = np.array(["\n".join(some) for some in remarks])
+            np.savez(file, keys=np.array(keys), rows=np.stack(rows), remarks=said)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

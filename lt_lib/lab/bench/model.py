@@ -1,62 +1,136 @@
-"""The chosen model: a frozen network and a linear head, in two files that need only torch, timm and
+"""The chosen model: whole networks and their linear heads, in two files that need only torch, timm and
 safetensors."""
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from lt_lib.data.image_folder import read_image, shown
+from lt_lib import data as datasets
+from lt_lib.data.image_folder import shown
 from lt_lib.errors import LabError
-from lt_lib.lab.bench.features import NETWORKS, Eye
-from lt_lib.lab.bench.remedies import Heads
+from lt_lib.lab.bench.bands import why
+from lt_lib.lab.bench.features import Eye, network_of
+from lt_lib.lab.bench.remedies import Fitted
 from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.spec import Backbone
 
 WEIGHTS, ABOUT = "model.safetensors", "model.json"
+_TENSORS = ("weight", "bias", "mean", "std")
 
 
-def keep(folder: Path, heads: Heads, mean: Tensor, std: Tensor, about: dict) -> None:
-    """Write the head of the first seed, and what features are standardised by."""
-    weight, bias = heads.weight[0], heads.bias[0]
-    parts = {"weight": weight, "bias": bias, "mean": mean, "std": std}
-    atomic_write(folder / WEIGHTS, save({name: part.contiguous() for name, part in parts.items()}))
-    text = json.dumps(about | {"cosine": heads.cosine}, indent=1, ensure_ascii=False)
-    atomic_write(folder / ABOUT, text.encode())
+@dataclass(frozen=True)
+class Part:
+    """A network and a head of it: `heads` of one seed on features that are standardised by `mean` and `std`
+    (D,); the probabilities of all parts are averaged. `state`: weights of a network that was trained as a
+    whole, None for those of `eye`."""
+
+    eye: Eye
+    heads: Fitted
+    mean: Tensor
+    std: Tensor
+    state: dict[str, Tensor] | None = None
+
+    def probabilities(self, pixels: list[np.ndarray]) -> Tensor:
+        """(M, K) of M images as `Eye.look` takes them."""
+        x = torch.from_numpy(self.eye.look(pixels)).float()
+        return self.heads.logits((x - self.mean) / self.std)[0].softmax(-1)
 
 
-def predict(folder: Path, files: list[Path]) -> list[tuple[Path, str, float]]:
-    """File, class and probability of each image.
+def keep(folder: Path, parts: Sequence[Part], remedy: str, classes: Sequence[str], words: str) -> None:
+    """Write a model.
 
     Raises:
-        LabError: no model is there, or an image cannot be read.
+        LabError: the folder cannot be written.
     """
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        parts = load((folder / WEIGHTS).read_bytes())
-        classes, network = about["classes"], about["network"]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise LabError(f"{shown(folder)} holds no model of `lt compare` ({type(error).__name__})") from None
-    eye, out = Eye.of(network), []
-    heads = Heads(parts["weight"][None], parts["bias"][None], about["cosine"])
+    tensors, about = {}, []
+    for i, part in enumerate(parts):
+        heads, eye = part.heads, part.eye
+        values = (heads.weight[0], heads.bias[0], part.mean, part.std)
+        state = part.state or network_of(eye.spec, len(eye.mean)).state_dict()
+        named = dict(zip(_TENSORS, values, strict=True)) | {f"net.{k}": v for k, v in state.items()}
+        tensors |= {f"{i}.{name}": value.detach().cpu().contiguous() for name, value in named.items()}
+        about.append(_said(eye, heads.cosine))
+    atomic_write(folder / WEIGHTS, save(tensors))
+    text = {"remedy": remedy, "words": words, "classes": list(classes), "parts": about}
+    atomic_write(folder / ABOUT, json.dumps(text, indent=1, ensure_ascii=False).encode())
+
+
+def _said(eye: Eye, cosine: bool) -> dict:
+    weights = eye.spec.pretrained
+    return {
+        "network": eye.spec.name,
+        "options": dict(datasets.describe(weights).create_kwargs) if isinstance(weights, str) else {},
+        "side": eye.spec.resolution,
+        "bands": len(eye.mean),
+        "mean": eye.mean.flatten().tolist(),
+        "std": eye.std.flatten().tolist(),
+        "scale": None if eye.scale is None else eye.scale.tolist(),
+        "cosine": cosine,
+    }
+
+
+def predict(folder: Path, files: Sequence[Path]) -> Iterator[tuple[Path, str | None, float | str]]:
+    """File, class and probability of each image; None and what is wrong with it in place of these for an
+    image that cannot be read.
+
+    Raises:
+        LabError: no model is there.
+    """
+    classes, parts = _read(folder)
     for file in files:
         try:
-            pixels = read_image(file, eye.spec.resolution)[0]
+            pixels = [part.eye.pixels(file)[0] for part in parts]
         except Exception as error:  # a decoder of a damaged file raises whatever comes
-            raise LabError(f"{shown(file)} cannot be read: {error}") from None
-        x = (torch.from_numpy(eye.look([pixels])).float() - parts["mean"]) / parts["std"]
-        p = heads.logits(x)[0, 0].softmax(0)
-        out.append((file, classes[int(p.argmax())], float(p.max())))
-    return out
+            yield file, None, why(error)
+            continue
+        p = torch.stack([part.probabilities([one]) for part, one in zip(parts, pixels, strict=True)]).mean(0)
+        yield file, classes[int(p[0].argmax())], float(p[0].max())
 
 
-def about(network: str, remedy: str, classes: tuple[str, ...]) -> dict:
-    """What model.json says."""
-    return {
-        "network": network,
-        "weights": NETWORKS.get(network, ("timm's own",))[0],
-        "remedy": remedy,
-        "classes": list(classes),
-    }
+def _read(folder: Path) -> tuple[list[str], list[Part]]:
+    import timm
+
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        tensors, parts = load((folder / WEIGHTS).read_bytes()), []
+        for i, said in enumerate(about["parts"]):
+            weight, bias, mean, std = (tensors[f"{i}.{name}"] for name in _TENSORS)
+            net = timm.create_model(said["network"], num_classes=0, in_chans=said["bands"], **said["options"])
+            start = f"{i}.net."
+            net.load_state_dict({k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)})
+            spec = Backbone(name=said["network"], pretrained=False, resolution=said["side"])
+            levels = [torch.tensor(said[name]).view(-1, 1, 1) for name in ("mean", "std")]
+            scale = None if said["scale"] is None else np.array(said["scale"])
+            heads = Fitted(weight[None], bias[None], said["cosine"], 0.0)
+            parts.append(Part(Eye.around(spec, net, *levels, scale), heads, mean, std))
+        return about["classes"], parts
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise LabError(
+            f"{shown(folder)} holds no model that `lt compare` wrote ({type(error).__name__})"
+        ) from None
+
+
+SNIPPET = """import json, timm, torch
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
+from torchvision.transforms.functional import pil_to_tensor
+
+about, w = json.load(open("model.json")), load_file("model.safetensors")
+part, k = about["parts"][0], len("0.net.")
+net = timm.create_model(part["network"], num_classes=0, **part["options"]).eval()
+net.load_state_dict({name[k:]: value for name, value in w.items() if name.startswith("0.net.")})
+image = ImageOps.fit(Image.open("image.jpg").convert("RGB"), (part["side"],) * 2, Image.LANCZOS)
+mean, std = (torch.tensor(part[name]).view(-1, 1, 1) for name in ("mean", "std"))
+with torch.inference_mode():
+    x = (net((pil_to_tensor(image)[None] / 255 - mean) / std) - w["0.mean"]) / w["0.std"]
+x = torch.nn.functional.normalize(x) if part["cosine"] else x
+p = (torch.einsum("nd,mkd->nmk", x, w["0.weight"]) + w["0.bias"]).softmax(-1).mean(1)[0]
+print(about["classes"][p.argmax()], float(p.max()))
+"""

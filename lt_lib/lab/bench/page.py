@@ -4,119 +4,174 @@ import base64
 import html
 import io
 import json
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from torch import Tensor
 
-from lt_lib.data.image_folder import read_image, shown
-from lt_lib.lab.bench.judge import AIMS, Verdict
+from lt_lib.data.image_folder import shown
+from lt_lib.lab.bench.bands import pixels
+from lt_lib.lab.bench.judge import AIMS, GROUPS, Verdict, confusions, suspects
+from lt_lib.lab.bench.model import SNIPPET, Part
+from lt_lib.lab.bench.own import within
 from lt_lib.lab.bench.reading import Own
-from lt_lib.lab.bench.remedies import PLAIN, SOURCES
+from lt_lib.lab.bench.remedies import PLAIN
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en" data-theme="light"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{style}</style></head>
 <body class="bd-content"><main><h1>{title}</h1>
 <p class="lt-answer"><strong>{words}</strong></p>{body}</main></body></html>
 """
 _STYLE = """html { --pst-color-text-base: #1c2430; }
-body { font: 17px/1.55 system-ui, "DejaVu Sans", sans-serif; color: #1c2430; margin: 0; }
-main { max-width: 60rem; margin: 0 auto; padding: 1rem; }
-img { max-width: 100%; } figure { margin: 1rem 0; } .lt-images img { width: 96px; height: 96px; margin: 2px; }
+body { font: 17px/1.55 system-ui, "DejaVu Sans", sans-serif; color: #1c2430; margin: 0; background: #fff; }
+main { max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+h2 { margin-top: 2.2rem; } img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
+pre { overflow-x: auto; background: #f3f4f6; padding: .8rem; font-size: .82rem; }
+div.lt-table td, div.lt-table th { overflow-wrap: normal; }
+.lt-images { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; list-style: none; }
+.lt-images li { width: 112px; font-size: .75rem; line-height: 1.3; }
+.lt-images img { width: 112px; height: 112px; }
 """
+_FOLD = 25  # classes: a longer table is folded
+_THUMB = 112
 
 
-def as_json(own: Own, test: np.ndarray, verdict: Verdict, how: dict) -> str:
+@dataclass(frozen=True)
+class Row:
+    """A remedy: logits (S, T, K) on the test images, the seconds of all its seeds, how many numbers one
+    classifier of it trains, the number chosen on validation, and its parts where it is no head of the first
+    network."""
+
+    title: str
+    source: str
+    logits: Tensor
+    seconds: float
+    parameters: int
+    setting: float | None = None
+    parts: list[Part] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that a comparison found; `test` (N,): which images are of the test."""
+
+    own: Own
+    test: np.ndarray
+    verdict: Verdict
+    rows: dict[str, Row]
+    chosen: Row
+    networks: list[str]
+    seeds: int
+    seconds: dict[str, float]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Training images by class."""
+        return np.bincount(self.own.labels[~self.test], minlength=len(self.own.classes))
+
+    @property
+    def best(self) -> str:
+        """The recommended remedy, or the one that came out first."""
+        scores = self.verdict.scores[self.verdict.aim]
+        return self.verdict.best or max((k for k in scores if k != PLAIN), key=lambda k: scores[k].gain)
+
+
+def as_json(found: Found) -> str:
     """Everything the page shows, for a program."""
-    counts = np.bincount(own.labels[~test], minlength=len(own.classes)).tolist()
-    scores = {aim: {name: asdict(score) for name, score in of.items()} for aim, of in verdict.scores.items()}
-    found = {
-        "how": how,
-        "classes": dict(zip(own.classes, counts, strict=True)),
-        "images": {"training": int((~test).sum()), "test": int(test.sum())},
+    verdict, own = found.verdict, found.own
+    remedies = {
+        key: {
+            "title": row.title,
+            "source": row.source,
+            "scores": {aim: asdict(scores[key]) for aim, scores in verdict.scores.items()},
+            "ece": verdict.ece[key],
+            **verdict.groups[key],
+            "recall": dict(zip(own.classes, verdict.recalls[key].tolist(), strict=True)),
+            "setting": row.setting,
+            "seconds": row.seconds,
+            "parameters": row.parameters,
+        }
+        for key, row in found.rows.items()
+    }
+    said = {
         "aim": verdict.aim,
         "recommended": verdict.best,
         "words": verdict.words,
-        "scores": scores,
-        "ece": verdict.ece,
-        "left_out": own.notes,
+        "networks": found.networks,
+        "seeds": found.seeds,
+        "seconds": found.seconds,
+        "images": {"training": int((~found.test).sum()), "test": int(found.test.sum())},
+        "classes": dict(zip(own.classes, found.counts.tolist(), strict=True)),
+        "remedies": remedies,
+        "notes": own.notes,
     }
-    return json.dumps(found, indent=1, ensure_ascii=False)
+    return json.dumps(said, indent=1, ensure_ascii=False)
 
 
-_LIMITS = """<h2>What this cannot tell</h2>
-<p>How a network does that is trained as a whole: here only a head learns. How the remedies do on images of
-another kind: pictures of one patient, site or day on both sides of the split make every score too good. And
-of a rare class with few test images, next to nothing.</p>"""
-
-
-def page(
-    own: Own,
-    test: np.ndarray,
-    verdict: Verdict,
-    recalls: dict[str, np.ndarray],
-    pairs: list[tuple[int, int, float, list[int]]],
-    wrong: list[tuple[int, int, float]],
-    how: dict,
-    style: str,
-) -> str:
-    """The page.
-
-    Args:
-        test: (N,) which images are of the test.
-        recalls: remedy -> (K,), mean over seeds.
-        pairs, wrong: of :mod:`lt_lib.lab.bench.judge`, positions among the test images.
-        style: rules of the book's tables and verdicts.
-    """
-    counts = np.bincount(own.labels[~test], minlength=len(own.classes))
-    places = np.flatnonzero(test)
-    best = verdict.best or max(
-        (name for name in recalls if name != PLAIN), key=lambda name: verdict.scores[verdict.aim][name].gain
-    )
+def page(found: Found, style: str) -> str:
+    """The page; `style`: rules of the book's tables."""
+    title = f"Which remedy for {shown(found.own.root.name)}?"
     parts = [
-        _about(own, test, how),
-        _remedies(verdict),
-        _picture(own.classes, counts, recalls[PLAIN], recalls[best], best),
-        _by_class(own.classes, counts, recalls[PLAIN], recalls[best], best),
-        _pairs(own, places, pairs),
-        _wrong(own, places, wrong),
-        _listed("What was left out", own.notes or ["Nothing."]),
-        _LIMITS,
+        _about(found),
+        _remedies(found),
+        _gains(found),
+        _tail(found),
+        _by_class(found),
+        _pairs(found),
+        _wrong(found),
+        _listed("What was left out or changed", found.own.notes or ["Nothing."]),
+        _limits(found),
+        _use(found),
     ]
-    title = f"Which remedy for {own.root.name}?"
     return _PAGE.format(
         title=html.escape(title),
-        words=html.escape(verdict.words),
+        words=html.escape(found.verdict.words),
         style=style + _STYLE,
         body="\n".join(parts),
     )
 
 
-def _about(own: Own, test: np.ndarray, how: dict) -> str:
+def _about(found: Found) -> str:
+    train, test = int((~found.test).sum()), int(found.test.sum())
+    time = ", ".join(f"{what} {seconds:,.0f} s" for what, seconds in found.seconds.items())
     return (
-        f"<p>{int((~test).sum()):,} images to train on, {int(test.sum()):,} to test on, {len(own.classes)} "
-        f"classes; features of {html.escape(how['network'])}, a linear head a remedy, {how['seeds']} seeds. "
-        "Brackets: 95 % intervals over seeds and test images, paired with plain cross-entropy.</p>"
+        f"<p>{train:,} images to train on, {test:,} to test on, {len(found.own.classes):,} classes with "
+        f"{found.counts.max():,} to {found.counts.min():,} training images. Features of "
+        f"{html.escape(found.networks[0])}, kept as they are; a linear head a remedy, {found.seeds} seeds "
+        f"({time}). Each remedy's one free number was chosen on a quarter of the training images; which "
+        "remedy is best, on the test images, so that its gain is on the bright side.</p>"
     )
 
 
-def _remedies(verdict: Verdict) -> str:
-    heads = ["remedy", *(f"{said}, and gain" for said in AIMS.values()), "ECE", "from"]
+def _remedies(found: Found) -> str:
+    verdict, aims = found.verdict, [found.verdict.aim, *(a for a in AIMS if a != found.verdict.aim)]
+    scores = verdict.scores[verdict.aim]
+    heads = ["remedy", *(AIMS[aim] for aim in aims), *GROUPS, "ECE", "seconds", "numbers trained", "from"]
     rows = []
-    for name in verdict.ece:
-        cells = [html.escape(name)]
-        for aim in AIMS:
-            s = verdict.scores[aim][name]
-            gain = "" if name == PLAIN else f"<br>{s.gain:+.3f} [{s.gain_low:+.3f}, {s.gain_high:+.3f}]"
-            cells.append(
-                f"{s.mean:.3f} [{s.low:.3f}, {s.high:.3f}]{f'<b>{gain}</b>' if s.clear > 0 else gain}"
-            )
-        rows.append([*cells, f"{verdict.ece[name]:.3f}", html.escape(SOURCES[name])])
-    return "<h2>The remedies</h2><p>Bold: surely above plain cross-entropy, as one of so many.</p>" + _table(
-        heads, rows
+    for key in sorted(found.rows, key=lambda key: (key != PLAIN, -scores[key].gain)):
+        row = found.rows[key]
+        cells = [html.escape(row.title), *(_score(verdict, aim, key) for aim in aims)]
+        cells += ["" if v is None else f"{v:.3f}" for v in verdict.groups[key].values()]
+        cells += [f"{verdict.ece[key]:.3f}", f"{row.seconds:,.1f}", f"{row.parameters:,}"]
+        rows.append([*cells, html.escape(row.source)])
+    return (
+        "<h2>The remedies</h2><p>Mean over seeds and its 95 % interval over seeds and test images; beneath, "
+        "the difference from plain cross-entropy on the same images. Bold: above zero even as one of "
+        f"{len(found.rows) - 1}. <i>many, medium, few</i>: mean recall of the classes with more than 100, 20 "
+        "to 100, fewer than 20 training images. ECE: how far the probabilities are off.</p>"
+        + _table(heads, rows)
     )
+
+
+def _score(verdict: Verdict, aim: str, key: str) -> str:
+    s = verdict.scores[aim][key]
+    said = f"{s.mean:.3f} [{s.low:.3f}, {s.high:.3f}]"
+    if key == PLAIN:
+        return said
+    gain = f"{s.gain:+.3f} [{s.gain_low:+.3f}, {s.gain_high:+.3f}]"
+    return f"{said}<br>{f'<b>{gain}</b>' if s.clear else gain}"
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:
@@ -131,67 +186,176 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def _picture(classes, counts, plain, best, name: str) -> str:
+def _gains(found: Found) -> str:
+    scores = {k: s for k, s in found.verdict.scores[found.verdict.aim].items() if k != PLAIN}
+    order = sorted(scores, key=lambda key: scores[key].gain)
+    plt, aim = _pyplot(), AIMS[found.verdict.aim]
+    fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.28 * len(order)), layout="constrained")
+    for i, key in enumerate(order):
+        s = scores[key]
+        color = "#0173b2" if s.clear else "#777777"
+        ax.plot((s.gain_low, s.gain_high), (i, i), color=color)
+        ax.plot(s.gain, i, "o" if s.clear else "D", color=color, mfc=color if s.clear else "white")
+    ax.axvline(0, color="#333333", lw=1)
+    ax.set_yticks(range(len(order)), [found.rows[key].title for key in order], fontsize=9)
+    ax.set_xlabel(f"difference in {aim} from plain cross-entropy, 95 % interval")
+    alt = (
+        f"Difference of each remedy from plain cross-entropy in {aim}: "
+        f"{', '.join(f'{found.rows[key].title} {scores[key].gain:+.3f}' for key in reversed(order))}."
+    )
+    return "<h2>What can be told apart</h2>" + _figure(plt, fig, alt)
+
+
+def _tail(found: Found) -> str:
+    plt, counts, best = _pyplot(), found.counts, found.best
+    order, x = np.argsort(-counts, kind="stable"), np.arange(len(counts))
+    fig, (above, below) = plt.subplots(2, 1, figsize=(7.5, 4.4), sharex=True, layout="constrained")
+    above.bar(x, counts[order], color="#0173b2")
+    above.set_ylabel("training images")
+    plain = found.verdict.recalls[PLAIN][order]
+    below.plot(x, plain, "o", color="#555555", label=found.rows[PLAIN].title, ms=4)
+    below.plot(
+        x, found.verdict.recalls[best][order], "D", color="#de8f05", label=found.rows[best].title, ms=4
+    )
+    below.set(ylabel="recall", ylim=(-0.03, 1.03), xlabel="classes, the largest first")
+    if len(counts) <= _FOLD:
+        below.set_xticks(
+            x, [_short(found.own.classes[c]) for c in order], rotation=60, ha="right", fontsize=8
+        )
+    below.legend(frameon=False, fontsize=9)
+    titles = f"{found.rows[PLAIN].title} and {found.rows[best].title}"
+    return "<h2>The tail</h2>" + _figure(
+        plt, fig, f"Training images a class, largest first, above each class's recall under {titles}."
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 16 else name[:15] + "…"
+
+
+def _pyplot():
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    order = np.argsort(-counts, kind="stable")
-    fig, (above, below) = plt.subplots(2, 1, figsize=(7.5, 4.4), sharex=True, layout="constrained")
-    x = np.arange(len(classes))
-    above.bar(x, counts[order], color="#4878a8")
-    above.set_ylabel("training images")
-    below.plot(x, plain[order], "o", color="#555555", label=PLAIN, ms=4)
-    below.plot(x, best[order], "D", color="#d98200", label=name, ms=4)
-    below.set_ylabel("recall")
-    below.set_ylim(-0.02, 1.02)
-    below.set_xlabel("classes, the largest first")
-    below.legend(frameon=False)
+    plt.rcParams["font.sans-serif"] = ["DejaVu Sans", *plt.rcParams["font.sans-serif"]]
+    return plt
+
+
+def _figure(plt, fig, alt: str) -> str:
+    import warnings
+
     file = io.BytesIO()
-    fig.savefig(file, format="png", dpi=120)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a script that the font lacks
+        fig.savefig(file, format="png", dpi=130)
     plt.close(fig)
-    code = base64.b64encode(file.getvalue()).decode()
-    alt = f"Training images a class, largest first, above the recall of each class under {PLAIN} and {name}."
     return (
-        f'<h2>The tail</h2><figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{code}"></figure>'
+        f'<figure><img alt="{html.escape(alt, quote=True)}" src="{_data(file.getvalue(), "png")}"></figure>'
     )
 
 
-def _by_class(classes, counts, plain, best, name: str) -> str:
+def _data(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _by_class(found: Found) -> str:
+    counts, recalls, best = found.counts, found.verdict.recalls, found.best
+    support = np.bincount(found.own.labels[found.test], minlength=len(counts))
     rows = [
-        [html.escape(classes[c]), f"{counts[c]:,}", f"{plain[c]:.3f}", f"{best[c]:.3f}"]
+        [
+            html.escape(found.own.classes[c]),
+            f"{counts[c]:,}",
+            f"{support[c]:,}",
+            f"{recalls[PLAIN][c]:.3f}",
+            f"{recalls[best][c]:.3f}",
+        ]
         for c in np.argsort(-counts, kind="stable")
     ]
-    return "<h2>Recall by class</h2>" + _table(["class", "training images", PLAIN, html.escape(name)], rows)
+    heads = ["class", "training images", "test images", found.rows[PLAIN].title, found.rows[best].title]
+    table = _table([html.escape(text) for text in heads], rows)
+    if len(rows) > _FOLD:
+        table = f'<details class="lt-folded"><summary>All {len(rows):,} classes</summary>{table}</details>'
+    return "<h2>Recall by class</h2>" + table
 
 
-def _pairs(own: Own, places: np.ndarray, pairs) -> str:
+def _pairs(found: Found) -> str:
+    own, places = found.own, np.flatnonzero(found.test)
+    import torch
+
+    y = torch.from_numpy(own.labels[found.test])
     rows = [
         f"<p>{html.escape(own.classes[true])} taken for {html.escape(own.classes[said])}: {share:.0%}</p>"
-        f'<p class="lt-images">{"".join(_thumb(own.files[places[i]]) for i in images)}</p>'
-        for true, said, share, images in pairs
+        + _images(found, [(int(places[i]), "") for i in images])
+        for true, said, share, images in confusions(found.chosen.logits, y)
     ]
-    return "<h2>Confused most</h2>" + ("".join(rows) or "<p>Nothing.</p>")
+    return (
+        f"<h2>Confused most</h2><p>By {html.escape(found.chosen.title)}; the images that most seeds take "
+        "so.</p>" + ("".join(rows) or "<p>Nothing.</p>")
+    )
 
 
-def _thumb(file: Path) -> str:
+def _wrong(found: Found) -> str:
+    import torch
+
+    own, places = found.own, np.flatnonzero(found.test)
+    y = torch.from_numpy(own.labels[found.test])
+    said = [
+        (int(places[i]), f"{own.classes[y[i]]}? all seeds: {own.classes[c]}, {sure:.2f}")
+        for i, c, sure in suspects(found.chosen.logits, y)
+    ]
+    return "<h2>Perhaps mislabelled</h2>" + (
+        "<p>Test images of which all seeds agree on another class, the surest first. Look at them before "
+        "you believe either.</p>" + _images(found, said)
+        if said
+        else "<p>No test image of which all seeds agree on another class.</p>"
+    )
+
+
+def _images(found: Found, which: list[tuple[int, str]]) -> str:
+    items = "".join(f"<li>{_thumb(found.own, i)}{html.escape(text)}</li>" for i, text in which)
+    return f'<ul class="lt-images">{items}</ul>' if items else ""
+
+
+def _thumb(own: Own, i: int) -> str:
     from PIL import Image
 
-    data = io.BytesIO()
-    Image.fromarray(read_image(file, 96)[0]).save(data, "JPEG", quality=80)
-    name = html.escape(shown(file.name), quote=True)
-    code = base64.b64encode(data.getvalue()).decode()
-    return f'<img alt="{name}" title="{name}" src="data:image/jpeg;base64,{code}">'
-
-
-def _wrong(own: Own, places: np.ndarray, wrong) -> str:
-    said = [
-        f"{shown(own.files[places[i]].relative_to(own.root))}: all seeds say {own.classes[c]}, at {sure:.2f}"
-        for i, c, sure in wrong
-    ]
-    return _listed("Perhaps mislabelled, among the test images", said or ["None that all seeds agree on."])
+    seen, data = pixels(own.files[i], _THUMB, own.bands, own.scale)[0], io.BytesIO()
+    if seen.shape[2] != 3:
+        seen = seen[:, :, [0, min(1, own.bands - 1), min(2, own.bands - 1)]]
+    Image.fromarray(np.ascontiguousarray(seen)).save(data, "JPEG", quality=80)
+    name = html.escape(within(own.root, own.files[i]), quote=True)
+    return f'<img alt="{name}" title="{name}" src="{_data(data.getvalue(), "jpeg")}">'
 
 
 def _listed(title: str, lines: list[str]) -> str:
     return f"<h2>{title}</h2><ul>{''.join(f'<li>{html.escape(line)}</li>' for line in lines)}</ul>"
+
+
+def _limits(found: Found) -> str:
+    whole = any(row.parts for row in found.rows.values())
+    said = [
+        "Rows of whole networks have one seed: their intervals hold the choice of test images alone."
+        if whole
+        else "How networks do that are trained as a whole: here only a head learns (--finetune trains more).",
+        "How the remedies do on images of another kind, or from another place or time.",
+        "Much of a class with few test images: its recall moves by one over their number with each image.",
+    ]
+    if found.own.groups is None:
+        said.insert(
+            0,
+            "Whether pictures of one patient, site or day lie on both sides of the split, which makes every "
+            "score too good (--split keeps them together).",
+        )
+    return _listed("What this cannot tell", said)
+
+
+def _use(found: Found) -> str:
+    simple = len(found.chosen.parts) <= 1 and found.own.scale is None and found.own.bands == 3
+    snippet = f"<p>Without this library:</p><pre>{html.escape(SNIPPET)}</pre>" if simple else ""
+    return (
+        f"<h2>Use it</h2><p>The model beside this page is {html.escape(found.chosen.title)}, its first seed: "
+        f"<code>model.safetensors</code> and <code>model.json</code>.</p>"
+        f"<pre>lt predict {html.escape('FOLDER_OF_THIS_PAGE')} image.jpg</pre>{snippet}"
+    )

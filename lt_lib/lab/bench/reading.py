@@ -1,100 +1,141 @@
-"""A folder of a reader's own images, one folder a class: what is in it, and what is left out. Nothing is
-written there."""
+"""A reader's own images, from a folder, a table or TFRecord parts: what is in it, and what is left out.
+Nothing is written there."""
 
 import hashlib
-import os
+import warnings
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from lt_lib.data.image_folder import SPLITS, SUFFIXES, shown
+from lt_lib.data.image_folder import shown
 from lt_lib.errors import DataError
+from lt_lib.lab.bench.bands import PICTURE, SAMPLE, Form, form, scale_of, why
+from lt_lib.lab.bench.own import NAMED, Own, within
+from lt_lib.lab.bench.parts import parts_of, read_tiles
+from lt_lib.lab.bench.tables import read_table
+from lt_lib.lab.bench.trees import read_tree
+from lt_lib.progress import Progress
 
 LEAST = 4  # images a class: fewer cannot be split into training and test
 MOST = 2000  # classes: more heads than that do not fit a laptop's memory
-_NAMED = 5  # files that a note names
+BY_FOLDER = "folder"
+_SEEDS = 5  # that a split by groups tries
 
 
-@dataclass
-class Own:
-    """Images of a reader.
+def read_own(path: Path, *, groups: str | None = None) -> Own:
+    """Images of a folder with a folder a class (or train and test with these), of a .csv with the columns
+    `file` and `label`, or of TFRecord parts of Drought Watch.
 
-    `files`, `labels` (N,), `keys` (a digest of each file's content) and `test` (N,), whether the reader put
-    an image into the test split, or None; `notes` say what was left out, with counts.
-    """
+    Left out, and said: what is no image, empty files, the copies of a picture within a class, pictures that
+    lie in several classes or in training and test, images of other bands than most, and classes of fewer
+    than four images.
 
-    root: Path
-    classes: tuple[str, ...]
-    files: list[Path]
-    labels: np.ndarray
-    keys: list[str]
-    test: np.ndarray | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def without(self, gone: dict[int, str]) -> "Own":
-        """The images less some: position -> why."""
-        keep = [i for i in range(len(self.files)) if i not in gone]
-        by = defaultdict(list)
-        for i, why in gone.items():
-            by[why].append(self.files[i])
-        return Own(
-            self.root,
-            self.classes,
-            [self.files[i] for i in keep],
-            self.labels[keep],
-            [self.keys[i] for i in keep],
-            None if self.test is None else self.test[keep],
-            [*self.notes, *(_note(self.root, files, why) for why, files in by.items())],
-        )
-
-
-def read_folder(root: Path) -> Own:
-    """Images of a folder that holds a folder a class, or train and test with a folder a class each.
-
-    Files are looked for at any depth below a class, links to folders are not followed. Left out, and said:
-    what is no image, empty files, the copies of a picture within a class, pictures that lie in several
-    classes or in training and test, and classes of fewer than four images.
+    Args:
+        groups: patients, sites or days, which a split must not part: a column of the table, or "folder", the
+            folder directly below that of the class.
 
     Raises:
-        DataError: no such folder, fewer than two classes, or too many.
+        DataError: nothing there that can be compared; a group on both sides of the reader's own split.
     """
-    if not root.is_dir():
-        raise DataError(f"{shown(root)} is no folder; give one that holds a folder of images for each class")
-    splits = SPLITS if all((root / split).is_dir() for split in SPLITS) else ("",)
-    names = sorted({e.name for s in splits for e in _visible(root / s) if e.is_dir()})
-    if len(names) < 2:
+    own = _listed(path, groups)
+    if len(own.classes) > MOST:
+        raise DataError(f"{shown(path)} has {len(own.classes):,} classes; at most {MOST:,} can be compared")
+    own, forms = _identified(own)
+    own = _of_one_form(own.without(_twice(own)), forms)
+    _check_leaks(own)
+    return _scaled(large_enough(own), forms)
+
+
+def _listed(path: Path, groups: str | None) -> Own:
+    try:
+        path.stat()
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error.strerror}") from None
+    is_tree = path.is_dir() and not parts_of(path)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return read_table(path, groups)
+    if groups is not None and not (is_tree and groups == BY_FOLDER):
+        there = f"folders: --split {BY_FOLDER}" if is_tree else "neither columns nor folders to split by"
+        raise DataError(f"no column {groups!r}: {shown(path)} has {there}")
+    if is_tree:
+        return read_tree(path, by_folder=groups is not None)
+    if path.is_dir() or parts_of(path):
+        return read_tiles(path)
+    raise DataError(
+        f"{shown(path)} is neither a folder nor a .csv nor a TFRecord part; give a folder that holds a "
+        "folder of images for each class, or a .csv with the columns file and label"
+    )
+
+
+def _identified(own: Own) -> tuple[Own, dict[str, Form]]:
+    """With a digest of each file that can be opened, and digest -> form."""
+    own.keys, forms, gone = [""] * len(own.files), {}, {}
+    with Progress(len(own.files), f"reading {shown(own.root.name)}", "file") as bar:
+        for i, file in enumerate(own.files):
+            try:
+                with open(file, "rb") as opened:
+                    own.keys[i] = hashlib.file_digest(opened, "sha256").hexdigest()
+                forms[own.keys[i]] = form(file)
+            except OSError as error:
+                gone[i] = why(error)
+            bar.update()
+    return own.without(gone), forms
+
+
+def _twice(own: Own) -> dict[int, str]:
+    """Positions of pictures that are there before, and why they go."""
+    by, gone = defaultdict(list), {}
+    for i, key in enumerate(own.keys):
+        by[key].append(i)
+    for places in by.values():
+        if len({own.labels[i] for i in places}) > 1:
+            gone |= dict.fromkeys(places, "the same picture in several classes")
+            continue
+        training = [i for i in places if own.test is None or not own.test[i]]
+        gone |= dict.fromkeys(training[1:], "a copy of another in its class")
+        held = [i for i in places if i not in training]
+        again = "for the same picture is in training" if training else "a copy of another in its class"
+        gone |= dict.fromkeys(held if training else held[1:], again)
+    return gone
+
+
+def _of_one_form(own: Own, forms: dict[str, Form]) -> Own:
+    """The images with the bands, and the type of their numbers, that most have. A raster of three bands may
+    stay among pictures."""
+    if not own.files:
+        return own
+    each = [forms[key] for key in own.keys]
+    most = Counter(each).most_common(1)[0][0]
+    gone = {
+        i: f"of {found} where most have {most}"
+        for i, found in enumerate(each)
+        if found != most and (most != PICTURE or found.bands != PICTURE.bands)
+    }
+    return replace(own.without(gone), bands=most.bands)
+
+
+def _check_leaks(own: Own) -> None:
+    if own.groups is None or own.test is None:
+        return
+    both = np.intersect1d(own.groups[own.test], own.groups[~own.test])
+    if len(both):
+        held = np.flatnonzero(np.isin(own.groups, both) & own.test)
+        first = ", ".join(within(own.root, own.files[i]) for i in held[:NAMED])
         raise DataError(
-            f"{shown(root)} holds {len(names)} folders; a classifier needs one for each of two classes"
+            f"{len(both):,} of {len(np.unique(own.groups)):,} groups are in training and in test, with "
+            f"{len(held):,} test images ({first}): what is learnt of a group would make every score too "
+            "good. Put each group on one side, or leave the split to this command."
         )
-    if len(names) > MOST:
-        raise DataError(
-            f"{shown(root)} holds {len(names):,} folders, one a class; at most {MOST:,} can be compared"
-        )
-    files, labels, test, others = [], [], [], Counter()
-    for split in splits:
-        for label, name in enumerate(names):
-            found = _images_below(root / split / name, others)
-            files += found
-            labels += [label] * len(found)
-            test += [split == SPLITS[1]] * len(found)
-    own = Own(root, tuple(map(shown, names)), files, np.array(labels, np.int64), [], np.array(test, bool))
-    if others:
-        kinds = ", ".join(f"{n:,} {kind}" for kind, n in others.most_common())
-        own.notes.append(f"Left out, for it is none of {', '.join(sorted(SUFFIXES))}: {kinds}.")
-    own.keys = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    own = own.without(_twice(own))
-    if len(splits) == 1:
-        own.test = None
-    return large_enough(own)
 
 
 def large_enough(own: Own) -> Own:
     """The images of classes with at least four, or, of a given split, one in training and in test.
 
     Raises:
-        DataError: fewer than two such classes.
+        DataError: fewer than two such classes, or all images of one lie in one group.
     """
     counts = np.bincount(own.labels, minlength=len(own.classes))
     enough = counts >= LEAST
@@ -103,58 +144,91 @@ def large_enough(own: Own) -> Own:
             enough &= np.bincount(own.labels[part], minlength=len(own.classes)) > 0
     if enough.sum() < 2:
         raise DataError(
-            f"{shown(own.root)}: {int(enough.sum())} classes have {LEAST} images that can be read, in "
-            "training and test; two classes are needed"
+            f"{shown(own.root)}: two classes with at least {LEAST} images that can be used"
+            f"{', some in training and some in the test,' if own.test is not None else ''} are needed, found "
+            f"{int(enough.sum())}. {' '.join(own.notes)}".rstrip()
         )
-    gone = {i: "left out, of a class with too few images" for i in np.flatnonzero(~enough[own.labels])}
-    own = own.without(gone)
+    small = {
+        i: f"of a class with fewer than {LEAST} images" for i in np.flatnonzero(counts[own.labels] < LEAST)
+    }
+    rest = np.flatnonzero(~enough[own.labels])
+    own = own.without(dict.fromkeys(rest, "of a class without training or test images") | small)
     number = np.cumsum(enough) - 1
     own.labels = number[own.labels]
     own.classes = tuple(name for name, kept in zip(own.classes, enough, strict=True) if kept)
+    if own.groups is not None and own.test is None:
+        _check_groups(own)
     return own
 
 
-def _twice(own: Own) -> dict[int, str]:
-    """Positions of pictures that are there before, and why they go."""
-    by = defaultdict(list)
-    for i, key in enumerate(own.keys):
-        by[key].append(i)
-    gone = {}
-    for places in by.values():
-        if len({own.labels[i] for i in places}) > 1:
-            gone |= dict.fromkeys(places, "left out, the same picture in several classes")
-        elif len({own.test[i] for i in places}) > 1:
-            gone |= {
-                i: "left out of the test, the same picture is in training" for i in places if own.test[i]
-            }
-        else:
-            gone |= dict.fromkeys(places[1:], "left out, a copy of another in its class")
-    return gone
+def _check_groups(own: Own) -> None:
+    for c, name in enumerate(own.classes):
+        if len(np.unique(own.groups[own.labels == c])) < 2:
+            raise DataError(
+                f"all {int((own.labels == c).sum()):,} images of class {name} lie in one group, so it cannot "
+                "be in training and in test; add images of another group, or leave the class out"
+            )
 
 
-def _images_below(folder: Path, others: Counter) -> list[Path]:
-    found = []
-    for here, folders, names in os.walk(folder):  # links to folders are not followed
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for path in (Path(here) / name for name in sorted(names)):
-            if path.name.startswith("."):
-                others["hidden"] += 1
-            elif path.suffix.lower() not in SUFFIXES:
-                others[shown(path.suffix.lower()) or "without a suffix"] += 1
-            elif not path.is_file():
-                others["links to nothing, or no files"] += 1
-            elif path.stat().st_size == 0:
-                others["empty"] += 1
-            else:
-                found.append(path)
-    return found
+def _scaled(own: Own, forms: dict[str, Form]) -> Own:
+    """With what the numbers of rasters are scaled by."""
+    found = Counter(forms[key] for key in own.keys).most_common(1)[0][0]
+    if found == PICTURE:
+        return own
+    sample = sorted(range(len(own.files)), key=own.keys.__getitem__)[:SAMPLE]  # by content, as good as drawn
+    own.scale = scale_of([own.files[i] for i in sample], own.bands)
+    levels = ", ".join(f"{low:.4g} to {high:.4g}" for low, high in own.scale.T)
+    own.notes.append(
+        f"Images of {found}: each band is scaled to 8 bits from its 2nd to its 98th percentile over "
+        f"{len(sample):,} images ({levels})."
+    )
+    return own
 
 
-def _visible(folder: Path) -> list[Path]:
-    return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+def split(
+    labels: np.ndarray, groups: np.ndarray | None = None, share: float = 0.25, seed: int = 0
+) -> np.ndarray:
+    """(N,) whether an image is kept for the test: a share of each class, one at least, two left to train.
+
+    Args:
+        labels: (N,).
+        groups: (N,), of which all images are kept or none; the share is then met as well as they allow.
+
+    Raises:
+        DataError: no split found that parts no group and leaves each class on both sides.
+    """
+    if groups is not None:
+        return _split_groups(labels, groups, share, seed)
+    chance, test = np.random.default_rng(seed), np.zeros(len(labels), bool)
+    for c in np.unique(labels):
+        own = chance.permutation(np.flatnonzero(labels == c))
+        test[own[: max(1, min(round(share * len(own)), len(own) - 2))]] = True
+    return test
 
 
-def _note(root: Path, files: list[Path], why: str) -> str:
-    named = ", ".join(shown(file.relative_to(root)) for file in files[:_NAMED])
-    more = ", ..." if len(files) > _NAMED else ""
-    return f"{len(files):,} {'image' if len(files) == 1 else 'images'} {why}: {named}{more}."
+def _split_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    classes = np.unique(labels)
+    lacking, most = classes, min(round(1 / share), len(np.unique(groups)))
+    for folds in range(most, 1, -1):  # fewer folds keep more for the test, and rare classes on both sides
+        for number in range(seed * _SEEDS, (seed + 1) * _SEEDS):
+            whole = []
+            for test in _folds(labels, groups, folds, number):
+                gone = np.setdiff1d(classes, np.intersect1d(labels[test], labels[~test]))
+                lacking = min(lacking, gone, key=len)
+                whole += [] if len(gone) else [test]
+            if whole:
+                return min(whole, key=lambda test: abs(test.mean() - share))
+    raise DataError(
+        f"no split by groups leaves each class in training and in test: class number {lacking[0]} would "
+        "be on one side alone, as its images lie in too few groups; add some of other groups, or leave it out"
+    )
+
+
+def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, number: int) -> Iterator[np.ndarray]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes smaller than the folds: whether they fit is seen here
+        dealt = StratifiedGroupKFold(folds, shuffle=True, random_state=number)
+        for _, held in dealt.split(labels, labels, groups):
+            yield np.isin(np.arange(len(labels)), held)

@@ -207,11 +207,11 @@ def _train(x, y, counts: Tensor, runs, steps: int, seed: list[int]) -> tuple[Ten
         [weight] if first.cosine else [weight, bias], lr=RATE * (10 if first.cosine else 1), fused=True
     )
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(descent, steps)
-    cost = _Cost(which, value, counts)
-    for step, own in enumerate(_stream(first.draws, y, steps, chance)):
+    cost = Cost(which, value, counts)
+    for step, own in enumerate(stream(first.draws, y, steps, chance)):
         inputs, target = x[own], F.one_hot(y[own], k).float()
         if first.alpha:
-            lam = _beta(first.alpha, chance)
+            lam = beta(first.alpha, chance)
             inputs, target = mixup(inputs, target, lam, torch.randperm(len(own), generator=chance))
         head = F.normalize(weight, dim=2) * value if first.cosine else weight
         z = (inputs @ head.flatten(0, 1).T).view(len(own), len(runs), k) + bias
@@ -225,7 +225,7 @@ def _train(x, y, counts: Tensor, runs, steps: int, seed: list[int]) -> tuple[Ten
     return head.detach(), bias.detach()
 
 
-class _Cost:
+class Cost:
     """The sum over heads of each one's weighted mean loss, of logits (B, R, K) and targets (B, K)."""
 
     def __init__(self, which: list[Remedy], value: Tensor, counts: Tensor):
@@ -246,7 +246,7 @@ class _Cost:
         return (loss * weights / weights.sum(0)).sum()
 
 
-def _stream(draws: str, y: Tensor, steps: int, chance: torch.Generator) -> Tensor:
+def stream(draws: str, y: Tensor, steps: int, chance: torch.Generator) -> Tensor:
     """(steps, B) positions of the images that are shown."""
     size, shown = min(BATCH, len(y)), []
     while sum(map(len, shown)) < steps * size:
@@ -260,6 +260,7 @@ def _stream(draws: str, y: Tensor, steps: int, chance: torch.Generator) -> Tenso
     return torch.cat(shown)[: steps * size].view(steps, size)
 
 
-def _beta(alpha: float, chance: torch.Generator) -> float:
+def beta(alpha: float, chance: torch.Generator) -> float:
+    """A share of mixup."""
     one, other = torch._standard_gamma(torch.full((2,), alpha, dtype=torch.float64), generator=chance)
     return float(one / (one + other))

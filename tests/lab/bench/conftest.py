@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from lt_lib.lab.bench import features
+from lt_lib.lab.bench.bands import pixels
 
 
 @pytest.fixture
@@ -26,9 +27,12 @@ class ToyEye:
     spec = features.Backbone(name="toy", pretrained=False, resolution=16)
     looked = 0
 
-    def look(self, pixels):
-        ToyEye.looked += len(pixels)
-        x = torch.from_numpy(np.stack(pixels)).float().mean(-1)
+    def pixels(self, file):
+        return pixels(file, self.spec.resolution)
+
+    def look(self, images):
+        ToyEye.looked += len(images)
+        x = torch.from_numpy(np.stack(images)).float().mean(-1)
         return torch.nn.functional.avg_pool2d(x[:, None], 4).flatten(1).half().numpy()
 
 
@@ -36,6 +40,6 @@ class ToyEye:
 def eye(monkeypatch, lab_env):
     """The toy network in place of every other."""
     monkeypatch.setattr(features, "backbone", lambda network: ToyEye.spec)
-    monkeypatch.setattr(features.Eye, "of", lambda network: ToyEye())
+    monkeypatch.setattr(features.Eye, "of", lambda network, bands=3, scale=None: ToyEye())
     ToyEye.looked = 0
     return ToyEye

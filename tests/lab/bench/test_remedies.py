@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lt_lib.lab.bench import remedies
-from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, Remedy, _Cost, _score, _stream, fit, settings
+from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, Remedy, Cost, _score, stream, fit, settings
 from lt_lib.losses import LDAMLoss, class_weights
 
 COUNTS = [300, 60, 12]
@@ -96,11 +96,11 @@ def test_costs_are_those_of_the_library():
     z = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0))
     target = torch.nn.functional.one_hot(y, 3).float()
     ens = class_weights(counts, "ens", beta=0.9999)
-    ldam = _Cost([REMEDIES["ldam-drw"]], torch.full((1, 1, 1), 30.0), counts)
+    ldam = Cost([REMEDIES["ldam-drw"]], torch.full((1, 1, 1), 30.0), counts)
     for late, weight in ((False, None), (True, ens)):
         expected = LDAMLoss(counts, 0.5, 30.0, weight)(z[:, 0], y)
         assert ldam(30 * z[:, :1], target, late) == pytest.approx(float(expected), rel=1e-5)
-    both = _Cost([REMEDIES["ins"], Remedy("", "", gamma=2.0)], torch.ones(2, 1, 1), counts)
+    both = Cost([REMEDIES["ins"], Remedy("", "", gamma=2.0)], torch.ones(2, 1, 1), counts)
     p = z[:, 1].softmax(-1).gather(1, y[:, None])[:, 0]
     expected = torch.nn.functional.cross_entropy(z[:, 0], y, class_weights(counts, "ins"))
     expected = expected + (-((1 - p) ** 2) * p.log()).mean()
@@ -110,5 +110,5 @@ def test_costs_are_those_of_the_library():
 @pytest.mark.parametrize(("draws", "rare"), [("all", 12 / 372), ("balanced", 1 / 3), ("artificial", 1 / 3)])
 def test_how_often_the_rare_class_is_shown(draws, rare):
     _, y = clouds(COUNTS, 0)
-    shown = y[_stream(draws, y, 60, torch.Generator().manual_seed(0))]
+    shown = y[stream(draws, y, 60, torch.Generator().manual_seed(0))]
     assert shown.shape == (60, 128) and float((shown == 2).float().mean()) == pytest.approx(rare, rel=0.1)

@@ -1,0 +1,307 @@
+"""What is done to an image on its way to the network, what is said of it, and how the network takes bands."""
+
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from PIL import Image
+from rasterio.transform import from_origin
+
+from lt_lib.errors import DataError, LabError
+from lt_lib.lab.bench import features
+from lt_lib.lab.bench.bands import Form, Unusable, form, picture, pixels, scale_of, why
+from lt_lib.lab.bench.reading import read_own
+
+ON_MAP = {"crs": "EPSG:32637", "transform": from_origin(0, 0, 30, 30)}
+RGB = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, lab_env, tmp_path_factory):
+    """Nothing is known of an image from another test."""
+    monkeypatch.setenv("LT_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def raster(path, values, **more):
+    """A GeoTIFF of (H, W, C)."""
+    height, width, count = values.shape
+    more = {"driver": "GTiff", "height": height, "width": width, "count": count, "dtype": values.dtype} | more
+    with rasterio.open(path, "w", **more) as file:
+        file.write(np.moveaxis(values, -1, 0))
+    return path
+
+
+def deep_png(path, values):
+    """A PNG of 16 bits, (H, W, 3) uint16, as Pillow does not write it."""
+    height, width, _ = values.shape
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(RGB).save(path, exif=exif)
+
+
+GREY, NAN = RGB[..., 0], np.float32("nan")
+KINDS = {
+    "plain.png": (lambda p: Image.fromarray(RGB).save(p), []),
+    "grey.png": (lambda p: Image.fromarray(GREY).save(p), ["in grey, repeated as red, green and blue"]),
+    "palette.gif": (lambda p: Image.fromarray(RGB).quantize(9).save(p), ["of a palette, converted to RGB"]),
+    "ink.tif": (
+        lambda p: Image.fromarray(RGB).convert("CMYK").save(p),
+        ["of other colours than RGB, converted to it"],
+    ),
+    "alpha.png": (
+        lambda p: Image.fromarray(np.dstack([RGB, GREY])).save(p),
+        ["with transparent pixels, which were laid on white"],
+    ),
+    "turned.jpg": (turned, ["turned upright, as their EXIF data say"]),
+    "moving.webp": (
+        lambda p: Image.fromarray(RGB).save(p, save_all=True, append_images=[Image.fromarray(RGB[::-1])]),
+        ["of several frames, of which the first was taken"],
+    ),
+    "really a.jpg": (
+        lambda p: Image.fromarray(RGB[::-1]).save(p, "PNG"),
+        ["named .jpg but of format PNG, read as such"],
+    ),
+    "small.bmp": (lambda p: Image.fromarray(RGB[:5]).save(p), ["smaller than 8 pixels a side, enlarged"]),
+    "deep.png": (lambda p: deep_png(p, RGB.astype(np.uint16) * 257), ["of 16 bits a channel, scaled to 8"]),
+    "deep grey.png": (
+        lambda p: Image.fromarray(GREY.astype(np.uint16) * 257).save(p),
+        ["of 16 bits a channel, scaled to 8"],
+    ),
+    "float.tif": (
+        lambda p: Image.fromarray(GREY / np.float32(7)).save(p),
+        ["of float32 numbers, scaled to 8 bits by the smallest and largest of each image"],
+    ),
+    "packed.tif": (lambda p: raster(p, RGB, compress="zstd"), []),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_picture_is_read_and_said(tmp_path, name):
+    make, said = KINDS[name]
+    make(tmp_path / name)
+    found, remarks = pixels(tmp_path / name, 20)
+    assert found.shape == (20, 20, 3) and found.dtype == np.uint8 and remarks == said
+    if name in ("plain.png", "deep.png", "packed.tif"):
+        assert np.array_equal(found, RGB)
+    if "grey" in name:
+        assert np.array_equal(found, GREY[..., None].repeat(3, 2))
+
+
+def crop(path, share):
+    Image.fromarray(np.tile(RGB, (9, 9, 1))).save(path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("cut.jpg", lambda p: crop(p, 0.5), "cut short"),
+        ("cut.tif", lambda p: crop(p, 0.3), "cut short"),
+        ("text.png", lambda p: p.write_text("no image"), "unreadable"),
+        ("dot.png", lambda p: Image.fromarray(RGB[:1, :1]).save(p), "one pixel wide or high"),
+        ("bomb.png", lambda p: Image.new("1", (400, 400)).save(p), "of more than 0 million pixels"),
+        ("bomb.tif", lambda p: raster(p, np.ones((400, 400, 1), np.uint16)), "of more than 0 million pixels"),
+        ("nan.tif", lambda p: Image.fromarray(GREY * NAN).save(p), "without a pixel that has a value"),
+        ("four.tif", lambda p: raster(p, np.zeros((9, 9, 4), np.uint16)), "of 4 bands where 3 are wanted"),
+        ("gone.png", lambda p: None, "unreadable"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_says_why(tmp_path, monkeypatch, name, make, said):
+    make(tmp_path / name)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40_000)
+    with pytest.raises(Exception) as failed:
+        pixels(tmp_path / name, 20)
+    assert why(failed.value) == said
+
+
+def test_a_fourth_band_on_a_map_is_a_band_and_elsewhere_transparency(tmp_path):
+    four = np.dstack([RGB, GREY])
+    assert form(raster(tmp_path / "a.tif", four, **ON_MAP)) == Form(4, "uint8")
+    assert form(raster(tmp_path / "b.tif", four)) == Form(3, "uint8")
+    assert form(raster(tmp_path / "c.tif", RGB, **ON_MAP)) == Form(3, "uint8")
+    assert form(raster(tmp_path / "d.tif", np.dstack([RGB, RGB]).astype(np.int16))) == Form(6, "int16")
+    assert form(tmp_path / "gone.tif") == Form(3, "uint8")
+
+
+def test_bands_are_scaled_alike_in_all_images(tmp_path):
+    values = np.arange(1000).reshape(10, 10, 10)[..., :4].astype(np.int16) * 10
+    values[..., 3] = 7
+    files = [raster(tmp_path / f"{i}.tif", values + 100 * i, **ON_MAP) for i in range(3)]
+    scale = scale_of([*files, tmp_path / "gone.tif"], 4)
+    dark, bright = (pixels(file, 10, 4, scale)[0] for file in files[::2])
+    assert dark.shape == (10, 10, 4) and bright[..., :3].mean() > dark[..., :3].mean() + 4
+    assert (dark[..., :3].min(), bright[..., :3].max()) == (0, 255)
+    assert (
+        picture(files[1], 10, 4, scale).tolist() == pixels(files[1], 10, 4, scale)[0][..., [2, 1, 0]].tolist()
+    )
+    with pytest.raises(Unusable, match="of 4 bands where 6 are wanted"):
+        pixels(files[0], 10, 6, np.zeros((2, 6)))
+    with pytest.raises(DataError, match="none of 1 images has a value"):
+        scale_of([tmp_path / "gone.tif"], 4)
+
+
+def test_missing_pixels_are_zero_and_said(tmp_path):
+    values = np.full((20, 20, 4), 50, np.int16)
+    values[:, 10:] = -9999
+    file = raster(tmp_path / "a.tif", values, nodata=-9999, **ON_MAP)
+    found, remarks = pixels(file, 20, 4, np.array([[0] * 4, [100] * 4]))
+    assert remarks == ["with pixels that have no value, set to 0"]
+    assert (found[:, :10] == 128).all() and (found[:, 10:] == 0).all()
+    assert sorted(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture
+def tiles(tmp_path):
+    """Three classes of five bands, told apart by the level of the last, and one picture."""
+    chance = np.random.default_rng(0)
+    for c, name in enumerate("abc"):
+        (tmp_path / "tiles" / name).mkdir(parents=True)
+        for i in range(8):
+            values = chance.normal(1000, 100, (12, 12, 5))
+            values[..., 4] += 1000 * c
+            raster(tmp_path / "tiles" / name / f"{i}.tif", values.astype(np.uint16), **ON_MAP)
+    Image.fromarray(RGB).save(tmp_path / "tiles/a/map.png")
+    return tmp_path / "tiles"
+
+
+def test_the_commonest_bands_win(tiles):
+    own = read_own(tiles)
+    assert own.bands == 5 and own.scale.shape == (2, 5) and len(own.files) == 24
+    assert (
+        own.notes[0] == "1 image left out, of 3 bands of uint8 where most have 5 bands of uint16: a/map.png."
+    )
+    assert own.notes[1].startswith("Images of 5 bands of uint16: each band is scaled to 8 bits from its 2nd")
+    assert own.scale[1, 4] - own.scale[0, 4] > 2000 > own.scale[1, 0] - own.scale[0, 0]
+
+
+def test_pictures_keep_company_with_rasters_of_three_bands(folder):
+    raster(folder / "cats/deep.tif", RGB.astype(np.uint16), **ON_MAP)
+    own = read_own(folder)
+    assert len(own.files) == 65 and own.scale is None and own.bands == 3
+
+
+@pytest.fixture
+def network(monkeypatch, lab_env):
+    spec = features.Backbone(name="test_efficientnet", pretrained=False, resolution=32)
+    monkeypatch.setattr(features, "backbone", lambda network: spec)
+
+
+def test_a_network_is_adapted_to_bands(network, monkeypatch, folder, tiles):
+    """Bands that repeat a picture give its features."""
+    torch.manual_seed(0)
+    plain = features.backbone_network(features.backbone("any")).eval()
+    monkeypatch.setattr(features, "backbone_network", lambda spec: plain)
+    image = folder / "cats/0.png"
+    first = features.Eye.of("any")
+    rgb, _ = first.pixels(image)
+    seen = first.look([rgb])
+    scale = np.array([[0] * 6, [255] * 6])
+    eye = features.Eye.of("any", 6, scale)
+    assert np.allclose(eye.look([np.dstack([rgb, rgb])]), seen, atol=2e-2) and seen.std() > 0
+    assert eye.pixels(raster(folder / "six.tif", np.dstack([rgb, rgb])))[0].shape == (32, 32, 6)
+
+
+def test_features_of_bands_and_what_is_said(network, tiles):
+    own, x = features.features(read_own(tiles), "any")
+    assert len(x) == len(own.files) == 24
+    assert own.notes[-1].startswith("The first convolution of any was adapted to 5 bands")
+
+
+def test_a_network_without_such_a_convolution_is_refused(network, monkeypatch, tiles):
+    monkeypatch.setattr(features, "backbone_network", lambda spec: torch.nn.Identity())
+    monkeypatch.setattr(torch.nn.Identity, "pretrained_cfg", {}, raising=False)
+    with pytest.raises(LabError, match="takes RGB alone, not 5 bands"):
+        features.features(read_own(tiles), "any")
+
+
+def test_remarks_are_said_again_by_a_second_look(folder, eye):
+    Image.fromarray(GREY).save(folder / "cats/grey.png")
+    (folder / "cats/broken.jpg").write_bytes(b"\xff\xd8 no image")
+    notes = [features.features(read_own(folder), "toy")[0].notes for _ in range(2)]
+    assert (
+        notes[0]
+        == notes[1]
+        == [
+            "1 image left out, unreadable: cats/broken.jpg.",
+            "1 image in grey, repeated as red, green and blue: cats/grey.png.",
+        ]
+    )
+    assert eye.looked == 65
+
+
+def test_another_scale_is_looked_at_anew(folder, eye):
+    own = read_own(folder)
+    features.features(own, "toy")
+    own.scale = np.array([[0] * 3, [100] * 3])
+    features.features(own, "toy")
+    assert eye.looked == 128
+
+
+def test_a_damaged_chunk_is_computed_again(folder, eye, lab_env, capsys):
+    own = read_own(folder)
+    _, x = features.features(own, "toy")
+    (chunk,) = features._folder(own, "toy").glob("*.npz")
+    chunk.write_bytes(b"no archive")
+    _, again = features.features(own, "toy")
+    assert torch.equal(x, again) and eye.looked == 128
+    assert "damaged, its features are computed again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("resnet5o", "in timm is a network 'resnet5o'; did you mean 'resnet50'"),
+        ("resnet50.a1_in1", "no weights of resnet50.a1_in1; did you mean 'resnet50.a1_in1k'"),
+        ("resnet8", "did you mean"),
+        ("../x", "in timm is a network"),
+    ],
+)
+def test_an_unknown_network_is_named(name, said):
+    with pytest.raises(LabError, match=said):
+        features.backbone(name)
+
+
+def test_a_network_has_the_side_it_was_trained_at():
+    assert features.backbone("vit_base_patch16_384").resolution == 384
+    assert features.backbone("mobilenetv2_100").pretrained == "mobilenetv2_100_imagenet"
+
+
+def test_weights_out_of_reach_are_one_error(monkeypatch):
+    def fail(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("timm.create_model", fail)
+    with pytest.raises(LabError, match="weights of resnet18 are neither in timm's cache nor reachable"):
+        features.Eye.of("resnet18")
+
+
+def test_all_kinds_in_one_folder(folder, eye):
+    """Every kind at once: nothing is fatal, nothing is lost, nothing is written."""
+    for name, (make, _) in KINDS.items():
+        make(folder / "cats" / name)
+    shutil.copy(folder / "cats/plain.png", folder / "犬/plain.png")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    own, x = features.features(read_own(folder), "toy")
+    assert len(x) == 64 + len(KINDS) - 1  # all but plain.png is in two classes
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    said = " ".join(own.notes)
+    assert all(remark in said for _, remarks in KINDS.values() for remark in remarks)
