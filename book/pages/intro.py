@@ -57,6 +57,8 @@ answers()
 # | `sign` | {cite:t}`taghanaki_sign`: inputs reshaped by their gradients | [six chapters](../../notebooks/sign/01-what-mixup-gets-wrong) |
 # | `lectures` | {cite:t}`yen2020lectures`: three lectures on medical image classification | [eight chapters](../../notebooks/lectures/01-descent) |
 #
+# Where all their remedies meet on the same images: [which remedy, when](../../notebooks/bench/02-which-remedy-when).
+#
 # Their printed numbers were typed off once, checked, and are kept as data:
 
 # %% tags=["keep_output", "remove-input"]

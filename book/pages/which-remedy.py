@@ -14,20 +14,36 @@
 # %% [markdown]
 # # Which remedy should I use?
 #
-# You have a long tail. What the records of this book say, in two settings: fifty classes of small photographs
-# whose tail is cut to a ratio, and satellite tiles of four classes.
+# You have a long tail. What the records of this book say: first all remedies that a head can take, on one bench;
+# then the works' own remedies in two settings, fifty classes of small photographs whose tail is cut to a ratio,
+# and satellite tiles of four classes.
 #
-# ## Fifty classes, a frozen network
+# ## All remedies on one bench
 #
-# A linear head on the features of a pre-trained network; the test images are as many of each class, so accuracy
-# is the mean recall. The ratio is that of the smallest class to the largest.
+# The same frozen features, images, steps and seeds; one number of each remedy set on validation images. The
+# ratio is that of the smallest class to the largest. How, and at what cost, is told in
+# [its chapter](../../notebooks/bench/02-which-remedy-when).
 
 # %% tags=["remove-input"]
 from IPython.display import Markdown, display
 
 from lt_lib.lab.read.answers import best_remedies, remedies
 from lt_lib.lab.read.findings import on_file
+from lt_lib.works.bench import ranking
 
+bench = ranking.by_ratio([r for own in on_file("bench-frozen").values() for r in own])
+for ratio, of in bench.items():
+    lines = "\n".join(f"- {said}." for said in ranking.which_remedy(of))
+    display(Markdown(f"At ratio {ratio:g}:\n\n{lines}"))
+ranking.ranking(bench)
+
+# %% [markdown]
+# ## Fifty classes, a frozen network, the works' recipes
+#
+# A linear head on the features of a pre-trained network; the test images are as many of each class, so accuracy
+# is the mean recall.
+
+# %% tags=["remove-input"]
 filed = on_file("ee443-results")
 NAMES = {
     "artificial balancing": "balancing",

@@ -15,7 +15,8 @@ variable LT_WORKS names. Then
 5. Its facts: `published-toy.csv`, `claims-toy.csv`, `audit-toy.csv` in book/published, with the columns of
    the shared files; its experiments, with `work: toy`, in book/experiments; its chapters in notebooks/toy.
 
-All but `__init__.py` may be missing; modules are imported when they are asked for."""
+All but `__init__.py` may be missing, and of that all but TITLE; modules are imported when they are asked
+for."""
 
 import os
 

@@ -237,8 +237,10 @@ except LabError as error:
     print(error)
 """
     first, second, third = toy.python("-c", script).stdout.splitlines()
-    assert first == "ee443 lectures sign spectrum toy Who looks longer sees more"
-    assert second == "no work 'toi'; did you mean 'toy'?; there are: ee443, lectures, sign, spectrum, toy"
+    assert first == "bench ee443 lectures sign spectrum toy Who looks longer sees more"
+    assert second == (
+        "no work 'toi'; did you mean 'toy'?; there are: bench, ee443, lectures, sign, spectrum, toy"
+    )
     assert third == "the work 'toy' has no module 'atlas'"
 
 

@@ -51,6 +51,7 @@ MODES = {
     "gan": "lt_lib.lab.train.gan_oversampling:Generators",
     "ldam-official": "lt_lib.lab.train.ldam_official:LdamOfficial",
     "lesson": "lt_lib.lab.train.topics:Topics",
+    "tail": "lt_lib.lab.train.tails:Tails",
 }
 
 

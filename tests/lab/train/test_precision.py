@@ -79,6 +79,7 @@ def test_float32_is_plain_torch_and_bf16_near_it(trained, monkeypatch, experimen
         ("lectures-rules", "adam", "rules"),
         ("lectures-norms", "bn", "norms"),
         ("lectures-few-labels", "ssgan-20", "few-labels"),
+        ("bench-frozen", "plain-0.005", "tail"),
     ],
 )
 def test_what_cannot_be_trained_in_bf16_refuses_it(experiment, row, called):
