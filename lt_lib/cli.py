@@ -398,12 +398,13 @@ def compare(
     """Which remedy for a long tail helps on your own images? Writes a page, JSON and a model, and says.
 
     A frozen network looks at every image once (kept in the cache); on its features a linear head is trained
-    for each remedy and seed. Nothing is written into the folder; what cannot be used is listed."""
+    for each remedy and seed. Nothing is written into the folder; what is left out or converted is listed."""
     from lt_lib.lab.bench.compare import PAGE
     from lt_lib.lab.bench.compare import compare as run
     from lt_lib.lab.record.paths import absolute
 
-    out = absolute(out or Path(f"{folder.resolve().name}-compared"))
+    source = folder.resolve()
+    out = absolute(out or Path(f"{source.stem if source.is_file() else source.name}-compared"))
     typer.echo(run(absolute(folder), aim, network, seeds, out, split).words)
     typer.echo(out / PAGE)
 
