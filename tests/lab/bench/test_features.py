@@ -140,6 +140,10 @@ def test_what_cannot_be_read_says_why(tmp_path, monkeypatch, name, make, said):
 def test_a_fourth_band_on_a_map_is_a_band_and_elsewhere_transparency(tmp_path):
     four = np.dstack([RGB, GREY])
     assert form(raster(tmp_path / "a.tif", four, **ON_MAP)) == Form(4, "uint8")
+    four[:9, :, 3] = 0  # hides nothing
+    scale = np.array([[0] * 4, [255] * 4])
+    found, remarks = pixels(raster(tmp_path / "z.tif", four, **ON_MAP), 20, 4, scale)
+    assert np.array_equal(found, four) and remarks == []
     assert form(raster(tmp_path / "b.tif", four)) == Form(3, "uint8")
     assert form(raster(tmp_path / "c.tif", RGB, **ON_MAP)) == Form(3, "uint8")
     assert form(raster(tmp_path / "d.tif", np.dstack([RGB, RGB]).astype(np.int16))) == Form(6, "int16")
