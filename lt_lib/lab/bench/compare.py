@@ -119,8 +119,7 @@ def _check(path: Path, aim: str, networks: Sequence[str], out: Path) -> None:
         backbone(network)
     if len(set(networks)) < len(networks):
         raise LabError("a network is named twice; stacking needs different ones")
-    images = path if path.is_dir() else path.parent
-    if out.resolve().is_relative_to(images.resolve()) and path.is_dir():
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
         raise LabError(
             f"{out} lies in the folder of images, where nothing is written; choose another with --out"
         )

@@ -166,10 +166,10 @@ def features(own: Own, network: str) -> tuple[Own, Tensor]:
 
 
 def _folder(own: Own, network: str) -> Path:
-    """Where features are kept: another for each network, number of bands and scale."""
+    """Where features are kept: another for each network, and for each scale of bands."""
     spec = backbone(network).model_dump(mode="json")
     scale = None if own.scale is None else own.scale.tolist()
-    return cache_root() / "own" / f"{network}-{digest([spec, own.bands, scale])[7:19]}"
+    return cache_root() / "own" / f"{network}-{digest([spec, scale])[7:19]}"
 
 
 def _look(eye: Eye, own: Own, part: list[int], gone: dict[int, str]) -> list[Row]:
