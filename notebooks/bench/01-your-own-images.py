@@ -132,9 +132,9 @@ lab.figure("own-gains", asked)
 # %% tags=["fragment-slide", "live"]
 from lt_lib.lab.bench.model import predict
 
-some = sorted(images.rglob("*.png"))[:: max(1, len(list(images.rglob("*.png"))) // 6)]
-for file, said, p in predict(asked.folder, some):
-    print(f"{file.parent.name:>10}/{file.name}: {said} ({p})")
+files = sorted(images.rglob("*.png"))
+for file, said, p in predict(asked.folder, files[5 :: len(files) // 6]):
+    print(f"{file.parent.name}/{file.name}: {said}, {p:.2f}")
 
 # %% [markdown] tags=["slide"]
 # ## On skin lesions

@@ -41,6 +41,7 @@ SIZES = {
 TINY, REAL = "test_efficientnet", "tf_efficientnet_lite0"
 SEEDS = {"smoke": 2, "laptop": 3, "overnight": 5, "paper": 5}
 KEPT = Path("book/compared")
+_PLACES: list[tempfile.TemporaryDirectory] = []
 _SIDE, _EACH = 9, 20  # pixels of a tile of a scene, and tiles of a polygon
 
 
@@ -72,10 +73,16 @@ class Compared:
 def folder_of(options: dict) -> tuple[Path, str]:
     """A folder of images in a temporary place, and what they are: lesions of ISIC 2017, or handwritten digits
     with a tail and with what folders of real life hold besides."""
-    root = Path(tempfile.mkdtemp(prefix="lt-own-"))
+    root = _place()
     if options["data"] == "real":
         return _lesions(root / "lesions"), "ISIC 2017 lesions"
     return _digits(root / "digits", *SIZES[options["profile"]]), "handwritten digits"
+
+
+def _place() -> Path:
+    """A folder that goes when the process ends."""
+    _PLACES.append(tempfile.TemporaryDirectory(prefix="lt-own-", ignore_cleanup_errors=True))
+    return Path(_PLACES[-1].name)
 
 
 def _lesions(root: Path) -> Path:
@@ -115,7 +122,7 @@ def tiles(options: dict) -> tuple[Path, str]:
     Raises:
         LabError: data is "real" and the scene is not in the store.
     """
-    root = Path(tempfile.mkdtemp(prefix="lt-own-"))
+    root = _place()
     if options["data"] == "real":
         example = landsat.find_scene()
         if example is None:
