@@ -28,7 +28,8 @@
 # his own hands. So she puts all planes on one bench, gives each the same board and the same hour, and lets
 # each be set on a spare piece before it counts.
 #
-# The works of this book praise weights, copies, bags, margins and mixtures. Here is the bench.
+# The works of this book praise weights, copies, bags, margins and mixtures. Here is the bench. Its answer in
+# short: [which remedy should I use?](../../book/pages/which-remedy)
 
 # %% [markdown] tags=["notes", "remove-cell"]
 # Let the room vote for a remedy before any number is shown, and write the vote down. Most vote for the one
@@ -181,13 +182,13 @@ ranking.groups(hardest)
 
 # %% [markdown] tags=["fragment-slide"]
 # Read it line by line: a plus under *few* beside a minus under *many* is a border that moved; a plus without a
-# minus is something learned.
+# minus would be something learned.
 
 # %% [markdown] tags=["slide"]
 # ## What does it cost?
 #
 # Seconds of one processor thread for one head: four tries on part of the images, then one training on all.
-# What is done after training costs no more than plain cross-entropy.
+# The machine had other work as well, so a small difference in time says nothing.
 
 # %% tags=["fragment-slide"]
 ranking.costs(hardest)
