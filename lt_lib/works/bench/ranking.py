@@ -114,7 +114,7 @@ def ranking(bench: Bench, metric: str = "balanced_accuracy", this_run: Bench | N
     called = metric.replace("_", " ").capitalize()
     caption = (
         f"{called}: first line as it is, then what each remedy adds, paired by seed; bold where that "
-        f"can be told from nothing (Holm over the remedies of a ratio). {OVER_SEEDS}. "
+        f"can be told from nothing (Holm over the remedies of a ratio); {OVER_SEEDS}. "
         f"{badge(behind(bench))}"
     )
     folded = None
@@ -140,7 +140,7 @@ def costs(of: dict[str, list[Record]]) -> Table:
             {
                 "": REMEDIES[key].title,
                 "gain": gain[key].gap.said(sign=True) if key in gain else "–",
-                "CPU s": f"{seconds.mean:.1f}",
+                "seconds": f"{seconds.mean:.1f}",
                 "parameters": f"{size:,}",
                 "ECE": str(ece),
             }

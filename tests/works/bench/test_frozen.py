@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from lt_lib import data as datasets
-from lt_lib.lab.bench import remedies
 from lt_lib.lab.bench.remedies import REMEDIES
 from lt_lib.lab.record.plan import plan
 from lt_lib.lab.record.spec import PROFILES, load
@@ -47,12 +46,6 @@ def test_what_a_laptop_leaves_out_an_evening_does_not():
 
     assert rows("laptop", "embedded") == rows("smoke", "real") < rows("laptop", "real") == 60
     assert rows("overnight", "embedded") == len(load("bench-frozen").rows) == 60
-
-
-@pytest.fixture
-def few_steps(monkeypatch, lab_env):
-    """Heads that are trained for a few steps only."""
-    monkeypatch.setattr(remedies, "STEPS", (40, 80))
 
 
 @pytest.fixture
