@@ -79,10 +79,11 @@ def judge(
         mean = {name: float(_score(found, share, goal).mean()) for name, found in recalls.items()}
         at = {name: _score(found, share, goal) for name, found in drawn.items()}
         scores[goal] = {name: _one(mean, at, name, len(rivals)) for name in logits}
-    best = max(rivals, key=lambda name: scores[aim][name].gain)
+    clear = [name for name in rivals if scores[aim][name].clear]
+    best = max(clear, key=lambda name: scores[aim][name].gain, default=None)
     return Verdict(
         aim,
-        best if scores[aim][best].clear else None,
+        best,
         _words(scores[aim], aim, best, titles, len(truth)),
         scores,
         {name: float(np.mean([r["ece"] for r in some])) for name, some in reports.items()},
@@ -121,21 +122,28 @@ def _one(mean: dict[str, float], at: dict[str, np.ndarray], name: str, rivals: i
     return Score(mean[name], low, high, mean[name] - mean[PLAIN], gain_low, gain_high, surely > 0)
 
 
-def _words(scores: dict[str, Score], aim: str, best: str, titles: dict[str, str], images: int) -> str:
-    said, found = AIMS[aim], scores[best]
-    gain = f"{found.gain:+.3f} [{found.gain_low:+.3f}, {found.gain_high:+.3f}]"
-    if not found.clear:
+def _words(scores: dict[str, Score], aim: str, best: str | None, titles: dict[str, str], images: int) -> str:
+    said = AIMS[aim]
+    order = sorted((n for n in scores if n != PLAIN), key=lambda n: -scores[n].gain)
+    if best is None:
+        first = scores[order[0]]
         return (
             f"No remedy can be told from plain cross-entropy with this many images: by {said} on {images:,} "
-            f"test images the best of {len(scores) - 1} is {titles[best]}, {gain}"
-            f"{', which as the best of so many is not enough' if found.gain_low > 0 else ''}."
+            f"test images the best of {len(order)} is {titles[order[0]]}, {_gain(first)}"
+            f"{', which as the best of so many is not enough' if first.gain_low > 0 else ''}."
         )
-    near = [n for n, s in scores.items() if n not in (best, PLAIN) and s.clear and s.gain_high >= found.gain]
+    found, above = scores[best], order[: order.index(best)]
+    near = [n for n in order[len(above) + 1 :] if scores[n].clear and scores[n].gain_high >= found.gain]
     also = f" As good, as far as can be told: {', '.join(titles[n] for n in near)}." if near else ""
+    luck = f" Higher, but perhaps by luck: {', '.join(titles[n] for n in above)}." if above else ""
     return (
-        f"For {said}, take {titles[best]}: {gain} over plain cross-entropy, {found.mean:.3f} against "
-        f"{scores[PLAIN].mean:.3f}.{also}"
+        f"For {said}, take {titles[best]}: {_gain(found)} over plain cross-entropy, {found.mean:.3f} against "
+        f"{scores[PLAIN].mean:.3f}.{also}{luck}"
     )
+
+
+def _gain(score: Score) -> str:
+    return f"{score.gain:+.3f} [{score.gain_low:+.3f}, {score.gain_high:+.3f}]"
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -37,6 +37,18 @@ def test_what_cannot_be_told_apart_is_said():
     assert found.words.startswith("No remedy can be told from plain cross-entropy with this many images")
 
 
+def test_what_is_sure_goes_before_what_is_higher():
+    """A gain on images that plain cross-entropy has wrong, beside a larger one that few images decide."""
+    plain = answers([0.9, 0.6, 0.5], seeds=1)
+    wrong = (plain[0].argmax(1) != Y).nonzero().flatten()
+    some, sure = wrong[Y[wrong] == 1][:12], plain.clone()
+    sure[0, some] = 3.0 * torch.nn.functional.one_hot(Y[some], 3).float()
+    found = judged({PLAIN: plain, "sure": sure, "higher": answers([0.9, 0.6, 0.7], 11, seeds=1)}, "balanced")
+    scores = found.scores["balanced"]
+    assert scores["higher"].gain > scores["sure"].gain and not scores["higher"].clear
+    assert found.best == "sure" and found.words.endswith("Higher, but perhaps by luck: higher.")
+
+
 def test_many_remedies_need_more_than_one():
     """Of forty remedies that do nothing, none is recommended."""
     logits = {PLAIN: answers([0.9, 0.6, 0.4])} | {f"r{i}": answers([0.9, 0.6, 0.4], i + 1) for i in range(40)}
