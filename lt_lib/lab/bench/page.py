@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from lt_lib.data.image_folder import shown
-from lt_lib.lab.bench.bands import pixels
+from lt_lib.lab.bench.bands import picture
 from lt_lib.lab.bench.judge import AIMS, GROUPS, Verdict, confusions, suspects
 from lt_lib.lab.bench.model import SNIPPET, Part
 from lt_lib.lab.bench.own import within
@@ -321,10 +321,8 @@ def _images(found: Found, which: list[tuple[int, str]]) -> str:
 def _thumb(own: Own, i: int) -> str:
     from PIL import Image
 
-    seen, data = pixels(own.files[i], _THUMB, own.bands, own.scale)[0], io.BytesIO()
-    if seen.shape[2] != 3:
-        seen = seen[:, :, [0, min(1, own.bands - 1), min(2, own.bands - 1)]]
-    Image.fromarray(np.ascontiguousarray(seen)).save(data, "JPEG", quality=80)
+    seen, data = picture(own.files[i], _THUMB, own.bands, own.scale), io.BytesIO()
+    Image.fromarray(seen).save(data, "JPEG", quality=80)
     name = html.escape(within(own.root, own.files[i]), quote=True)
     return f'<img alt="{name}" title="{name}" src="{_data(data.getvalue(), "jpeg")}">'
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
 
-from lt_lib.lab.bench import features
+from lt_lib.lab.bench import compare, features, remedies
 from lt_lib.lab.bench.bands import pixels
 
 
@@ -43,3 +44,29 @@ def eye(monkeypatch, lab_env):
     monkeypatch.setattr(features.Eye, "of", lambda network, bands=3, scale=None: ToyEye())
     ToyEye.looked = 0
     return ToyEye
+
+
+@pytest.fixture
+def network(monkeypatch, lab_env, tmp_path):
+    """A tiny network of timm, its weights drawn with one seed, in place of every other; a list of the numbers
+    of images it looked at."""
+    monkeypatch.setenv("LT_CACHE", str(tmp_path / "cache"))
+    looked, look = [], features.Eye.look
+
+    def spec(network):
+        return features.Backbone(name="test_efficientnet", pretrained=False, resolution=32)
+
+    def drawn(spec):
+        torch.manual_seed(0)
+        return timm.create_model(spec.name, num_classes=0)
+
+    def counted(eye, images):
+        looked.append(len(images))
+        return look(eye, images)
+
+    for place in (features, compare):
+        monkeypatch.setattr(place, "backbone", spec)
+    monkeypatch.setattr(features, "backbone_network", drawn)
+    monkeypatch.setattr(features.Eye, "look", counted)
+    monkeypatch.setattr(remedies, "STEPS", (60, 60))
+    return looked

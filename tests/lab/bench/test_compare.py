@@ -1,62 +1,157 @@
-"""`lt compare`: from a folder to a page, JSON and a model that predicts; nothing is written beside images."""
+"""`lt compare`: from images to a page, JSON and a model that predicts; nothing is written beside them."""
 
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+import torch
 from bs4 import BeautifulSoup
 from helpers import run_main
+from PIL import Image
 
-from lt_lib.lab.bench import model
+from lt_lib.lab.bench import compare, features, finetune
+from lt_lib.lab.bench.model import SNIPPET, Part
+from lt_lib.lab.bench.reading import read_own
+from lt_lib.lab.bench.remedies import REMEDIES, Fitted
 
 
 @pytest.fixture
-def written(folder, eye, tmp_path, monkeypatch, capsys):
+def run(folder, network, tmp_path, monkeypatch, capsys):
+    def command(*options, out="out", images=folder):
+        line = ("compare", str(images), "--seeds", "2", "--out", str(tmp_path / out), *options)
+        code, said, err = run_main(monkeypatch, capsys, *line)
+        assert "Traceback" not in err
+        return code, said, err
+
+    return command
+
+
+def test_page_json_and_words_agree(run, folder, tmp_path):
     (folder / "cats/broken.jpg").write_bytes(b"\xff\xd8 no image")
-    before = sorted(folder.rglob("*"))
-    code, said, err = run_main(
-        monkeypatch, capsys, "compare", str(folder), "--seeds", "2", "--out", str(tmp_path / "out")
-    )
-    assert code == 0 and sorted(folder.rglob("*")) == before
-    return tmp_path / "out", said, err
-
-
-def test_page_json_and_words_agree(written):
-    out, said, err = written
-    found = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
-    page = BeautifulSoup((out / "index.html").read_text(encoding="utf-8"), "html.parser")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    code, said, err = run()
+    assert code == 0 and {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    found = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
+    page = BeautifulSoup((tmp_path / "out/index.html").read_text(encoding="utf-8"), "html.parser")
     assert found["words"] in said and page.select(".lt-answer")[0].text == found["words"]
-    assert found["classes"] == {"cats": 30, "çhiens": 12, "犬": 6} and found["images"] == {
-        "training": 48,
-        "test": 16,
-    }
-    assert "1 image left out, unreadable: cats/broken.jpg." in found["left_out"] and "broken.jpg" in err
-    remedies = [row.th.text for row in page.select("table")[0].select("tbody tr")]
-    assert remedies == list(found["scores"]["balanced"]) and "logit adjustment" in remedies
-    assert all(link.startswith("data:") for link in (image["src"] for image in page.select("img")))
+    assert found["classes"] == {"cats": 30, "çhiens": 12, "犬": 6}
+    assert found["images"] == {"training": 48, "test": 16}
+    assert any("broken.jpg" in note for note in found["notes"]) and "broken.jpg" in err
+    titles = [row.th.text for row in page.select("table")[0].select("tbody tr")]
+    assert titles[0] == "cross-entropy" and sorted(titles) == sorted(r.title for r in REMEDIES.values())
+    gains = [found["remedies"][key]["scores"]["balanced"]["gain"] for key in by_title(found, titles)]
+    assert gains[1:] == sorted(gains[1:], reverse=True) and gains[0] == 0
+    for tag, source in (("img", "src"), ("script", "src"), ("link", "href")):
+        assert all(found[source].startswith("data:") for found in page.select(tag))
 
 
-def test_a_second_comparison_looks_at_nothing_again(written, folder, eye, tmp_path, monkeypatch, capsys):
-    eye.looked = 0
-    assert (
-        run_main(monkeypatch, capsys, "compare", str(folder), "--seeds", "2", "--out", str(tmp_path / "two"))[
-            0
-        ]
-        == 0
+def by_title(found, titles):
+    keys = {remedy["title"]: key for key, remedy in found["remedies"].items()}
+    return [keys[title] for title in titles]
+
+
+def test_a_second_comparison_looks_at_nothing_again(run, network, tmp_path):
+    run()
+    seen = sum(network)
+    run(out="two")
+    assert sum(network) == seen == 64
+    first, second = (json.loads((tmp_path / name / "comparison.json").read_text()) for name in ("out", "two"))
+    assert scores(first) == scores(second)
+
+
+def scores(found):
+    return {key: remedy["scores"] for key, remedy in found["remedies"].items()}
+
+
+def test_the_model_predicts_and_so_does_the_snippet(run, folder, tmp_path, monkeypatch, capsys):
+    run()
+    images = [folder / "cats/11.png", folder / "犬/1.png", folder / "broken.png"]
+    images[2].write_bytes(b"no image")
+    code, said, err = run_main(monkeypatch, capsys, "predict", str(tmp_path / "out"), *map(str, images))
+    lines = [line.split("  ") for line in said.splitlines()]
+    assert code == 1 and "broken.png" in err and "Traceback" not in err and len(lines) == 2
+    assert [line[1] for line in lines] == ["cats", "犬"]
+    Image.open(images[0]).save(tmp_path / "out/image.jpg", "PNG")
+    done = subprocess.run(
+        [sys.executable, "-c", SNIPPET], check=True, cwd=tmp_path / "out", capture_output=True, text=True
     )
-    assert eye.looked == 0
-    first, second = ((tmp_path / name / "comparison.json").read_text() for name in ("out", "two"))
-    assert json.loads(first)["scores"] == json.loads(second)["scores"]
+    name, p = done.stdout.split()
+    assert name == "cats" and float(p) == pytest.approx(float(lines[0][2]), abs=0.02)
 
 
-def test_the_model_predicts(written, folder, eye, monkeypatch, capsys):
-    monkeypatch.setattr(model, "Eye", type("Eye", (), {"of": lambda network: eye()}))
-    files = [str(next((folder / name).glob("1*.png"))) for name in ("cats", "犬")]
-    code, said, _ = run_main(monkeypatch, capsys, "predict", str(written[0]), *files)
-    assert code == 0 and [line.split("  ")[1] for line in said.splitlines()] == ["cats", "犬"]
-    code, _, err = run_main(monkeypatch, capsys, "predict", str(folder), files[0])
-    assert code == 1 and "holds no model of `lt compare`" in err and "Traceback" not in err
+def test_no_model_is_said(run, folder, monkeypatch, capsys):
+    code, _, err = run_main(monkeypatch, capsys, "predict", str(folder), str(folder / "cats/1.png"))
+    assert code == 1 and "holds no model that `lt compare` wrote" in err and "Traceback" not in err
 
 
-def test_a_page_among_the_images_is_refused(folder, eye, monkeypatch, capsys):
-    code, _, err = run_main(monkeypatch, capsys, "compare", str(folder), "--out", str(folder / "page"))
+def test_several_networks_are_stacked(run, tmp_path, monkeypatch, capsys, folder):
+    code, _, _ = run("--network", "a", "--network", "b")
+    found = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert code == 0 and found["remedies"]["stack"]["title"] == "stacking of 2 networks"
+    plain, stack = (found["remedies"][key] for key in ("plain", "stack"))
+    assert stack["recall"] == plain["recall"]  # of one network with itself
+    assert stack["parameters"] == 2 * plain["parameters"]
+
+
+def test_whole_networks_are_trained_once(run, tmp_path, monkeypatch):
+    trained = []
+    one = finetune._train
+    monkeypatch.setattr(finetune, "_train", lambda *known: trained.append(known[2]) or one(*known))
+    monkeypatch.setattr(finetune, "EPOCHS", 1)
+    assert run("--finetune")[0] == 0
+    found = json.loads((tmp_path / "out/comparison.json").read_text())
+    whole = [key for key in found["remedies"] if key.startswith("whole-")]
+    assert whole == [f"whole-{key}" for key in trained] and trained[0] == "plain" and len(whole) == 3
+    assert found["remedies"]["whole-plain"]["parameters"] > 10 * found["remedies"]["plain"]["parameters"]
+    run("--finetune", out="two")
+    assert len(trained) == 3
+
+
+def test_a_whole_network_learns_what_its_head_could_not(folder, network, monkeypatch):
+    monkeypatch.setattr(finetune, "RATE", 1e-2)
+    own, looked = compare._features(read_own(folder), ["toy"])
+    mean, std = looked["toy"].mean(0), looked["toy"].std(0)
+    blank = Fitted(torch.zeros(1, 1, 3, len(mean)), torch.zeros(1, 1, 3), False, 1.0)
+    start = Part(features.Eye.of("toy"), blank, mean, std)
+    part = finetune.finetune(own, np.arange(len(own.files)), "sampler", start, epochs=12)
+    images = [part.eye.pixels(file)[0] for file in own.files]
+    right = part.probabilities(images).argmax(1).numpy() == own.labels
+    assert [right[own.labels == c].mean() > 0.8 for c in range(3)] == [True] * 3
+    before = features.network_of(part.eye.spec).state_dict()
+    changed = {key for key, value in part.state.items() if not torch.equal(value, before[key])}
+    assert changed and not any("running" in key or "tracked" in key for key in changed)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--for", "balancd"), "no aim 'balancd'; did you mean 'balanced'"),
+        (("--network", "a", "--network", "a"), "a network is named twice"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before_the_work(run, network, options, said):
+    code, _, err = run(*options)
+    assert code == 1 and said in err and not network
+
+
+def test_a_page_among_the_images_is_refused(run, folder):
+    code, _, err = run("--out", str(folder / "page"))
     assert code == 1 and "choose another with --out" in err and not (folder / "page").exists()
+
+
+def test_groups_stay_on_one_side(run, folder, tmp_path, monkeypatch):
+    for path in sorted(folder.glob("*/*.png")):
+        (path.parent / f"patient{int(path.stem) % 4}").mkdir(exist_ok=True)
+        path.rename(path.parent / f"patient{int(path.stem) % 4}" / path.name)
+    parted, split = [], compare.split
+
+    def watched(labels, groups=None, **more):
+        parted.append((groups, split(labels, groups, **more)))
+        return parted[-1][1]
+
+    monkeypatch.setattr(compare, "split", watched)
+    assert run("--split", "folder")[0] == 0
+    groups, test = parted[0]
+    assert not set(groups[test]) & set(groups[~test]) and len(np.unique(groups)) == 4

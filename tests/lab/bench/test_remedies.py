@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lt_lib.lab.bench import remedies
-from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, Remedy, Cost, _score, stream, fit, settings
+from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Cost, Fitted, Remedy, _score, fit, settings, stream
 from lt_lib.losses import LDAMLoss, class_weights
 
 COUNTS = [300, 60, 12]
