@@ -406,12 +406,13 @@ def compare(
     """Which remedy for a long tail helps on your own images? Writes a page, JSON and a model, and says.
 
     A frozen network looks at every image once (kept in the cache); on its features a linear head is trained
-    for each remedy and seed. Nothing is written among the images; what cannot be used is listed."""
+    for each remedy and seed. Nothing is written among the images; what is left out or changed is listed."""
     from lt_lib.lab.bench.compare import PAGE
     from lt_lib.lab.bench.compare import compare as run
     from lt_lib.lab.record.paths import absolute
 
-    out = absolute(out or Path(f"{images.resolve().stem}-compared"))
+    source = images.resolve()
+    out = absolute(out or Path(f"{source.stem if source.is_file() else source.name}-compared"))
     networks = network or ["tf_efficientnet_lite0"]
     typer.echo(run(absolute(images), aim, networks, seeds, out, split, finetune).words)
     typer.echo(out / PAGE)

@@ -130,5 +130,3 @@ Table(pd.DataFrame(rows), rows)
 # %% [markdown]
 # **Exercises.** Solutions are folded. The code in them ends in assertions and runs with every build and every
 # test, so it works.
-#
-# **What is not here yet.** The chapters of `sign` after its first.

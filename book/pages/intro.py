@@ -80,7 +80,7 @@ for name in ("ee443", "spectrum", "sign", "lectures"):
 # asked for: [how to teach with it](how-to-teach).
 #
 # **Choosing.** [Which remedy should I use?](which-remedy) is answered from the records, with what they cannot
-# tell.
+# tell. For a folder of [your own images](../../notebooks/bench/01-your-own-images), `lt compare` answers.
 #
 # **Using a method.** [`lt_lib`](api) is a small library; each method is one short function with its formula and
 # its source.

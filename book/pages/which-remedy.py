@@ -14,7 +14,8 @@
 # %% [markdown]
 # # Which remedy should I use?
 #
-# You have a long tail. What the records of this book say: first all remedies that a head can take, on one bench;
+# You have a long tail. On [your own images](../../notebooks/bench/01-your-own-images), `lt compare FOLDER` tells.
+# What the records of this book say: first all remedies that a head can take, on one bench;
 # then the works' own remedies in two settings, fifty classes of small photographs whose tail is cut to a ratio,
 # and satellite tiles of four classes.
 #

@@ -127,6 +127,8 @@ def why(error: Exception) -> str:
         return _too_many()
     if isinstance(error, PermissionError):
         return "not to be opened (Permission denied)"
+    if isinstance(error, DataError):  # of read_image
+        return "of more than 8 bits a channel, in a format that cannot be scaled here"
     return "cut short" if re.search("truncated|incomplete", str(error)) else "unreadable"
 
 
@@ -215,18 +217,18 @@ def _raw(file: Path, side: int) -> tuple[np.ndarray, str, list[str]]:
         width, height = raster.width, raster.height
         _check_size(width, height)
         square = min(width, height)
-        indexes = raster.indexes
-        if raster.driver != "GTiff" and raster.count in (2, 4):  # alpha of a PNG
+        indexes, is_alpha = raster.indexes, raster.colorinterp[-1].name == "alpha"
+        if raster.driver != "GTiff" and is_alpha:
             indexes = indexes[:-1]
         kept = raster.read(
             indexes,
             window=Window((width - square) // 2, (height - square) // 2, square, square),
             out_shape=(len(indexes), side, side),
             resampling=Resampling.average if square > side else Resampling.bilinear,
-            masked=True,
+            masked=not is_alpha,  # what GDAL calls alpha may be a band, and hides nothing
         )
         dtype = raster.dtypes[0]
-    values = np.moveaxis(kept.astype(np.float32).filled(np.nan), 0, -1)
+    values = np.moveaxis(np.ma.filled(kept.astype(np.float32), np.nan), 0, -1)
     values[~np.isfinite(values)] = np.nan
     remarks = _tiny(width, height)
     if np.isnan(values).all():

@@ -16,12 +16,20 @@ from lt_lib.lab.bench.finetune import finetune, trainable
 from lt_lib.lab.bench.model import Part
 from lt_lib.lab.bench.reading import Own, read_own, split
 from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, fit
+from lt_lib.lab.record.digests import code_digest, digest
 from lt_lib.lab.record.files import atomic_write, check_writable
 from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.train.run import environment
 from lt_lib.progress import Progress, say
 
 PAGE, JSON = "index.html", "comparison.json"
 STACK, WHOLE = "stack", "whole-"
+CODE = (
+    "lt_lib.lab.bench.remedies:fit",
+    "lt_lib.lab.bench.judge:judge",
+    "lt_lib.lab.bench.reading:split",
+    "lt_lib.lab.bench.finetune:finetune",
+)  # what the numbers of a comparison rest on
 
 
 @dataclass
@@ -87,7 +95,8 @@ def compare(
     parts = chosen.parts or [_part(own, views[0], verdict.best or PLAIN)]
     if verdict.best == STACK:
         parts = [_part(own, view, PLAIN) for view in views]
-    found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds)
+    made = {"environment": environment(), "digests": {"code": code_digest(*CODE), "data": _digest(own, test)}}
+    found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds, made)
     style = (project_root() / "book/_static/custom.css").read_text(encoding="utf-8")
     model.keep(out, parts, chosen.title, own.classes, verdict.words)
     atomic_write(out / JSON, page.as_json(found).encode())
@@ -95,6 +104,10 @@ def compare(
     for note in own.notes:
         say(note)
     return verdict
+
+
+def _digest(own: Own, test: np.ndarray) -> str:
+    return digest([own.keys, own.labels.tolist(), test.tolist()])
 
 
 def _check(path: Path, aim: str, networks: Sequence[str], out: Path) -> None:
@@ -106,8 +119,7 @@ def _check(path: Path, aim: str, networks: Sequence[str], out: Path) -> None:
         backbone(network)
     if len(set(networks)) < len(networks):
         raise LabError("a network is named twice; stacking needs different ones")
-    images = path if path.is_dir() else path.parent
-    if out.resolve().is_relative_to(images.resolve()) and path.is_dir():
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
         raise LabError(
             f"{out} lies in the folder of images, where nothing is written; choose another with --out"
         )

@@ -14,7 +14,7 @@ from lt_lib.lab.bench.bands import pixels, why
 from lt_lib.lab.bench.reading import Own, large_enough
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.paths import cache_root
-from lt_lib.lab.record.spec import Backbone
+from lt_lib.lab.record.spec import Backbone, Pretraining
 from lt_lib.lab.train.backbones import backbone_network
 from lt_lib.lab.train.device import device, keep_memory, normalisation, prepare
 from lt_lib.models import fold_batchnorm
@@ -25,6 +25,7 @@ NETWORKS = {  # registered weights and the side of their images
     "tf_efficientnet_lite1": ("efficientnet_lite1_imagenet", 240),
     "tf_efficientnet_lite2": ("efficientnet_lite2_imagenet", 260),
     "mobilenetv2_100": ("mobilenetv2_100_imagenet", 224),
+    "test_efficientnet": (Pretraining(data="digits50_source", epochs=4, seed=0), 32),  # tiny, of digits
 }
 CHUNK, BATCH = 256, 32
 Row = tuple[str, np.ndarray, list[str]]  # key, features and remarks of an image
@@ -165,10 +166,10 @@ def features(own: Own, network: str) -> tuple[Own, Tensor]:
 
 
 def _folder(own: Own, network: str) -> Path:
-    """Where features are kept: another for each network, number of bands and scale."""
+    """Where features are kept: another for each network, and for each scale of bands."""
     spec = backbone(network).model_dump(mode="json")
     scale = None if own.scale is None else own.scale.tolist()
-    return cache_root() / "own" / f"{network}-{digest([spec, own.bands, scale])[7:19]}"
+    return cache_root() / "own" / f"{network}-{digest([spec, scale])[7:19]}"
 
 
 def _look(eye: Eye, own: Own, part: list[int], gone: dict[int, str]) -> list[Row]:

@@ -127,7 +127,8 @@ def _words(scores: dict[str, Score], aim: str, best: str, titles: dict[str, str]
     if not found.clear:
         return (
             f"No remedy can be told from plain cross-entropy with this many images: by {said} on {images:,} "
-            f"test images the best of {len(scores) - 1} is {titles[best]}, {gain}."
+            f"test images the best of {len(scores) - 1} is {titles[best]}, {gain}"
+            f"{', which as the best of so many is not enough' if found.gain_low > 0 else ''}."
         )
     near = [n for n, s in scores.items() if n not in (best, PLAIN) and s.clear and s.gain_high >= found.gain]
     also = f" As good, as far as can be told: {', '.join(titles[n] for n in near)}." if near else ""

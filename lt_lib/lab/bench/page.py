@@ -30,6 +30,7 @@ main { max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere;
 h2 { margin-top: 2.2rem; } img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
 pre { overflow-x: auto; background: #f3f4f6; padding: .8rem; font-size: .82rem; }
 div.lt-table td, div.lt-table th { overflow-wrap: normal; }
+div.lt-table td span { white-space: nowrap; } div.lt-table small { font-weight: 400; color: #59636e; }
 .lt-images { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; list-style: none; }
 .lt-images li { width: 112px; font-size: .75rem; line-height: 1.3; }
 .lt-images img { width: 112px; height: 112px; }
@@ -55,7 +56,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Found:
-    """All that a comparison found; `test` (N,): which images are of the test."""
+    """All that a comparison found; `test` (N,): which images are of the test; `made`: environment and digests
+    behind it."""
 
     own: Own
     test: np.ndarray
@@ -65,6 +67,7 @@ class Found:
     networks: list[str]
     seeds: int
     seconds: dict[str, float]
+    made: dict
 
     @property
     def counts(self) -> np.ndarray:
@@ -106,6 +109,7 @@ def as_json(found: Found) -> str:
         "classes": dict(zip(own.classes, found.counts.tolist(), strict=True)),
         "remedies": remedies,
         "notes": own.notes,
+        **found.made,
     }
     return json.dumps(said, indent=1, ensure_ascii=False)
 
@@ -148,29 +152,33 @@ def _about(found: Found) -> str:
 def _remedies(found: Found) -> str:
     verdict, aims = found.verdict, [found.verdict.aim, *(a for a in AIMS if a != found.verdict.aim)]
     scores = verdict.scores[verdict.aim]
-    heads = ["remedy", *(AIMS[aim] for aim in aims), *GROUPS, "ECE", "seconds", "numbers trained", "from"]
+    groups = [g for g in GROUPS if verdict.groups[PLAIN][g] is not None]
+    heads = ["remedy", *(AIMS[aim] for aim in aims), *groups, "ECE", "seconds"]
     rows = []
     for key in sorted(found.rows, key=lambda key: (key != PLAIN, -scores[key].gain)):
         row = found.rows[key]
-        cells = [html.escape(row.title), *(_score(verdict, aim, key) for aim in aims)]
-        cells += ["" if v is None else f"{v:.3f}" for v in verdict.groups[key].values()]
-        cells += [f"{verdict.ece[key]:.3f}", f"{row.seconds:,.1f}", f"{row.parameters:,}"]
-        rows.append([*cells, html.escape(row.source)])
+        cells = [f"{html.escape(row.title)}<br><small>{html.escape(row.source)}</small>"]
+        cells += [_score(verdict, aim, key) for aim in aims]
+        cells += [f"{verdict.groups[key][g]:.3f}" for g in groups]
+        rows.append([*cells, f"{verdict.ece[key]:.3f}", f"{row.seconds:,.1f}"])
+    said = {"many": "more than 100", "medium": "20 to 100", "few": "fewer than 20"}
+    sizes = "; ".join(
+        f"<i>{g}</i>: mean recall of the classes with {said[g]} training images" for g in groups
+    )
     return (
         "<h2>The remedies</h2><p>Mean over seeds and its 95 % interval over seeds and test images; beneath, "
-        "the difference from plain cross-entropy on the same images. Bold: above zero even as one of "
-        f"{len(found.rows) - 1}. <i>many, medium, few</i>: mean recall of the classes with more than 100, 20 "
-        "to 100, fewer than 20 training images. ECE: how far the probabilities are off.</p>"
-        + _table(heads, rows)
+        "the difference from plain cross-entropy on the same images, bold where it is above zero even as one "
+        f"of {len(found.rows) - 1}. {sizes}. ECE: how far the probabilities are off. Seconds: of all seeds; "
+        "heads that were trained together share them.</p>" + _table(heads, rows)
     )
 
 
 def _score(verdict: Verdict, aim: str, key: str) -> str:
     s = verdict.scores[aim][key]
-    said = f"{s.mean:.3f} [{s.low:.3f}, {s.high:.3f}]"
+    said = f"<span>{s.mean:.3f} [{s.low:.3f}, {s.high:.3f}]</span>"
     if key == PLAIN:
         return said
-    gain = f"{s.gain:+.3f} [{s.gain_low:+.3f}, {s.gain_high:+.3f}]"
+    gain = f"<span>{s.gain:+.3f} [{s.gain_low:+.3f}, {s.gain_high:+.3f}]</span>"
     return f"{said}<br>{f'<b>{gain}</b>' if s.clear else gain}"
 
 

@@ -55,7 +55,7 @@ def _listed(path: Path, groups: str | None) -> Own:
     except OSError as error:
         raise DataError(f"{shown(path)} cannot be read: {error.strerror}") from None
     is_tree = path.is_dir() and not parts_of(path)
-    if path.is_file() and path.suffix.lower() == ".csv":
+    if path.is_file() and path.suffix.lower() in (".csv", ".tsv"):
         return read_table(path, groups)
     if groups is not None and not (is_tree and groups == BY_FOLDER):
         there = f"folders: --split {BY_FOLDER}" if is_tree else "neither columns nor folders to split by"

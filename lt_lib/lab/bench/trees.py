@@ -49,8 +49,8 @@ def _check(classes: set[str], root: Path) -> None:
     if len(classes) < 2:
         table = next(root.glob("*.csv"), None)
         raise DataError(
-            f"{shown(root)} holds {len(classes)} folders of classes; a classifier needs two, each with its "
-            f"images{f'. For a table of files and labels give {shown(table)}' if table else ''}"
+            f"{shown(root)} holds too few folders of classes, {len(classes)}; a classifier needs two, each "
+            f"with its images{f'. For a table of files and labels give {shown(table)}' if table else ''}"
         )
 
 

@@ -36,14 +36,14 @@ def raster(path, values, **more):
 
 
 def deep_png(path, values):
-    """A PNG of 16 bits, (H, W, 3) uint16, as Pillow does not write it."""
-    height, width, _ = values.shape
+    """A PNG of 16 bits, (H, W, 3 or 4) uint16, as Pillow does not write it."""
+    height, width, channels = values.shape
 
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", head)
@@ -84,6 +84,10 @@ KINDS = {
     "deep.png": (lambda p: deep_png(p, RGB.astype(np.uint16) * 257), ["of 16 bits a channel, scaled to 8"]),
     "deep grey.png": (
         lambda p: Image.fromarray(GREY.astype(np.uint16) * 257).save(p),
+        ["of 16 bits a channel, scaled to 8"],
+    ),
+    "deep alpha.png": (
+        lambda p: deep_png(p, np.dstack([RGB[::-1], GREY]).astype(np.uint16) * 257),
         ["of 16 bits a channel, scaled to 8"],
     ),
     "float.tif": (
@@ -136,6 +140,10 @@ def test_what_cannot_be_read_says_why(tmp_path, monkeypatch, name, make, said):
 def test_a_fourth_band_on_a_map_is_a_band_and_elsewhere_transparency(tmp_path):
     four = np.dstack([RGB, GREY])
     assert form(raster(tmp_path / "a.tif", four, **ON_MAP)) == Form(4, "uint8")
+    four[:9, :, 3] = 0  # hides nothing
+    scale = np.array([[0] * 4, [255] * 4])
+    found, remarks = pixels(raster(tmp_path / "z.tif", four, **ON_MAP), 20, 4, scale)
+    assert np.array_equal(found, four) and remarks == []
     assert form(raster(tmp_path / "b.tif", four)) == Form(3, "uint8")
     assert form(raster(tmp_path / "c.tif", RGB, **ON_MAP)) == Form(3, "uint8")
     assert form(raster(tmp_path / "d.tif", np.dstack([RGB, RGB]).astype(np.int16))) == Form(6, "int16")
@@ -167,6 +175,15 @@ def test_missing_pixels_are_zero_and_said(tmp_path):
     assert remarks == ["with pixels that have no value, set to 0"]
     assert (found[:, :10] == 128).all() and (found[:, 10:] == 0).all()
     assert sorted(tmp_path.iterdir()) == [file]
+
+
+def test_infinite_numbers_count_as_missing(tmp_path):
+    values = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
+    values[5, 5] = np.inf
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    found, remarks = pixels(tmp_path / "a.tif", 20)
+    assert found[5, 5].tolist() == [0, 0, 0] and found[-1, -1].tolist() == [255] * 3
+    assert "with pixels that have no value, set to 0" in remarks
 
 
 @pytest.fixture
@@ -210,6 +227,8 @@ def test_a_network_is_adapted_to_bands(network, monkeypatch, folder, tiles):
     torch.manual_seed(0)
     plain = features.backbone_network(features.backbone("any")).eval()
     monkeypatch.setattr(features, "backbone_network", lambda spec: plain)
+    levels = torch.tensor([0.3, 0.5, 0.7]).view(3, 1, 1)
+    monkeypatch.setattr(features, "normalisation", lambda spec: (levels, levels))
     image = folder / "cats/0.png"
     first = features.Eye.of("any")
     rgb, _ = first.pixels(image)
@@ -305,3 +324,16 @@ def test_all_kinds_in_one_folder(folder, eye):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     said = " ".join(own.notes)
     assert all(remark in said for _, remarks in KINDS.values() for remark in remarks)
+
+
+def test_a_deep_image_that_gdal_cannot_read_says_so(tmp_path, monkeypatch):
+    def deep(*_):
+        raise DataError("more than 8 bits a channel")
+
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(b"\x00" + (tmp_path / "a.png").read_bytes())
+    monkeypatch.setattr("lt_lib.lab.bench.bands.read_image", deep)
+    monkeypatch.setattr("lt_lib.lab.bench.bands._header", lambda file: [])
+    with pytest.raises(DataError) as failed:
+        pixels(tmp_path / "a.png", 20)
+    assert why(failed.value) == "of more than 8 bits a channel, in a format that cannot be scaled here"
