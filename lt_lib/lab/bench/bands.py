@@ -125,8 +125,8 @@ def why(error: Exception) -> str:
         return str(error)
     if isinstance(error, DecompressionBombError):
         return _too_many()
-    if isinstance(error, PermissionError):
-        return "not to be opened (Permission denied)"
+    if isinstance(error, OSError) and error.strerror:
+        return f"not to be opened ({error.strerror})"
     if isinstance(error, DataError):  # of read_image
         return "of more than 8 bits a channel, in a format that cannot be scaled here"
     return "cut short" if re.search("truncated|incomplete", str(error)) else "unreadable"

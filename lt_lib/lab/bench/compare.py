@@ -1,5 +1,6 @@
 """`lt compare`: read, look, train, judge, write."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from lt_lib.errors import DataError, LabError, nearest
 from lt_lib.lab.bench import judge, model, page
 from lt_lib.lab.bench.features import BATCH, Eye, backbone, features
 from lt_lib.lab.bench.finetune import finetune, trainable
+from lt_lib.lab.bench.kept import kept
 from lt_lib.lab.bench.model import Part
 from lt_lib.lab.bench.reading import Own, read_own, split
 from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, fit
@@ -68,8 +70,9 @@ def compare(
         DataError, LabError: what cannot be used, and how to mend it.
     """
     _check(path, aim, networks, out)
-    start = time.monotonic()
+    start, style = time.monotonic(), (project_root() / "book/_static/custom.css").read_text(encoding="utf-8")
     own = read_own(path, groups=groups)
+    _check_beside(own, out)
     own, looked = _features(own, networks)
     test = split(own.labels, own.groups) if own.test is None else own.test
     held = np.zeros(len(test), bool)
@@ -97,7 +100,6 @@ def compare(
         parts = [_part(own, view, PLAIN) for view in views]
     made = {"environment": environment(), "digests": {"code": code_digest(*CODE), "data": _digest(own, test)}}
     found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds, made)
-    style = (project_root() / "book/_static/custom.css").read_text(encoding="utf-8")
     model.keep(out, parts, chosen.title, own.classes, verdict.words)
     atomic_write(out / JSON, page.as_json(found).encode())
     atomic_write(out / PAGE, page.page(found, style).encode())
@@ -120,10 +122,22 @@ def _check(path: Path, aim: str, networks: Sequence[str], out: Path) -> None:
     if len(set(networks)) < len(networks):
         raise LabError("a network is named twice; stacking needs different ones")
     if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
-        raise LabError(
-            f"{out} lies in the folder of images, where nothing is written; choose another with --out"
-        )
+        raise _among(out)
+    if (out / PAGE).exists() and not (out / JSON).exists():
+        raise LabError(f"{out / PAGE} is no page of `lt compare`; choose another folder with --out")
     check_writable(out / PAGE, "choose another folder with --out")
+
+
+def _check_beside(own: Own, out: Path) -> None:
+    """For a table may name images anywhere, and a class may be a link."""
+    if out.resolve() in {folder.resolve() for folder in {file.parent for file in own.files}}:
+        raise _among(out)
+
+
+def _among(out: Path) -> LabError:
+    return LabError(
+        f"{out} lies in the folder of images, where nothing is written; choose another with --out"
+    )
 
 
 def _features(own: Own, networks: Sequence[str]) -> tuple[Own, dict[str, Tensor]]:
@@ -153,8 +167,15 @@ def _view(network, x: Tensor, own: Own, test, held, keys, seeds: int, goal: str)
     mean, std = x[train].mean(0), x[train].std(0, correction=0).clamp_min(1e-6)
     x = (x - mean) / std
     y, back = torch.from_numpy(own.labels)[train], torch.from_numpy(held)[train]
-    heads = fit(x[train], y, len(own.classes), back, keys=keys, seeds=range(seeds), goal=goal)
-    return View(network, x, mean, std, heads)
+    known = [code_digest("lt_lib.lab.bench.remedies:fit"), keys, seeds, goal, y.tolist(), back.tolist()]
+    known.append(hashlib.sha256(x[train].numpy().tobytes()).hexdigest())
+
+    def trained() -> dict[str, dict]:
+        found = fit(x[train], y, len(own.classes), back, keys=keys, seeds=range(seeds), goal=goal)
+        return {key: dict(vars(one)) for key, one in found.items()}
+
+    heads = kept(f"heads-{digest(known)[7:19]}", trained)
+    return View(network, x, mean, std, {key: Fitted(**one) for key, one in heads.items()})
 
 
 def _rows(views: list[View], test: np.ndarray) -> dict[str, page.Row]:

@@ -1,6 +1,7 @@
 """Features of own images from a frozen network, kept by the content of each file: a second comparison, and
 one that was killed, computes only what is new."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +195,8 @@ def _kept(folder: Path) -> dict[str, tuple[np.ndarray, list[str]]]:
                 found |= dict(zip(chunk["keys"].tolist(), rows, strict=True))
         except Exception:
             say(f"{path}: damaged, its features are computed again")
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
     return found
 
 

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from lt_lib.lab.bench.features import Eye, network_of
+from lt_lib.lab.bench.kept import kept
 from lt_lib.lab.bench.model import Part
 from lt_lib.lab.bench.reading import Own
 from lt_lib.lab.bench.remedies import LATE, REMEDIES, Cost, Fitted, beta, stream
 from lt_lib.lab.record.digests import digest
-from lt_lib.lab.record.files import atomic_write
-from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.train.device import prepare
 from lt_lib.mixup import mixup
 from lt_lib.progress import Progress
@@ -42,11 +40,7 @@ def finetune(own: Own, train: np.ndarray, key: str, start: Part, epochs: int = E
     """
     known = [key, epochs, start.eye.spec.model_dump(mode="json"), [own.keys[i] for i in train]]
     known += [own.labels[train].tolist(), float(start.heads.weight.double().sum())]
-    file = cache_root() / "own" / f"finetuned-{digest(known)[7:19]}.safetensors"
-    if not file.is_file():
-        tensors = _train(own, train, key, start, epochs)
-        atomic_write(file, save(tensors), "set LT_CACHE to a folder you can write")
-    tensors = load_file(file)
+    tensors = kept(f"finetuned-{digest(known)[7:19]}", lambda: _train(own, train, key, start, epochs))
     heads = Fitted(tensors.pop("weight"), tensors.pop("bias"), start.heads.cosine, start.heads.setting)
     net = network_of(start.eye.spec, len(start.eye.mean))
     net.load_state_dict(tensors)

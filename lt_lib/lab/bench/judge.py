@@ -62,12 +62,15 @@ def judge(
         titles: remedy -> how it is called.
 
     The intervals are percentiles of a bootstrap that draws test images within each class, and seeds; the
-    draws are the same for all remedies.
+    draws are the same for all remedies. A remedy is clear where its whole interval, widened for the number
+    of remedies, lies above zero, and where swapping its answers and those of plain cross-entropy on images
+    drawn by chance hardly ever gives as large a gain: with few images in a class the bootstrap alone is too
+    sure.
     """
     truth = y.numpy()
     share = np.bincount(truth, minlength=len(counts)) / len(truth)
     hits = {name: (z.argmax(-1) == y).numpy().astype(np.float32) for name, z in logits.items()}
-    drawn = _drawn(hits, truth, len(counts))
+    drawn, swapped = _drawn(hits, truth, len(counts)), _swapped(hits, truth, len(counts))
     reports = {
         name: [classification_report(s, y, train_counts=counts, scores="logits") for s in z]
         for name, z in logits.items()
@@ -78,7 +81,8 @@ def judge(
     for goal in AIMS:
         mean = {name: float(_score(found, share, goal).mean()) for name, found in recalls.items()}
         at = {name: _score(found, share, goal) for name, found in drawn.items()}
-        scores[goal] = {name: _one(mean, at, name, len(rivals)) for name in logits}
+        chance = {name: _by_chance(*swapped[name], share, goal) for name in rivals} | {PLAIN: 1.0}
+        scores[goal] = {name: _one(mean, at, name, chance[name], len(rivals)) for name in logits}
     clear = [name for name in rivals if scores[aim][name].clear]
     best = max(clear, key=lambda name: scores[aim][name].gain, default=None)
     return Verdict(
@@ -94,19 +98,57 @@ def judge(
 
 def _drawn(hits: dict[str, np.ndarray], truth: np.ndarray, k: int) -> dict[str, np.ndarray]:
     """(DRAWS, K) by remedy: recalls on drawn test images, averaged over drawn seeds."""
-    chance, out = np.random.default_rng(0), {name: np.empty((DRAWS, k)) for name in hits}
-    for c, images in enumerate(_images(truth, k, chance)):
+    out = {name: np.empty((DRAWS, k), np.float32) for name in hits}
+    seeds = {s: _shares(np.random.default_rng(1), s, s) for s in {len(own) for own in hits.values()}}
+    for c, which, images in _images(truth, k, np.random.default_rng(0)):
         for name, own in hits.items():
-            seeds = np.random.default_rng(1).multinomial(len(own), np.full(len(own), 1 / len(own)), DRAWS)
-            out[name][:, c] = ((images @ own[:, truth == c].T) * seeds).sum(1) / len(own)
+            out[name][:, c] = ((images @ own[:, which].T) * seeds[len(own)]).sum(1)
     return out
 
 
-def _images(truth: np.ndarray, k: int, chance: np.random.Generator) -> Iterator[np.ndarray]:
-    """(DRAWS, n) by class: how often each of its n test images is drawn, as a share."""
+def _images(
+    truth: np.ndarray, k: int, chance: np.random.Generator
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """By class the test images that are drawn from, and (DRAWS, n) how often each is, as a share: n - 1
+    draws of n images, whose variance is that of n fresh ones. Classes of one image draw from each other."""
+    sizes = np.bincount(truth, minlength=k)
     for c in range(k):
-        n = int((truth == c).sum())
-        yield (chance.multinomial(n, np.full(n, 1 / n), DRAWS) / n).astype(np.float32)
+        which = np.flatnonzero(truth == c if sizes[c] > 1 else sizes[truth] == 1)
+        yield c, which, _shares(chance, len(which), max(1, sizes[c] - 1))
+
+
+def _shares(chance: np.random.Generator, n: int, times: int) -> np.ndarray:
+    return (chance.multinomial(times, np.full(n, 1 / n), DRAWS) / times).astype(np.float32)
+
+
+def _swapped(
+    hits: dict[str, np.ndarray], truth: np.ndarray, k: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By rival (K,), the mean of its recalls and plain cross-entropy's, and (1 + DRAWS, K), half of what they
+    differ by: first as found, then with their answers swapped on images drawn by chance."""
+    mean = {name: own.mean(0) for name, own in hits.items()}
+    rivals = [name for name in hits if name != PLAIN]
+    gap = np.stack([mean[name] - mean[PLAIN] for name in rivals], 1) / 2  # (T, R)
+    chance, half = np.random.default_rng(2), np.empty((len(rivals), 1 + DRAWS, k), np.float32)
+    for c in range(k):
+        own = gap[truth == c]
+        signs = chance.integers(0, 2, (1 + DRAWS, len(own)), np.int8).astype(np.float32) * 2 - 1
+        signs[0] = 1
+        half[:, :, c] = (signs @ own / len(own)).T
+    recalls = {name: _by_class(own, truth, k) for name, own in mean.items()}
+    return {
+        name: ((recalls[name] + recalls[PLAIN]) / 2, part) for name, part in zip(rivals, half, strict=True)
+    }
+
+
+def _by_class(hits: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
+    return np.bincount(truth, hits, k) / np.bincount(truth, minlength=k)
+
+
+def _by_chance(middle: np.ndarray, half: np.ndarray, share: np.ndarray, goal: str) -> float:
+    """How often a swap gives a gain at least as large as the one found, itself among them."""
+    gain = _score(middle + half, share, goal) - _score(middle - half, share, goal)
+    return float((gain >= gain[0] - 1e-6).mean())
 
 
 def _score(recalls: np.ndarray, share: np.ndarray, goal: str) -> np.ndarray:
@@ -115,11 +157,12 @@ def _score(recalls: np.ndarray, share: np.ndarray, goal: str) -> np.ndarray:
     return recalls.mean(-1) if goal == "balanced" else recalls.min(-1)
 
 
-def _one(mean: dict[str, float], at: dict[str, np.ndarray], name: str, rivals: int) -> Score:
+def _one(mean: dict[str, float], at: dict[str, np.ndarray], name: str, chance: float, rivals: int) -> Score:
     low, high = map(float, np.quantile(at[name], (0.025, 0.975)))
     gap = at[name] - at[PLAIN]
     gain_low, gain_high, surely = map(float, np.quantile(gap, (0.025, 0.975, 0.025 / rivals)))
-    return Score(mean[name], low, high, mean[name] - mean[PLAIN], gain_low, gain_high, surely > 0)
+    clear = surely > 0 and chance <= 0.025 / rivals
+    return Score(mean[name], low, high, mean[name] - mean[PLAIN], gain_low, gain_high, clear)
 
 
 def _words(scores: dict[str, Score], aim: str, best: str | None, titles: dict[str, str], images: int) -> str:

@@ -57,6 +57,7 @@ def keep(folder: Path, parts: Sequence[Part], remedy: str, classes: Sequence[str
         named = dict(zip(_TENSORS, values, strict=True)) | {f"net.{k}": v for k, v in state.items()}
         tensors |= {f"{i}.{name}": value.detach().cpu().contiguous() for name, value in named.items()}
         about.append(_said(eye, heads.cosine))
+    (folder / ABOUT).unlink(missing_ok=True)  # a killed run leaves no weights beside the classes of others
     atomic_write(folder / WEIGHTS, save(tensors))
     text = {"remedy": remedy, "words": words, "classes": list(classes), "parts": about}
     atomic_write(folder / ABOUT, json.dumps(text, indent=1, ensure_ascii=False).encode())
@@ -85,6 +86,9 @@ def predict(folder: Path, files: Sequence[Path]) -> Iterator[tuple[Path, str | N
     """
     classes, parts = _read(folder)
     for file in files:
+        if not file.is_file():
+            yield file, None, "not there, or no regular file"
+            continue
         try:
             pixels = [part.eye.pixels(file)[0] for part in parts]
         except Exception as error:  # a decoder of a damaged file raises whatever comes
@@ -109,12 +113,23 @@ def _read(folder: Path) -> tuple[list[str], list[Part]]:
             levels = [torch.tensor(said[name]).view(-1, 1, 1) for name in ("mean", "std")]
             scale = None if said["scale"] is None else np.array(said["scale"])
             heads = Fitted(weight[None], bias[None], said["cosine"], 0.0)
-            parts.append(Part(Eye.around(spec, net, *levels, scale), heads, mean, std))
+            part = Part(Eye.around(spec, net, *levels, scale), heads, mean, std)
+            _check(part, len(about["classes"]))
+            parts.append(part)
+        if not parts:
+            raise ValueError
         return about["classes"], parts
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise LabError(
             f"{shown(folder)} holds no model that `lt compare` wrote ({type(error).__name__})"
         ) from None
+
+
+def _check(part: Part, num_classes: int) -> None:
+    blank = np.zeros((part.eye.spec.resolution,) * 2 + (len(part.eye.mean),), np.uint8)
+    scaled = part.eye.scale is None or part.eye.scale.shape == (2, len(part.eye.mean))
+    if part.probabilities([blank]).shape[1] != num_classes or not scaled:
+        raise ValueError
 
 
 SNIPPET = """import json, timm, torch

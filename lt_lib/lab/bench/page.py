@@ -26,10 +26,11 @@ _PAGE = """<!DOCTYPE html>
 """
 _STYLE = """html { --pst-color-text-base: #1c2430; }
 body { font: 17px/1.55 system-ui, "DejaVu Sans", sans-serif; color: #1c2430; margin: 0; background: #fff; }
-main { max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+main { max-width: 76rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h2 { margin-top: 2.2rem; } img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
 pre { overflow-x: auto; background: #f3f4f6; padding: .8rem; font-size: .82rem; }
-div.lt-table td, div.lt-table th { overflow-wrap: normal; }
+div.lt-table td, div.lt-table th { overflow-wrap: normal; padding: .3rem .5rem; }
+div.lt-table table { font-size: .85rem; } div.lt-table tbody th { min-width: 8.5rem; overflow-wrap: anywhere; }
 div.lt-table td span { white-space: nowrap; } div.lt-table small { font-weight: 400; color: #59636e; }
 .lt-images { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; list-style: none; }
 .lt-images li { width: 112px; font-size: .75rem; line-height: 1.3; }
@@ -228,7 +229,12 @@ def _tail(found: Found) -> str:
     below.set(ylabel="recall", ylim=(-0.03, 1.03), xlabel="classes, the largest first")
     if len(counts) <= _FOLD:
         below.set_xticks(
-            x, [_short(found.own.classes[c]) for c in order], rotation=60, ha="right", fontsize=8
+            x,
+            [_short(found.own.classes[c]) for c in order],
+            rotation=60,
+            ha="right",
+            fontsize=8,
+            parse_math=False,
         )
     below.legend(frameon=False, fontsize=9)
     titles = f"{found.rows[PLAIN].title} and {found.rows[best].title}"

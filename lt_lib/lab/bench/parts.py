@@ -32,9 +32,9 @@ def read_tiles(source: Path) -> Own:
     parts = parts_of(source)
     stats = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in parts]
     folder = cache_root() / "own" / "tiles" / digest(stats)[7:19] / source.name
-    if not (folder / _INDEX).is_file():
+    if (index := _kept(folder)) is None:
         _unpack(parts, folder)
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        index = _kept(folder)
     if not index["tiles"]:
         raise DataError(f"{shown(source)} holds no tile that can be used. {index['report']}")
     files, labels, origins = zip(*index["tiles"], strict=True)
@@ -57,6 +57,13 @@ def _within(folders: list[Path]) -> list[Path]:
     with contextlib.suppress(OSError):  # of a folder that is not there or not to be read, others speak
         return [p for folder in folders for p in sorted(folder.iterdir()) if is_part(p.name) and p.is_file()]
     return []
+
+
+def _kept(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there, or damaged
+        return None
 
 
 def _unpack(parts: list[Path], folder: Path) -> None:

@@ -1,0 +1,37 @@
+"""What took long to train, in the cache: a second comparison, and one that was killed, takes it from there."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from lt_lib.errors import LabError
+from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.paths import cache_root
+from lt_lib.progress import say
+
+
+def kept(name: str, make: Callable[[], dict]) -> dict:
+    """Tensors and numbers by name, of the cache's file of a name, or made now; a cache that is damaged, full
+    or read-only costs time alone."""
+    file = cache_root() / "own" / f"{name}.pt"
+    if (found := _read(file)) is not None:
+        return found
+    made, content = make(), io.BytesIO()
+    torch.save(made, content)
+    try:
+        atomic_write(file, content.getvalue(), "set LT_CACHE to a folder you can write")
+    except LabError as error:
+        say(f"{error}; this run goes on, the next one trains again")
+    return made
+
+
+def _read(file: Path) -> dict | None:
+    try:
+        return torch.load(file, weights_only=True)
+    except FileNotFoundError:
+        return None
+    except Exception:  # whatever a damaged file raises
+        say(f"{file}: cannot be read, so what it held is trained again")
+        return None
