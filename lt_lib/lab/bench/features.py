@@ -3,8 +3,11 @@ one that was killed, computes only what is new."""
 
 import contextlib
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -29,6 +32,7 @@ NETWORKS = {  # registered weights and the side of their images
     "test_efficientnet": (Pretraining(data="digits50_source", epochs=4, seed=0), 32),  # tiny, of digits
 }
 CHUNK, BATCH = 256, 32
+DECODING = Lock()  # a decoder's warnings are caught for the whole process, so one decodes at a time
 Row = tuple[str, np.ndarray, list[str]]  # key, features and remarks of an image
 
 
@@ -146,11 +150,11 @@ def features(own: Own, network: str) -> tuple[Own, Tensor]:
     missing = [i for i, key in enumerate(own.keys) if key not in known]
     if missing:
         eye, found = Eye.of(network, own.bands, own.scale), []
-        with Progress(len(missing), f"features by {network}", "image") as bar:
-            for first in range(0, len(missing), BATCH):
-                part = missing[first : first + BATCH]
-                found += _look(eye, own, part, gone)
-                if len(found) >= CHUNK or first + BATCH >= len(missing):
+        parts = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
+        with Progress(len(missing), f"features by {network}", "image") as bar, _workers() as workers:
+            for part, rows in zip(parts, workers.map(lambda p: _look(eye, own, p, gone), parts), strict=True):
+                found += rows
+                if len(found) >= CHUNK or part is parts[-1]:
                     _keep(folder, found)
                     known |= {key: (row, remarks) for key, row, remarks in found}
                     found = []
@@ -173,14 +177,29 @@ def _folder(own: Own, network: str) -> Path:
     return cache_root() / "own" / f"{network}-{digest([spec, scale])[7:19]}"
 
 
+@contextlib.contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    """Two, each with half of torch's threads: one decodes while the other's images pass the network. A single
+    one where torch has one thread."""
+    threads = torch.get_num_threads()
+    count = min(2, threads)
+    torch.set_num_threads(threads // count)
+    try:
+        with ThreadPoolExecutor(count) as workers:
+            yield workers
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _look(eye: Eye, own: Own, part: list[int], gone: dict[int, str]) -> list[Row]:
     """Key, features and remarks of the images that can be read; of the others why not."""
     seen = {}
-    for i in part:
-        try:
-            seen[i] = pixels(own.files[i], eye.spec.resolution, own.bands, own.scale)
-        except Exception as error:  # a decoder of a damaged file raises whatever comes
-            gone[i] = why(error)
+    with DECODING:
+        for i in part:
+            try:
+                seen[i] = pixels(own.files[i], eye.spec.resolution, own.bands, own.scale)
+            except Exception as error:  # a decoder of a damaged file raises whatever comes
+                gone[i] = why(error)
     rows = eye.look([image for image, _ in seen.values()]) if seen else ()
     return [(own.keys[i], row, remarks) for (i, (_, remarks)), row in zip(seen.items(), rows, strict=True)]
 

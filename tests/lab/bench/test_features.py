@@ -1,7 +1,11 @@
 """What is done to an image on its way to the network, what is said of it, and how the network takes bands."""
 
+import importlib.util
+import json
 import shutil
 import struct
+import sys
+import threading
 import zlib
 
 import numpy as np
@@ -12,9 +16,10 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from lt_lib.errors import DataError, LabError
-from lt_lib.lab.bench import features
+from lt_lib.lab.bench import features, remedies
 from lt_lib.lab.bench.bands import Form, Unusable, form, picture, pixels, scale_of, why
 from lt_lib.lab.bench.reading import read_own
+from lt_lib.lab.record.paths import project_root
 
 ON_MAP = {"crs": "EPSG:32637", "transform": from_origin(0, 0, 30, 30)}
 RGB = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
@@ -267,6 +272,36 @@ def test_remarks_are_said_again_by_a_second_look(folder, eye):
     assert eye.looked == 65
 
 
+@pytest.fixture
+def two_threads():
+    """Of torch, whatever the tests run with."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_two_batches_at_once_give_the_features_of_one_by_one(folder, eye, two_threads, monkeypatch):
+    """Neither look returns before the other began, so one worker would fail; rows stay with their images."""
+    (folder / "cats/broken.jpg").write_bytes(b"\xff\xd8 no image")
+    both, look = threading.Barrier(2, timeout=60), eye.look
+    threads = []
+
+    def meet(self, images):
+        threads.append(torch.get_num_threads())
+        both.wait()
+        return look(self, images)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(features, "BATCH", 33)  # of 65: two batches
+        patched.setattr(eye, "look", meet)
+        own, x = features.features(read_own(folder), "toy")
+    assert threads == [1, 1] and torch.get_num_threads() == 2
+    assert own.notes == ["1 image left out, unreadable: cats/broken.jpg."]
+    alone = [torch.from_numpy(eye().look([pixels(file, 16)[0]])) for file in own.files]
+    assert torch.equal(x, torch.cat(alone).float())
+
+
 def test_another_scale_is_looked_at_anew(folder, eye):
     own = read_own(folder)
     features.features(own, "toy")
@@ -337,3 +372,34 @@ def test_a_deep_image_that_gdal_cannot_read_says_so(tmp_path, monkeypatch):
     with pytest.raises(DataError) as failed:
         pixels(tmp_path / "a.png", 20)
     assert why(failed.value) == "of more than 8 bits a channel, in a format that cannot be scaled here"
+
+
+def test_the_benchmark_measures_the_same_files_on_both_sides(monkeypatch, tmp_path, capsys):
+    path = project_root() / "benchmarks/compare.py"
+    spec = importlib.util.spec_from_file_location("benchmark", path)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    benchmark.__file__ = str(tmp_path / "compare.py")
+
+    def out_of_reach(spec):
+        if spec.pretrained:
+            raise LabError("no weights")
+        return made(spec)
+
+    made, seen = features.backbone_network, {}
+    monkeypatch.setattr(features, "backbone_network", out_of_reach)
+    monkeypatch.setattr(features, "backbone", features.backbone)  # which the benchmark replaces
+    monkeypatch.setattr(remedies, "STEPS", (4, 4))
+    for name in ("ours", "theirs"):
+        run = getattr(benchmark, name)
+        monkeypatch.setattr(
+            benchmark, name, lambda *of, name=name, run=run: seen.update({name: run(*of).shape})
+        )
+    command = "compare.py --network test_resnet --images 64 --rounds 1 --points 300 --dim 8 --seeds 2 --write"
+    monkeypatch.setattr(sys, "argv", command.split())
+    benchmark.main()
+    assert seen["ours"] == seen["theirs"] and seen["ours"][0] == 64
+    found = json.loads((tmp_path / "compare.json").read_text())
+    assert found["features"]["images"] == 64 and found["heads"]["seeds"] == 2
+    assert found["features"]["ratio"] == found["features"]["ours"] / found["features"]["timm"]
+    assert "features of 64 files by test_resnet" in capsys.readouterr().out
