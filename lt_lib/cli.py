@@ -406,7 +406,9 @@ def compare(
     """Which remedy for a long tail helps on your own images? Writes a page, JSON and a model, and says.
 
     A frozen network looks at every image once (kept in the cache); on its features a linear head is trained
-    for each remedy and seed. Nothing is written among the images; what is left out or changed is listed."""
+    for each remedy and seed. On two cores a minute or so for 1,000 images, then 2 to 5 minutes for the heads.
+    Without train and test, a quarter of each class is kept for the test. Nothing is written among the
+    images; what is left out or changed is listed. After an interruption the same command goes on from what is done."""
     from lt_lib.lab.bench.compare import PAGE
     from lt_lib.lab.bench.compare import compare as run
     from lt_lib.lab.record.paths import absolute
@@ -426,12 +428,13 @@ def predict(
     """Class and probability of images, by the model that `lt compare` chose. Exit code 1 if one cannot be
     read."""
     from lt_lib.lab.bench.model import predict as run
+    from lt_lib.lab.bench.own import printed
     from lt_lib.lab.record.paths import absolute
 
     failed = False
     for file, (_, name, said) in zip(files, run(absolute(model), list(map(absolute, files))), strict=True):
-        failed |= name is None
-        typer.echo(f"{file}: {said}" if name is None else f"{file}  {name}  {said:.3f}", err=name is None)
+        failed, shown = failed or name is None, printed(str(file))
+        typer.echo(f"{shown}: {said}" if name is None else f"{shown}  {name}  {said:.3f}", err=name is None)
     if failed:
         raise typer.Exit(1)
 

@@ -98,6 +98,7 @@ def compare(
     parts = chosen.parts or [_part(own, views[0], verdict.best or PLAIN)]
     if verdict.best == STACK:
         parts = [_part(own, view, PLAIN) for view in views]
+    chosen = replace(chosen, parts=parts)
     made = {"environment": environment(), "digests": {"code": code_digest(*CODE), "data": _digest(own, test)}}
     found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds, made)
     model.keep(out, parts, chosen.title, own.classes, verdict.words)

@@ -1,4 +1,4 @@
-"""What took long to train, in the cache: a second comparison, and one that was killed, takes it from there."""
+"""What took long to train, kept in the cache for a second comparison, and for one that was killed."""
 
 import io
 from collections.abc import Callable

@@ -110,7 +110,7 @@ def _read(folder: Path) -> tuple[list[str], list[Part]]:
             start = f"{i}.net."
             net.load_state_dict({k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)})
             spec = Backbone(name=said["network"], pretrained=False, resolution=said["side"])
-            levels = [torch.tensor(said[name]).view(-1, 1, 1) for name in ("mean", "std")]
+            levels = [torch.tensor(said[name]).view(said["bands"], 1, 1) for name in ("mean", "std")]
             scale = None if said["scale"] is None else np.array(said["scale"])
             heads = Fitted(weight[None], bias[None], said["cosine"], 0.0)
             part = Part(Eye.around(spec, net, *levels, scale), heads, mean, std)
@@ -119,7 +119,7 @@ def _read(folder: Path) -> tuple[list[str], list[Part]]:
         if not parts:
             raise ValueError
         return about["classes"], parts
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise LabError(
             f"{shown(folder)} holds no model that `lt compare` wrote ({type(error).__name__})"
         ) from None
@@ -141,7 +141,8 @@ about, w = json.load(open("model.json")), load_file("model.safetensors")
 part, k = about["parts"][0], len("0.net.")
 net = timm.create_model(part["network"], num_classes=0, **part["options"]).eval()
 net.load_state_dict({name[k:]: value for name, value in w.items() if name.startswith("0.net.")})
-image = ImageOps.fit(Image.open("image.jpg").convert("RGB"), (part["side"],) * 2, Image.LANCZOS)
+upright = ImageOps.exif_transpose(Image.open("image.jpg")).convert("RGB")
+image = ImageOps.fit(upright, (part["side"],) * 2, Image.LANCZOS)
 mean, std = (torch.tensor(part[name]).view(-1, 1, 1) for name in ("mean", "std"))
 with torch.inference_mode():
     x = (net((pil_to_tensor(image)[None] / 255 - mean) / std) - w["0.mean"]) / w["0.std"]

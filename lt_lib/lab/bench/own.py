@@ -100,8 +100,10 @@ def within(root: Path, file: Path) -> str:
 
 
 def printed(text: str) -> str:
-    """With what cannot be encoded, and what would break the line, escaped."""
-    return re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], shown(text))
+    """With what cannot be encoded, and what would break the line or turn its direction, escaped."""
+    return re.sub(
+        r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda found: repr(found[0])[1:-1], shown(text)
+    )
 
 
 def class_name(name: str) -> str:

@@ -30,7 +30,8 @@ main { max-width: 76rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere;
 h2 { margin-top: 2.2rem; } img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
 pre { overflow-x: auto; background: #f3f4f6; padding: .8rem; font-size: .82rem; }
 div.lt-table td, div.lt-table th { overflow-wrap: normal; padding: .3rem .5rem; }
-div.lt-table table { font-size: .85rem; } div.lt-table tbody th { min-width: 8.5rem; overflow-wrap: anywhere; }
+div.lt-table table { font-size: .85rem; }
+div.lt-table tbody th { min-width: 8.5rem; overflow-wrap: anywhere; }
 div.lt-table td span { white-space: nowrap; } div.lt-table small { font-weight: 400; color: #59636e; }
 .lt-images { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; list-style: none; }
 .lt-images li { width: 112px; font-size: .75rem; line-height: 1.3; }
@@ -170,7 +171,7 @@ def _remedies(found: Found) -> str:
         "<h2>The remedies</h2><p>Mean over seeds and its 95 % interval over seeds and test images; beneath, "
         "the difference from plain cross-entropy on the same images, bold where it is above zero even as one "
         f"of {len(found.rows) - 1}. {sizes}. ECE: how far the probabilities are off. Seconds: of all seeds; "
-        "heads that were trained together share them.</p>" + _table(heads, rows)
+        "heads that were trained together share them.</p>" + _table("remedies", heads, rows)
     )
 
 
@@ -183,14 +184,14 @@ def _score(verdict: Verdict, aim: str, key: str) -> str:
     return f"{said}<br>{f'<b>{gain}</b>' if s.clear else gain}"
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> str:
+def _table(label: str, heads: list[str], rows: list[list[str]]) -> str:
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
         for first, *rest in rows
     )
     return (
-        '<div class="lt-table" tabindex="0" role="region" aria-label="table"><table><thead><tr>'
+        f'<div class="lt-table" tabindex="0" role="region" aria-label="{label}"><table><thead><tr>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -288,7 +289,7 @@ def _by_class(found: Found) -> str:
         for c in np.argsort(-counts, kind="stable")
     ]
     heads = ["class", "training images", "test images", found.rows[PLAIN].title, found.rows[best].title]
-    table = _table([html.escape(text) for text in heads], rows)
+    table = _table("recall by class", [html.escape(text) for text in heads], rows)
     if len(rows) > _FOLD:
         table = f'<details class="lt-folded"><summary>All {len(rows):,} classes</summary>{table}</details>'
     return "<h2>Recall by class</h2>" + table
@@ -354,6 +355,13 @@ def _limits(found: Found) -> str:
         "How the remedies do on images of another kind, or from another place or time.",
         "Much of a class with few test images: its recall moves by one over their number with each image.",
     ]
+    alone = np.flatnonzero(np.bincount(found.own.labels[found.test]) == 1)
+    if len(alone) == 1:
+        said.insert(
+            0,
+            f"How sure the recall of {found.own.classes[alone[0]]} is: of its one test image no interval can "
+            "be made, and all that rest on it are too narrow.",
+        )
     if found.own.groups is None:
         said.insert(
             0,
@@ -365,9 +373,10 @@ def _limits(found: Found) -> str:
 
 def _use(found: Found) -> str:
     simple = len(found.chosen.parts) <= 1 and found.own.scale is None and found.own.bands == 3
-    snippet = f"<p>Without this library:</p><pre>{html.escape(SNIPPET)}</pre>" if simple else ""
+    said = "<p>Without this library, in the folder of this page:</p>"
+    snippet = f'{said}<pre tabindex="0">{html.escape(SNIPPET)}</pre>' if simple else ""
     return (
         f"<h2>Use it</h2><p>The model beside this page is {html.escape(found.chosen.title)}, its first seed: "
         f"<code>model.safetensors</code> and <code>model.json</code>.</p>"
-        f"<pre>lt predict {html.escape('FOLDER_OF_THIS_PAGE')} image.jpg</pre>{snippet}"
+        f'<pre tabindex="0">lt predict FOLDER_OF_THIS_PAGE image.jpg</pre>{snippet}'
     )

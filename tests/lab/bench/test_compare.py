@@ -1,8 +1,10 @@
 """`lt compare`: from images to a page, JSON and a model that predicts; nothing is written beside them."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from bs4 import BeautifulSoup
 from helpers import run_main
 from PIL import Image
 
-from lt_lib.lab.bench import compare, features, finetune
+from lt_lib.lab.bench import compare, features, finetune, judge, model
 from lt_lib.lab.bench.model import SNIPPET, Part
 from lt_lib.lab.bench.reading import read_own
 from lt_lib.lab.bench.remedies import REMEDIES, Fitted
@@ -39,7 +41,7 @@ def test_page_json_and_words_agree(run, folder, tmp_path):
     assert found["classes"] == {"cats": 30, "çhiens": 12, "犬": 6}
     assert found["images"] == {"training": 48, "test": 16}
     assert any("broken.jpg" in note for note in found["notes"]) and "broken.jpg" in err
-    titles = [row.th.text for row in page.select("table")[0].select("tbody tr")]
+    titles = [row.th.contents[0] for row in page.select("table")[0].select("tbody tr")]
     assert titles[0] == "cross-entropy" and sorted(titles) == sorted(r.title for r in REMEDIES.values())
     gains = [found["remedies"][key]["scores"]["balanced"]["gain"] for key in by_title(found, titles)]
     assert gains[1:] == sorted(gains[1:], reverse=True) and gains[0] == 0
@@ -79,6 +81,112 @@ def test_the_model_predicts_and_so_does_the_snippet(run, folder, tmp_path, monke
     )
     name, p = done.stdout.split()
     assert name == "cats" and float(p) == pytest.approx(float(lines[0][2]), abs=0.02)
+
+
+@pytest.mark.parametrize("damage", ["classes", "parts", "scale", "mean", "network", "weights"])
+def test_a_damaged_model_is_said(run, folder, tmp_path, monkeypatch, capsys, damage):
+    run()
+    about = json.loads((tmp_path / "out/model.json").read_text(encoding="utf-8"))
+    if damage == "weights":
+        content = (tmp_path / "out/model.safetensors").read_bytes()
+        (tmp_path / "out/model.safetensors").write_bytes(content[:-100])
+    elif damage in about["parts"][0]:
+        about["parts"][0][damage] = {"scale": [[1.0]], "mean": [0.5], "network": None}[damage]
+    else:
+        about[damage] = about[damage][:-1]
+    (tmp_path / "out/model.json").write_text(json.dumps(about), encoding="utf-8")
+    code, _, err = run_main(monkeypatch, capsys, "predict", str(tmp_path / "out"), str(folder / "cats/1.png"))
+    assert code == 1 and "holds no model" in err and "Traceback" not in err
+
+
+def test_a_run_killed_between_its_files_leaves_no_mixed_model(run, tmp_path, monkeypatch, capsys, folder):
+    run()
+    write = model.atomic_write
+
+    def killed(path, *more):
+        if path.name == model.ABOUT:
+            raise KeyboardInterrupt
+        write(path, *more)
+
+    monkeypatch.setattr(model, "atomic_write", killed)
+    assert run()[0] == 130
+    code, _, err = run_main(monkeypatch, capsys, "predict", str(tmp_path / "out"), str(folder / "cats/1.png"))
+    assert code == 1 and "holds no model" in err
+
+
+def test_what_is_no_file_is_not_predicted(run, folder, tmp_path, monkeypatch, capsys):
+    run()
+    os.mkfifo(tmp_path / "pipe.png")
+    names = [str(tmp_path / name) for name in ("gone.png", "pipe.png", "out")]
+    code, said, err = run_main(monkeypatch, capsys, "predict", str(tmp_path / "out"), *names)
+    assert code == 1 and not said and err.count("not there, or no regular file") == 3
+
+
+def test_heads_are_trained_once(run, monkeypatch, tmp_path):
+    run()
+    monkeypatch.setattr(compare, "fit", lambda *_, **__: pytest.fail("trained again"))
+    assert run("--for", "worst-class", out="two")[0] == 0
+
+
+def test_a_page_of_another_is_not_overwritten(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/index.html").write_text("mine")
+    code, _, err = run()
+    assert code == 1 and "is no page of `lt compare`" in err
+    assert (tmp_path / "out/index.html").read_text() == "mine"
+
+
+def test_a_page_among_images_that_lie_elsewhere_is_refused(run, folder, tmp_path):
+    (tmp_path / "linked").mkdir()
+    for name in ("cats", "犬"):
+        (tmp_path / "linked" / name).symlink_to(folder / name)
+    code, _, err = run("--out", str(folder / "cats"), images=tmp_path / "linked")
+    assert code == 1 and "choose another with --out" in err
+    assert all(path.suffix == ".png" for path in (folder / "cats").iterdir())
+
+
+def test_names_of_classes_are_shown_as_they_are(run, folder, tmp_path):
+    names = ["<script>x", "$\\foo$", "a&b" * 66]
+    for path, name in zip(sorted(folder.iterdir()), names, strict=True):
+        path.rename(folder / name)
+    assert run()[0] == 0
+    page = BeautifulSoup((tmp_path / "out/index.html").read_text(encoding="utf-8"), "html.parser")
+    assert not page.select("script") and {row.th.text for row in page.select("table")[1].select("tr")} > set(
+        names
+    )
+
+
+def test_the_snippet_turns_a_photo_as_predict_does(run, folder, tmp_path, monkeypatch, capsys):
+    run()
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    pixels[:10], exif = 255, Image.Exif()
+    exif[274] = 6
+    for name, more in (("flat.png", {}), ("image.png", {"exif": exif})):
+        Image.fromarray(pixels).save(tmp_path / "out" / name, **more)
+    (tmp_path / "out/image.png").rename(tmp_path / "out/image.jpg")
+    names = [str(tmp_path / "out" / name) for name in ("flat.png", "image.jpg")]
+    lines = run_main(monkeypatch, capsys, "predict", str(tmp_path / "out"), *names)[1].splitlines()
+    flat, turned = (float(line.split("  ")[2]) for line in lines)
+    done = subprocess.run(
+        [sys.executable, "-c", SNIPPET], check=True, cwd=tmp_path / "out", capture_output=True, text=True
+    )
+    assert float(done.stdout.split()[1]) == pytest.approx(turned, abs=0.02) and abs(flat - turned) > 0.04
+
+
+def test_no_snippet_where_one_network_is_not_the_model(run, tmp_path, monkeypatch):
+    decide = judge.judge
+    monkeypatch.setattr(judge, "judge", lambda *known: replace(decide(*known), best="stack"))
+    assert run("--network", "a", "--network", "b")[0] == 0
+    about = json.loads((tmp_path / "out/model.json").read_text(encoding="utf-8"))
+    assert len(about["parts"]) == 2
+    assert "Without this library" not in (tmp_path / "out/index.html").read_text(encoding="utf-8")
+
+
+def test_a_lone_test_image_is_said(run, tmp_path, folder):
+    for path in sorted((folder / "犬").iterdir())[4:]:
+        path.unlink()
+    run()
+    assert "How sure the recall of 犬 is" in (tmp_path / "out/index.html").read_text(encoding="utf-8")
 
 
 def test_no_model_is_said(run, folder, monkeypatch, capsys):

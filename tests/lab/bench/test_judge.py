@@ -55,6 +55,33 @@ def test_many_remedies_need_more_than_one():
     assert judged(logits, "balanced").best is None
 
 
+@pytest.mark.parametrize("images", [1, 2, 3])
+def test_with_few_images_a_class_luck_is_not_called_clear(images):
+    """Five images that a remedy alone gets right are one chance in 32, too many for the best of 14."""
+    y = torch.arange(5).repeat_interleave(images)
+    plain, other = torch.zeros(2, len(y), 5), torch.zeros(2, len(y), 5)
+    first = torch.arange(0, len(y), images)
+    for logits, right in ((plain, y), (other, y)):
+        logits.scatter_(2, right.expand(2, -1)[..., None], 3.0)
+    plain[:, first] = plain[:, first].roll(1, -1)
+    logits = {PLAIN: plain, "a": other} | {f"r{i}": plain for i in range(13)}
+    found = judge.judge(logits, y, [8] * 5, "balanced", {name: name for name in logits})
+    assert found.scores["balanced"]["a"].gain > 0 and found.best is None
+
+
+def test_intervals_over_few_images_are_as_wide_as_chance():
+    """With two or one images a class, means of many classes spread as those of as many fresh images."""
+    for images in (1, 2):
+        y = torch.arange(100).repeat_interleave(images)
+        right = torch.from_numpy(np.random.default_rng(0).random((1, len(y))) < 0.5)
+        logits = torch.nn.functional.one_hot(torch.where(right, y, (y + 1) % 100), 100).float()
+        score = judge.judge(
+            {PLAIN: logits, "a": logits}, y, [8] * 100, "balanced", {}.fromkeys((PLAIN, "a"), "")
+        )
+        score = score.scores["balanced"][PLAIN]
+        assert score.high - score.low == pytest.approx(2 * 1.96 * 0.5 / len(y) ** 0.5, rel=0.15)
+
+
 def test_confusions_and_suspects_name_images():
     logits = answers([1, 1, 1])
     logits[:, 5] = torch.tensor([0, 9.0, 0])

@@ -76,6 +76,11 @@ def test_two_forms_of_a_name_are_one_class(folder):
     assert own.classes == ("cats", "çhiens", "犬") and (own.labels == 1).sum() == 17
 
 
+def test_a_name_turns_no_line_around(folder):
+    (folder / "cats").rename(folder / "\u202ecats\u2028")
+    assert "\\u202ecats\\u2028" in read_own(folder).classes
+
+
 def test_what_may_not_be_opened_is_left_out(folder, monkeypatch):
     def refuse(path, *_, **__):
         if str(path).endswith(os.sep + "7.png"):
@@ -323,6 +328,13 @@ def test_tiles_of_parts_are_images_of_eleven_bands(parts):
     assert own.notes[0].startswith("20 tiles kept. Left out, cut short: 2 (train/part-0 at byte 4")
     assert own.notes[1].startswith("Images of 11 bands of uint8: each band is scaled to 8 bits from its 2nd")
     assert state(parts) == before and read_own(parts).keys == own.keys
+
+
+def test_a_damaged_list_of_tiles_is_made_again(parts):
+    files = read_own(parts).files
+    (index,) = [path for path in files[0].parents[2].rglob("tiles.json")]
+    index.write_text('{"tiles": [')
+    assert read_own(parts).files == files
 
 
 def test_one_part_is_enough(parts):
