@@ -206,7 +206,11 @@ print(fill(yours.leak_in_words(tiles, tiles["of"]), 76))
 # many tries gets by luck. Keep the pictures of a patient, a site or a day on one side.
 
 # %% tags=["fragment-slide", "hide-input"]
-lab.summary(asked.said, *yours.told(lesions), yours.leak_in_words(tiles, tiles["of"]))
+lab.summary(
+    asked.said,
+    *yours.told(lesions),
+    yours.leak_in_words(tiles, tiles["of"]),
+)
 
 # %% [markdown]
 # ## Exercises
@@ -253,7 +257,9 @@ hits = chance.random((100, 40)) < easy
 over_seeds = hits.mean(1)[chance.integers(100, size=(2000, 100))].mean(1)
 over_images = hits.mean(0)[chance.integers(40, size=(2000, 40))].mean(1)
 assert over_images.std() > 3 * over_seeds.std()
-print(f"spread over seeds {over_seeds.std():.4f}, over images {over_images.std():.4f}")
+print(
+    f"spread over seeds {over_seeds.std():.4f}, over images {over_images.std():.4f}"
+)
 
 # %% [markdown]
 # All seeds answer the same forty questions. More heads tell more about these questions, nothing about others.
