@@ -166,7 +166,7 @@ def _one(mean: dict[str, float], at: dict[str, np.ndarray], name: str, chance: f
 
 def _words(scores: dict[str, Score], aim: str, best: str, titles: dict[str, str], images: int) -> str:
     said, found = AIMS[aim], scores[best]
-    gain = f"{found.gain:+.3f} [{found.gain_low:+.3f}, {found.gain_high:+.3f}]"
+    gain = f"{found.gain:+z.3f} [{found.gain_low:+z.3f}, {found.gain_high:+z.3f}]"
     if not found.clear:
         return (
             f"No remedy can be told from plain cross-entropy with this many images: by {said} on {images:,} "
