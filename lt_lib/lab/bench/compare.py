@@ -95,9 +95,10 @@ def compare(
         titles = {key: row.title for key, row in rows.items()}
         verdict = judge.judge({key: row.logits for key, row in rows.items()}, y, counts, aim, titles)
     chosen = rows[verdict.best or PLAIN]
-    parts = chosen.parts or [_part(own, views[0], verdict.best or PLAIN)]
     if verdict.best == STACK:
         parts = [_part(own, view, PLAIN) for view in views]
+    else:
+        parts = chosen.parts or [_part(own, views[0], verdict.best or PLAIN)]
     chosen = replace(chosen, parts=parts)
     made = {"environment": environment(), "digests": {"code": code_digest(*CODE), "data": _digest(own, test)}}
     found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds, made)

@@ -186,7 +186,7 @@ def _words(scores: dict[str, Score], aim: str, best: str | None, titles: dict[st
 
 
 def _gain(score: Score) -> str:
-    return f"{score.gain:+.3f} [{score.gain_low:+.3f}, {score.gain_high:+.3f}]"
+    return f"{score.gain:+z.3f} [{score.gain_low:+z.3f}, {score.gain_high:+z.3f}]"
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -180,7 +180,7 @@ def _score(verdict: Verdict, aim: str, key: str) -> str:
     said = f"<span>{s.mean:.3f} [{s.low:.3f}, {s.high:.3f}]</span>"
     if key == PLAIN:
         return said
-    gain = f"<span>{s.gain:+.3f} [{s.gain_low:+.3f}, {s.gain_high:+.3f}]</span>"
+    gain = f"<span>{s.gain:+z.3f} [{s.gain_low:+z.3f}, {s.gain_high:+z.3f}]</span>"
     return f"{said}<br>{f'<b>{gain}</b>' if s.clear else gain}"
 
 
@@ -211,7 +211,7 @@ def _gains(found: Found) -> str:
     ax.set_xlabel(f"difference in {aim} from plain cross-entropy, 95 % interval")
     alt = (
         f"Difference of each remedy from plain cross-entropy in {aim}: "
-        f"{', '.join(f'{found.rows[key].title} {scores[key].gain:+.3f}' for key in reversed(order))}."
+        f"{', '.join(f'{found.rows[key].title} {scores[key].gain:+z.3f}' for key in reversed(order))}."
     )
     return "<h2>What can be told apart</h2>" + _figure(plt, fig, alt)
 

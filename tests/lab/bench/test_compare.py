@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from helpers import run_main
+from helpers import run_main, serious
 from PIL import Image
 
 from lt_lib.lab.bench import compare, features, finetune, judge, model
@@ -47,6 +47,18 @@ def test_page_json_and_words_agree(run, folder, tmp_path):
     assert gains[1:] == sorted(gains[1:], reverse=True) and gains[0] == 0
     for tag, source in (("img", "src"), ("script", "src"), ("link", "href")):
         assert all(found[source].startswith("data:") for found in page.select(tag))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_can_be_read_by_all_and_is_not_cut(run, tmp_path, browser, width):
+    run()
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((tmp_path / "out/index.html").as_uri())
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    table = page.locator("div.lt-table").first
+    assert width < 1280 or table.evaluate("box => box.scrollWidth <= box.clientWidth")
+    page.close()
 
 
 def by_title(found, titles):
