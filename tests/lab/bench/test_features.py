@@ -131,7 +131,7 @@ def crop(path, share):
         ("bomb.tif", lambda p: raster(p, np.ones((400, 400, 1), np.uint16)), "of more than 0 million pixels"),
         ("nan.tif", lambda p: Image.fromarray(GREY * NAN).save(p), "without a pixel that has a value"),
         ("four.tif", lambda p: raster(p, np.zeros((9, 9, 4), np.uint16)), "of 4 bands where 3 are wanted"),
-        ("gone.png", lambda p: None, "unreadable"),
+        ("gone.png", lambda p: None, "not to be opened (No such file or directory)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_says_why(tmp_path, monkeypatch, name, make, said):
