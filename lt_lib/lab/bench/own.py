@@ -116,7 +116,7 @@ def unfit(file: Path) -> str | None:
     if file.name.startswith("."):
         return "hidden"
     if file.suffix.lower() not in SUFFIXES:
-        return f"named as none of {', '.join(sorted(SUFFIXES))}"
+        return f"without a suffix among {', '.join(sorted(SUFFIXES))}"
     try:
         if not file.is_file():
             return "a link to nothing, or no regular file" if os.path.lexists(file) else "not there"

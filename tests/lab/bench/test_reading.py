@@ -56,7 +56,7 @@ def test_what_is_left_out_is_said_with_counts(folder):
         "3 images left out, of a class with fewer than 4 images: few/0.png, few/1.png, few/2.png.",
     ):
         assert said in own.notes
-    (kinds,) = (note for note in own.notes if "named as none of .bmp" in note)
+    (kinds,) = (note for note in own.notes if "without a suffix among .bmp" in note)
     assert kinds.startswith("2 entries") and kinds.endswith(r"cats/line\nbreak.txt, cats/notes.txt.")
     assert own.classes == ("cats", "çhiens", "犬") and len(own.files) == 63
 
@@ -197,7 +197,7 @@ def test_rows_that_cannot_be_used_are_said_with_their_lines(folder):
         "1 row left out, without a file: line 27.",
         r"2 rows left out, not there: line 28 (cats/99.png), line 32 (cats/0\x00.png).",
     ]
-    assert "named as none of" in own.notes[3] and "line 29 (cats/a.txt)" in own.notes[3]
+    assert "without a suffix among" in own.notes[3] and "line 29 (cats/a.txt)" in own.notes[3]
     assert own.notes[4] == "1 row left out, with more cells than columns: line 30 (cats/9.png)."
 
 
