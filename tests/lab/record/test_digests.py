@@ -146,6 +146,11 @@ def test_moves_and_renames_leave_every_digest(copy):
     assert not copy.stale()
 
 
+def has_margins(record):
+    """Of LDAM: a head of the bench is trained by code that knows all remedies."""
+    return record.spec.mode == "tail" or bool(record.spec.recipe and record.spec.recipe.ldam)
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "concerned"),
     [
@@ -153,13 +158,13 @@ def test_moves_and_renames_leave_every_digest(copy):
             "lt_lib.losses",
             "counts) ** 0.25",
             "counts) ** 0.5",
-            lambda r: bool(r.spec.recipe and r.spec.recipe.ldam),
+            has_margins,
         ),
         (
             "lt_lib.losses",
             "max_margin: float = 0.5",
             "max_margin: float = 0.4",
-            lambda r: bool(r.spec.recipe and r.spec.recipe.ldam),
+            has_margins,
         ),
         (
             "lt_lib.augmix",
