@@ -212,7 +212,7 @@ def which_remedy(of: dict[str, list[Record]]) -> list[str]:
             continue
         level, sure = best(of, metric)
         if not sure:
-            said.append(f"for {aim}, no remedy can be told from plain cross-entropy")
+            said.append(f"for {aim}, no remedy is surely better than plain cross-entropy")
             continue
         also = _listed([g.title for g in level[1:]])
         others = f"{also} cannot be told from it" if also else "all others are behind"
@@ -224,7 +224,7 @@ def cheapest(of: dict[str, list[Record]]) -> str:
     """Of the remedies that cannot be told from the best, and can from plain cross-entropy, the cheapest."""
     _, sure = best(of, "balanced_accuracy")
     if not sure:
-        return "no remedy earns its cost: none can be told from plain cross-entropy"
+        return "no remedy earns its cost: none is surely better than plain cross-entropy"
 
     def seconds(key: str) -> float:
         return estimate(r.metric("head_seconds") for r in of[key]).mean
