@@ -406,7 +406,7 @@ def compare(
     """Which remedy for a long tail helps on your own images? Writes a page, JSON and a model, and says.
 
     A frozen network looks at every image once (kept in the cache); on its features a linear head is trained
-    for each remedy and seed. On two idle cores half a minute for 1,000 images, then a minute or two for heads.
+    for each remedy and seed. On two cores half a minute for 1,000 images, then a minute or two for heads.
     Without train and test, a quarter of each class is kept for the test. Nothing is written among images;
     what is left out or changed is listed. Interrupted, the same command goes on from there."""
     from lt_lib.lab.bench.compare import PAGE
