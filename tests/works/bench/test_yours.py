@@ -40,9 +40,9 @@ def test_a_comparison_in_a_table_a_figure_and_words():
     table = yours.table(asked)
     assert table.rows[0]["remedy"] == REMEDIES[PLAIN].title and len(table.rows) == len(REMEDIES)
     assert "(stand-in)" in asked.badge and table.caption == asked.badge
-    marks = own_images.gains(asked).axes[0].get_yticklabels()
-    gains = table.frame.drop(REMEDIES[PLAIN].title)["gain"].sort_values()
-    assert [mark.get_text() for mark in marks] == list(gains.index) or gains.duplicated().any()
+    marks = [mark.get_text() for mark in own_images.gains(asked).axes[0].get_yticklabels()]
+    gains = table.frame["gain"].drop(REMEDIES[PLAIN].title)
+    assert set(marks) == set(gains.index) and gains.loc[marks].is_monotonic_increasing
     for aim, said in zip(compare.judge.AIMS, yours.told(asked), strict=True):
         clear = [
             r["title"] for k, r in asked.found["remedies"].items() if k != PLAIN and r["scores"][aim]["clear"]
@@ -83,8 +83,5 @@ def test_what_is_kept_is_of_the_code_as_it_is(key):
 
 def test_kept_lesions_are_all_of_them():
     kept = yours.lesions()
-    assert (
-        kept.found["images"] == {"training": 2150 - 154, "test": 600}
-        or sum(kept.found["images"].values()) <= 2750
-    )
+    assert kept.found["images"] == {"training": 2000, "test": 600 - 4}  # four are there twice
     assert set(REMEDIES) == set(kept.found["remedies"]) and kept.real and "stand-in" not in kept.badge
