@@ -399,6 +399,13 @@ def compare(
         bool,
         typer.Option("--finetune", help="Train the whole network too, plain and with the two best remedies."),
     ] = False,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Of features: float32, or bf16, on processors that know it nearly twice as fast and some "
+            "hundredths off."
+        ),
+    ] = "float32",
     out: Annotated[
         Path | None, typer.Option(help="Where the page and the model go; default: IMAGES' name, -compared.")
     ] = None,
@@ -416,7 +423,7 @@ def compare(
     source = images.resolve()
     out = absolute(out or Path(f"{source.stem if source.is_file() else source.name}-compared"))
     networks = network or ["tf_efficientnet_lite0"]
-    typer.echo(run(absolute(images), aim, networks, seeds, out, split, finetune).words)
+    typer.echo(run(absolute(images), aim, networks, seeds, out, split, finetune, precision).words)
     typer.echo(out / PAGE)
 
 

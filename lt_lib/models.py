@@ -285,6 +285,57 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> nn.Module:
     return folded if same else net
 
 
+def pad_evenly(net: nn.Module, example: Tensor) -> nn.Module:
+    """Let a frozen network whose convolutions pad "same", as TensorFlow does, pad evenly, which torch does
+    without a copy of the image; the function stays the same. Activations then work in place.
+
+    Such a convolution of stride 2 may need a row more below than above. Filters and image turned by 180
+    degrees need it above, where an even padding has it; the row below is then never reached.
+
+    Args:
+        net: network with a global average at its end, in eval mode.
+        example: (N, C, H, W) input on which the turned network is checked against the original.
+
+    Returns:
+        A network that takes the same images, or `net` itself where nothing pads so or its output would
+        change (a network that knows where in the image it is).
+    """
+    import copy
+
+    from timm.layers import Conv2dSame
+
+    if not any(isinstance(module, Conv2dSame) for module in net.modules()):
+        return net
+    turned = copy.deepcopy(net)
+    for name, module in list(turned.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            module.weight = nn.Parameter(module.weight.detach().flip(2, 3).contiguous())
+        if isinstance(module, Conv2dSame):
+            even = nn.Conv2d(
+                module.in_channels,
+                module.out_channels,
+                module.kernel_size,
+                module.stride,
+                tuple((k - 1) * d // 2 for k, d in zip(module.kernel_size, module.dilation, strict=True)),
+                module.dilation,
+                module.groups,
+                module.bias is not None,
+            )
+            even.weight, even.bias = module.weight, module.bias
+            turned.set_submodule(name, even)
+        if hasattr(module, "inplace"):
+            module.inplace = True
+    turned = nn.Sequential(_HalfTurn(), turned)
+    with torch.inference_mode():
+        same = torch.allclose(net(example), turned(example.clone()), rtol=1e-3, atol=1e-3)
+    return turned if same else net
+
+
+class _HalfTurn(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(2, 3)
+
+
 def _load_backbone(net: nn.Module, file: Path) -> None:
     from safetensors.torch import load_file
 

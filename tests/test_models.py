@@ -3,12 +3,14 @@ said clearly."""
 
 import pytest
 import safetensors.torch
+import timm
 import torch
 from fuzz import cases, damaged, read_or_refused
+from timm.layers import Conv2dSame
 from torch import nn
 
 from lt_lib.losses import LDAMLoss
-from lt_lib.models import CifarResNet, CosineHead, _adapter, create, freeze
+from lt_lib.models import CifarResNet, CosineHead, _adapter, create, freeze, pad_evenly
 
 SLIM = {"channels": (16, 32, 64, 128)}
 NETS = [("resnet18", SLIM), ("resnet50", SLIM), ("test_efficientnet", {"channel_multiplier": 0.5})]
@@ -348,3 +350,22 @@ def test_cifar_resnet(depth, head, parameters):
         CifarResNet(31)
     with pytest.raises(ValueError, match="head"):
         CifarResNet(32, 10, "round")
+
+
+@pytest.mark.parametrize("side", [64, 61])
+def test_even_padding_is_the_same_function_without_a_copy_to_pad(side):
+    torch.manual_seed(0)
+    net = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    x = torch.randn(2, 3, side, side)
+    even = pad_evenly(net, x)
+    assert any(isinstance(module, Conv2dSame) for module in net.modules())
+    assert not any(isinstance(module, Conv2dSame) for module in even.modules())
+    with torch.inference_mode():
+        assert torch.allclose(even(x), net(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_that_pads_evenly_or_knows_places_stays_as_it_is():
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU())
+    assert pad_evenly(plain, torch.randn(2, 3, 8, 8)) is plain
+    placed = nn.Sequential(Conv2dSame(3, 4, 3, 2), nn.Flatten())
+    assert pad_evenly(placed, torch.randn(2, 3, 8, 8)) is placed

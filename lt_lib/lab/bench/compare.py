@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from lt_lib.errors import DataError, LabError, nearest
 from lt_lib.lab.bench import judge, model, page
+from lt_lib.lab.bench.doubts import alike, mislabelled, outside
 from lt_lib.lab.bench.features import BATCH, Eye, backbone, features
 from lt_lib.lab.bench.finetune import finetune, trainable
 from lt_lib.lab.bench.kept import kept
@@ -21,6 +23,7 @@ from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, fit
 from lt_lib.lab.record.digests import code_digest, digest
 from lt_lib.lab.record.files import atomic_write, check_writable
 from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.record.spec import Precision
 from lt_lib.lab.train.run import environment
 from lt_lib.progress import Progress, say
 
@@ -53,6 +56,7 @@ def compare(
     out: Path,
     groups: str | None = None,
     finetuned: bool = False,
+    precision: Precision = "float32",
 ) -> judge.Verdict:
     """Compare the remedies on a reader's images, and write a page, JSON and the chosen model.
 
@@ -65,15 +69,16 @@ def compare(
         out: where the page goes, outside of the folder of images.
         groups: what a split must not part; see `read_own`.
         finetuned: whether plain cross-entropy and the two best remedies also train the whole network.
+        precision: of the network's products where features are computed, "float32" or "bf16".
 
     Raises:
         DataError, LabError: what cannot be used, and how to mend it.
     """
-    _check(path, aim, networks, out)
+    _check(path, aim, networks, out, precision)
     start, style = time.monotonic(), (project_root() / "book/_static/custom.css").read_text(encoding="utf-8")
     own = read_own(path, groups=groups)
     _check_beside(own, out)
-    own, looked = _features(own, networks)
+    own, looked = _features(own, networks, precision)
     test = split(own.labels, own.groups) if own.test is None else own.test
     held = np.zeros(len(test), bool)
     held[~test] = _held(own, ~test)
@@ -100,8 +105,10 @@ def compare(
     else:
         parts = chosen.parts or [_part(own, views[0], verdict.best or PLAIN)]
     chosen = replace(chosen, parts=parts)
+    doubted = _doubted(own, test, views[0], verdict.best, chosen)
     made = {"environment": environment(), "digests": {"code": code_digest(*CODE), "data": _digest(own, test)}}
-    found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds, made)
+    near = alike(views[0].x, test)
+    found = page.Found(own, test, verdict, rows, chosen, list(networks), seeds, seconds, made, near, doubted)
     model.keep(out, parts, chosen.title, own.classes, verdict.words)
     atomic_write(out / JSON, page.as_json(found).encode())
     atomic_write(out / PAGE, page.page(found, style).encode())
@@ -114,7 +121,9 @@ def _digest(own: Own, test: np.ndarray) -> str:
     return digest([own.keys, own.labels.tolist(), test.tolist()])
 
 
-def _check(path: Path, aim: str, networks: Sequence[str], out: Path) -> None:
+def _check(path: Path, aim: str, networks: Sequence[str], out: Path, precision: str) -> None:
+    if precision not in get_args(Precision):
+        raise LabError(f"no precision {precision!r}; it is one of {', '.join(get_args(Precision))}")
     if aim not in judge.AIMS:
         raise LabError(
             f"no aim {aim!r}{nearest(aim, list(judge.AIMS))}; it is one of {', '.join(judge.AIMS)}"
@@ -142,11 +151,11 @@ def _among(out: Path) -> LabError:
     )
 
 
-def _features(own: Own, networks: Sequence[str]) -> tuple[Own, dict[str, Tensor]]:
-    own, first = features(own, networks[0])
+def _features(own: Own, networks: Sequence[str], precision: Precision) -> tuple[Own, dict[str, Tensor]]:
+    own, first = features(own, networks[0], precision)
     found = {networks[0]: first}
     for network in networks[1:]:
-        _, found[network] = features(replace(own, notes=[]), network)
+        _, found[network] = features(replace(own, notes=[]), network, precision)
     return own, found
 
 
@@ -204,6 +213,19 @@ def _rows(views: list[View], test: np.ndarray) -> dict[str, page.Row]:
             sum(h.weight[0].numel() + h.bias[0].numel() for h in each),
         )
     return rows
+
+
+def _doubted(own: Own, test: np.ndarray, view: View, best: str | None, chosen: page.Row):
+    """Images that may be mislabelled, of the test and of those trained on; see `doubts.mislabelled`."""
+    key, train = best if best in REMEDIES else PLAIN, torch.from_numpy(~test)
+    x, y = view.x[train], own.labels[~test]
+    known = [code_digest("lt_lib.lab.bench.doubts:outside"), key, y.tolist()]
+    known.append(hashlib.sha256(x.numpy().tobytes()).hexdigest())
+    logits = kept(f"outside-{digest(known)[7:19]}", lambda: {"logits": outside(x, y, len(own.classes), key)})[
+        "logits"
+    ]
+    tested = mislabelled(chosen.logits, own.labels[test], np.flatnonzero(test))
+    return tested + mislabelled(logits[None], y, np.flatnonzero(~test))
 
 
 def _part(own: Own, view: View, key: str) -> Part:

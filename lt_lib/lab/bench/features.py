@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -18,10 +18,10 @@ from lt_lib.lab.bench.bands import pixels, why
 from lt_lib.lab.bench.reading import Own, large_enough
 from lt_lib.lab.record.digests import digest
 from lt_lib.lab.record.paths import cache_root
-from lt_lib.lab.record.spec import Backbone, Pretraining
+from lt_lib.lab.record.spec import Backbone, Precision, Pretraining
 from lt_lib.lab.train.backbones import backbone_network
 from lt_lib.lab.train.device import device, keep_memory, normalisation, prepare
-from lt_lib.models import fold_batchnorm
+from lt_lib.models import fold_batchnorm, pad_evenly
 from lt_lib.progress import Progress, say
 
 NETWORKS = {  # registered weights and the side of their images
@@ -67,11 +67,18 @@ class Eye:
     scale: np.ndarray | None = None
 
     @classmethod
-    def of(cls, network: str, bands: int = 3, scale: np.ndarray | None = None) -> "Eye":
+    def of(
+        cls,
+        network: str,
+        bands: int = 3,
+        scale: np.ndarray | None = None,
+        precision: Precision = "float32",
+    ) -> "Eye":
         """The network with its weights, for images of some bands.
 
         Args:
             scale: (2, C) of :func:`lt_lib.lab.bench.bands.scale_of`; None for pictures.
+            precision: of the network's weights and products, "float32" or "bf16".
 
         Raises:
             DataError, LabError: no such network, its weights are not at hand, or it takes RGB alone.
@@ -79,7 +86,8 @@ class Eye:
         spec = backbone(network)
         turn = torch.arange(bands) % 3  # as its filters of red, green and blue are repeated
         mean, std = (level[turn.to(level.device)] for level in normalisation(spec))
-        return cls.around(spec, network_of(spec, bands), mean, std, scale)
+        eye = cls.around(spec, network_of(spec, bands), mean, std, scale)
+        return eye if precision == "float32" else replace(eye, net=eye.net.bfloat16())
 
     @classmethod
     def around(
@@ -91,13 +99,14 @@ class Eye:
             0, 256, (4, len(mean), spec.resolution, spec.resolution), dtype=torch.uint8, device=device()
         )
         example = prepare(noise, spec.resolution, mean, std)
-        return cls(spec, fold_batchnorm(net.eval(), example), mean, std, scale)
+        return cls(spec, pad_evenly(fold_batchnorm(net.eval(), example), example), mean, std, scale)
 
     @torch.inference_mode()
     def look(self, pixels: list[np.ndarray]) -> np.ndarray:
         """(M, D) float16 of M images (side, side, C) uint8."""
         x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).to(device())
-        return self.net(prepare(x, self.spec.resolution, self.mean, self.std)).half().cpu().numpy()
+        x = prepare(x, self.spec.resolution, self.mean, self.std)
+        return self.net(x.to(next(self.net.parameters()).dtype)).half().cpu().numpy()
 
     def pixels(self, file: Path) -> tuple[np.ndarray, list[str]]:
         """An image as `look` takes it, and what was done to it; see :func:`lt_lib.lab.bench.bands.pixels`."""
@@ -138,18 +147,19 @@ def _adapted(net: torch.nn.Module, bands: int) -> torch.nn.Module:
     return net
 
 
-def features(own: Own, network: str) -> tuple[Own, Tensor]:
-    """The images that can be read, with notes of what was done to them, and (N, D) float32, their features.
+def features(own: Own, network: str, precision: Precision = "float32") -> tuple[Own, Tensor]:
+    """The images that can be read, with notes of what was done to them, and (N, D) float32, their features,
+    by products of a precision.
 
     Raises:
         LabError: weights are not at hand, or the cache cannot be written.
         DataError: fewer than two classes are left.
     """
-    folder = _folder(own, network)
+    folder = _folder(own, network, precision)
     known, gone = _kept(folder), {}
     missing = [i for i, key in enumerate(own.keys) if key not in known]
     if missing:
-        eye, found = Eye.of(network, own.bands, own.scale), []
+        eye, found = Eye.of(network, own.bands, own.scale, precision), []
         parts = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
         with Progress(len(missing), f"features by {network}", "image") as bar, _workers() as workers:
             for part, rows in zip(parts, workers.map(lambda p: _look(eye, own, p, gone), parts), strict=True):
@@ -166,15 +176,21 @@ def features(own: Own, network: str) -> tuple[Own, Tensor]:
             f"The first convolution of {network} was adapted to {own.bands} bands: its filters of red, green "
             "and blue repeated over them. It has never seen such images; trained as a whole it may do better."
         )
+    if precision == "bf16":
+        own.notes.append(
+            f"Features of {network} were computed in bf16, some hundredths off those in float32, in which "
+            "the kept model looks at images: of 25 predictions about one may differ."
+        )
     own = large_enough(own)
     return own, torch.from_numpy(np.stack([known[key][0] for key in own.keys]).astype(np.float32))
 
 
-def _folder(own: Own, network: str) -> Path:
-    """Where features are kept: another for each network, and for each scale of bands."""
+def _folder(own: Own, network: str, precision: Precision) -> Path:
+    """Where features are kept: another for each network, scale of bands, and precision."""
     spec = backbone(network).model_dump(mode="json")
     scale = None if own.scale is None else own.scale.tolist()
-    return cache_root() / "own" / f"{network}-{digest([spec, scale])[7:19]}"
+    known = [spec, scale] if precision == "float32" else [spec, scale, precision]
+    return cache_root() / "own" / f"{network}-{digest(known)[7:19]}"
 
 
 @contextlib.contextmanager

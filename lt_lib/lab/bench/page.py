@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lt_lib.data.image_folder import shown
 from lt_lib.lab.bench.bands import picture
-from lt_lib.lab.bench.judge import AIMS, GROUPS, Verdict, confusions, suspects
+from lt_lib.lab.bench.judge import AIMS, GROUPS, Verdict, confusions
 from lt_lib.lab.bench.model import SNIPPET, Part
 from lt_lib.lab.bench.own import within
 from lt_lib.lab.bench.reading import Own
@@ -39,6 +39,7 @@ div.lt-table td span { white-space: nowrap; } div.lt-table small { font-weight: 
 """
 _FOLD = 25  # classes: a longer table is folded
 _THUMB = 112
+_PAIRS = 6  # that look alike: all are in the JSON
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Row:
 @dataclass(frozen=True)
 class Found:
     """All that a comparison found; `test` (N,): which images are of the test; `made`: environment and digests
-    behind it."""
+    behind it; `alike` and `mislabelled`: of :mod:`lt_lib.lab.bench.doubts`."""
 
     own: Own
     test: np.ndarray
@@ -70,6 +71,8 @@ class Found:
     seeds: int
     seconds: dict[str, float]
     made: dict
+    alike: list[tuple[int, int, float]] = field(default_factory=list)
+    mislabelled: list[tuple[int, int, float]] = field(default_factory=list)
 
     @property
     def counts(self) -> np.ndarray:
@@ -110,10 +113,28 @@ def as_json(found: Found) -> str:
         "images": {"training": int((~found.test).sum()), "test": int(found.test.sum())},
         "classes": dict(zip(own.classes, found.counts.tolist(), strict=True)),
         "remedies": remedies,
+        "alike": [
+            {"test": _file(own, i), "training": _file(own, j), "cosine": likeness}
+            for i, j, likeness in found.alike
+        ],
+        "mislabelled": [
+            {
+                "file": _file(own, i),
+                "label": own.classes[own.labels[i]],
+                "perhaps": own.classes[c],
+                "sure": sure,
+                "part": "test" if found.test[i] else "training",
+            }
+            for i, c, sure in found.mislabelled
+        ],
         "notes": own.notes,
         **found.made,
     }
     return json.dumps(said, indent=1, ensure_ascii=False)
+
+
+def _file(own: Own, i: int) -> str:
+    return within(own.root, own.files[i])
 
 
 def page(found: Found, style: str) -> str:
@@ -127,6 +148,7 @@ def page(found: Found, style: str) -> str:
         _by_class(found),
         _pairs(found),
         _wrong(found),
+        _alike(found),
         _listed("What was left out or changed", found.own.notes or ["Nothing."]),
         _limits(found),
         _use(found),
@@ -312,20 +334,50 @@ def _pairs(found: Found) -> str:
 
 
 def _wrong(found: Found) -> str:
-    import torch
-
-    own, places = found.own, np.flatnonzero(found.test)
-    y = torch.from_numpy(own.labels[found.test])
-    said = [
-        (int(places[i]), f"{own.classes[y[i]]}? all seeds: {own.classes[c]}, {sure:.2f}")
-        for i, c, sure in suspects(found.chosen.logits, y)
-    ]
-    return "<h2>Perhaps mislabelled</h2>" + (
-        "<p>Test images of which all seeds agree on another class, the surest first. Look at them before "
-        "you believe either.</p>" + _images(found, said)
-        if said
-        else "<p>No test image of which all seeds agree on another class.</p>"
+    own, remedy = found.own, html.escape(found.chosen.title)
+    said = []
+    for i, c, sure in found.mislabelled:
+        who = "all seeds" if found.test[i] else "others"
+        said.append((i, f"{own.classes[own.labels[i]]}? {who}: {own.classes[c]}, {sure:.2f}"))
+    tested, trained = ([one for one in said if found.test[one[0]] == part] for part in (True, False))
+    return (
+        "<h2>Perhaps mislabelled</h2><p>The surest first. Look at them before you believe either.</p>"
+        f"<h3>Test images of which all seeds of {remedy} agree on another class</h3>"
+        f"{_images(found, tested) or '<p>None.</p>'}"
+        "<h3>Training images that a head which never saw them gives another class</h3>"
+        f"{_images(found, trained) or '<p>None.</p>'}"
     )
+
+
+def _alike(found: Found) -> str:
+    title, own = "<h2>Nearly the same on both sides</h2>", found.own
+    if not found.alike:
+        return f"{title}<p>No test image is nearly a training image, by the features of the network.</p>"
+    first, more = found.alike[:_PAIRS], len(found.alike) - _PAIRS
+    pairs = "".join(
+        f"<li>{_thumb(own, i)}{_thumb(own, j)}test: {html.escape(own.classes[own.labels[i]])}, training: "
+        f"{html.escape(own.classes[own.labels[j]])}</li>"
+        for i, j, _ in first
+    )
+    rest = f"<p>And {more:,} more, in the JSON.</p>" if more > 0 else ""
+    return (
+        f"{title}<p>{len(found.alike):,} of {int(found.test.sum()):,} test images are nearly training "
+        "images, by the features of the network: crops, frames of one film, or things that look alike. "
+        f"{_without_alike(found)} What belongs together is kept on one side by --split.</p>"
+        f'<ul class="lt-images">{pairs}</ul>{rest}'
+    )
+
+
+def _without_alike(found: Found) -> str:
+    y, gone = found.own.labels[found.test], np.isin(np.flatnonzero(found.test), [i for i, *_ in found.alike])
+    if set(y[~gone]) != set(y):
+        return "Without them a class would have no test image left."
+    said = []
+    for key in dict.fromkeys((PLAIN, found.best)):
+        right = (found.rows[key].logits.argmax(-1).numpy() == y).mean(0)
+        all_, rest = (np.mean([right[(y == c) & keep].mean() for c in set(y)]) for keep in (y >= 0, ~gone))
+        said.append(f"{html.escape(found.rows[key].title)} {all_:.3f} with them, {rest:.3f} without")
+    return f"Balanced accuracy: {'; '.join(said)}."
 
 
 def _images(found: Found, which: list[tuple[int, str]]) -> str:

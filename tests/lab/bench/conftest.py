@@ -41,7 +41,9 @@ class ToyEye:
 def eye(monkeypatch, lab_env):
     """The toy network in place of every other."""
     monkeypatch.setattr(features, "backbone", lambda network: ToyEye.spec)
-    monkeypatch.setattr(features.Eye, "of", lambda network, bands=3, scale=None: ToyEye())
+    monkeypatch.setattr(
+        features.Eye, "of", lambda network, bands=3, scale=None, precision="float32": ToyEye()
+    )
     ToyEye.looked = 0
     return ToyEye
 

@@ -75,6 +75,43 @@ def test_a_second_comparison_looks_at_nothing_again(run, network, tmp_path):
     assert scores(first) == scores(second)
 
 
+def test_features_in_bf16_are_kept_apart_and_said(run, network, tmp_path):
+    run()
+    seen = sum(network)
+    code, _, err = run("--precision", "bf16", out="two")
+    assert code == 0 and sum(network) == 2 * seen and "computed in bf16" in err
+    assert "in bf16" in (tmp_path / "two/index.html").read_text(encoding="utf-8")
+    assert "in bf16" not in (tmp_path / "out/index.html").read_text(encoding="utf-8")
+
+
+def test_a_wrong_label_and_a_crop_of_a_training_image_are_shown(run, folder, tmp_path):
+    chance = np.random.default_rng(1)
+    for name, mean in (("cats", 60), ("çhiens", 120), ("犬", 180)):
+        for part in ("train", "test"):
+            (folder / part / name).mkdir(parents=True)
+        for i, file in enumerate(sorted((folder / name).iterdir())):
+            file.rename(folder / ("test" if i % 4 == 0 else "train") / name / file.name)
+        (folder / name).rmdir()
+        if name == "cats":
+            wrong = chance.normal(180, 25, (20, 20, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(wrong).save(folder / "train/cats/wrong.png")
+            stripes = (np.indices((20, 20)).sum(0)[..., None] % 7 * np.array([20, 9, 2])).astype(np.uint8)
+            Image.fromarray(stripes).save(folder / "train/cats/stripes.png")
+            stripes[0, 0] = 90
+            Image.fromarray(stripes).save(folder / "test/cats/stripes too.png")
+    assert run()[0] == 0
+    found = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
+    (pair,) = found["alike"]
+    assert (pair["test"], pair["training"]) == ("test/cats/stripes too.png", "train/cats/stripes.png")
+    doubted = {one["file"]: one for one in found["mislabelled"]}
+    one = doubted["train/cats/wrong.png"]
+    assert (one["label"], one["perhaps"], one["part"]) == ("cats", "犬", "training")
+    page = BeautifulSoup((tmp_path / "out/index.html").read_text(encoding="utf-8"), "html.parser")
+    said = page.find("h2", string="Nearly the same on both sides").find_next("p").text
+    assert "1 of 17 test images are nearly training images" in said and "without" in said
+    assert "cats? others: 犬" in page.text
+
+
 def scores(found):
     return {key: remedy["scores"] for key, remedy in found["remedies"].items()}
 
@@ -231,7 +268,7 @@ def test_whole_networks_are_trained_once(run, tmp_path, monkeypatch):
 
 def test_a_whole_network_learns_what_its_head_could_not(folder, network, monkeypatch):
     monkeypatch.setattr(finetune, "RATE", 1e-2)
-    own, looked = compare._features(read_own(folder), ["toy"])
+    own, looked = compare._features(read_own(folder), ["toy"], "float32")
     mean, std = looked["toy"].mean(0), looked["toy"].std(0)
     blank = Fitted(torch.zeros(1, 1, 3, len(mean)), torch.zeros(1, 1, 3), False, 1.0)
     start = Part(features.Eye.of("toy"), blank, mean, std)
@@ -249,6 +286,7 @@ def test_a_whole_network_learns_what_its_head_could_not(folder, network, monkeyp
     [
         (("--for", "balancd"), "no aim 'balancd'; did you mean 'balanced'"),
         (("--network", "a", "--network", "a"), "a network is named twice"),
+        (("--precision", "float16"), "no precision 'float16'; it is one of float32, bf16"),
     ],
 )
 def test_what_cannot_be_asked_is_said_before_the_work(run, network, options, said):
