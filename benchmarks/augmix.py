@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from PIL import Image
+from results import Figure, keep
 from timm.data.auto_augment import AugMixAugment, augment_and_mix_transform, augmix_ops
 from torchvision import transforms
 from torchvision.transforms import v2
@@ -61,6 +62,7 @@ def main() -> None:
     """Print images per second and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
@@ -77,6 +79,7 @@ def main() -> None:
         "magnitude_std": float("inf"),
         "interpolation": Image.Resampling.BILINEAR,
     }
+    figures = []
     for size in (32, 65):
         tensors = list((smooth(PEERS, 3, size) * 255).round().to(torch.uint8))
         pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in tensors]
@@ -96,6 +99,15 @@ def main() -> None:
             for name, (f, images) in peers.items()
         }
         found = rates(runs, options.rounds)
+        figures += [
+            Figure(
+                f"AugMix, {size} px, 128 a batch",
+                f"{name}, image by image",
+                found["ours, 128 a batch"] / found[name],
+                goal=7.0,
+            )
+            for name in peers
+        ]
         print(
             f"{size} px"
             + 41 * " "
@@ -105,6 +117,8 @@ def main() -> None:
         for name, rate in found.items():
             ratios = " ".join(f"{found[f'ours, {n} a batch'] / rate:6.2f}" for n in BATCHES)
             print(f"  {name:22s} {rate:7.0f} images/s {46 * ' '} {ratios}")
+    if options.write:
+        keep("augmix", figures)
 
 
 if __name__ == "__main__":

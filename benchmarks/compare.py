@@ -4,15 +4,14 @@
 
 Features: a frozen network's, of JPEG files of 256 pixels a side, smooth random pictures or those below a
 folder. Ours decodes and looks as `lt compare` does, cache and all; timm's users create the model and its own
-transform, and read by a DataLoader with two workers. Same network, files and precision (float32); without
-the network's weights random ones, for time does not depend on them. Creating the network and starting workers
-count on both sides. Heads: all remedies and seeds in products against one
-remedy and one seed at a time, each with the choice of its number, on random features of a long tail. Verdict:
-seconds only. Rounds alternate; medians of the wall clock count. `--write` keeps the numbers in
-benchmarks/compare.json."""
+transform, and read by a DataLoader with two workers. Same network, files and precision (float32; ours in bf16
+as well); without the network's weights random ones, for time does not depend on them. Creating the network
+and starting workers count on both sides. Heads: all remedies and seeds in products against one remedy and one
+seed at a time, each with the choice of its number, on random features of a long tail. Verdict: seconds only.
+Rounds alternate; medians of the wall clock count. `--write` keeps the numbers in
+benchmarks/results.json."""
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -24,6 +23,7 @@ import numpy as np
 import timm
 import torch
 from PIL import Image
+from results import Figure, keep
 
 from lt_lib.errors import LabError
 from lt_lib.lab.bench import features as bench
@@ -31,7 +31,6 @@ from lt_lib.lab.bench.judge import judge
 from lt_lib.lab.bench.own import Own
 from lt_lib.lab.bench.remedies import REMEDIES, fit
 from lt_lib.lab.record.spec import Backbone
-from lt_lib.lab.train.run import processor
 
 SIDE, CLASSES, TAIL, BATCH = 256, 20, 50, 32
 
@@ -79,13 +78,13 @@ def theirs(network: str, files: list[Path]) -> torch.Tensor:
         return torch.cat([net(x) for x in loader])
 
 
-def ours(network: str, files: list[Path]) -> torch.Tensor:
+def ours(network: str, files: list[Path], precision: str = "float32") -> torch.Tensor:
     """Features by `lt compare`, none of them known before."""
     labels, keys = np.arange(len(files)) % 2, [str(i) for i in range(len(files))]
     own = Own(files[0].parent, ("even", "odd"), files, labels, keys)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["LT_CACHE"] = cache
-        return bench.features(own, network)[1]
+        return bench.features(own, network, precision)[1]
 
 
 def without_weights(network: str) -> None:
@@ -108,7 +107,11 @@ def features(network: str, source: str, count: int) -> dict:
         without_weights(network)
         for run in (ours, theirs):  # warm up
             run(network, files[: bench.BATCH])
-        runs = {"ours": lambda: ours(network, files), "timm": lambda: theirs(network, files)}
+        runs = {
+            "ours": lambda: ours(network, files),
+            "bf16": lambda: ours(network, files, "bf16"),
+            "timm": lambda: theirs(network, files),
+        }
         seconds = rounds(runs, count)
     rate = {name: len(files) / taken for name, taken in seconds.items()}
     return {
@@ -116,7 +119,9 @@ def features(network: str, source: str, count: int) -> dict:
         "images": len(files),
         **rate,
         "ratio": rate["ours"] / rate["timm"],
+        "ratio_bf16": rate["bf16"] / rate["timm"],
         "seconds_per_100": 100 / rate["ours"],
+        "seconds_per_100_bf16": 100 / rate["bf16"],
     }
 
 
@@ -176,7 +181,7 @@ def main() -> None:
     print(
         f"features of {looked['images']} files by {looked['network']}: ours {looked['ours']:.1f} images/s, "
         f"timm {looked['timm']:.1f}, ratio {looked['ratio']:.2f}; "
-        f"{looked['seconds_per_100']:.2f} s for 100 images"
+        f"{looked['seconds_per_100']:.2f} s for 100 images, {looked['seconds_per_100_bf16']:.2f} s in bf16"
     )
     fitted = heads(options.points, options.dim, options.seeds, options.rounds)
     print(
@@ -187,17 +192,16 @@ def main() -> None:
     judged = verdict(options.points, options.seeds, options.rounds)
     print(f"verdict on {judged['images']:,} test images: {judged['seconds']:.1f} s")
     if options.write:
-        found = {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "timm": timm.__version__,
-            "features": looked,
-            "heads": fitted,
-            "verdict": judged,
-        }
-        Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        figures = [
+            Figure(f"features of files by {looked['network']}", "timm, two workers", looked["ratio"]),
+            Figure("features of files, ours in bf16", "timm, two workers", looked["ratio_bf16"]),
+            Figure(
+                f"{fitted['remedies']} remedies x {fitted['seeds']} seeds together",
+                "one by one",
+                fitted["ratio"],
+            ),
+        ]
+        keep("compare", figures, features=looked, heads=fitted, verdict=judged)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import argparse
 import time
 
 import torch
+from results import Figure, keep
 
 from lt_lib.lab.train.device import keep_memory
 from lt_lib.models import create, fold_batchnorm
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=160)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--model", default="mobilenetv2_100")
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.manual_seed(0)
     net = create(options.model, 0).eval().to(memory_format=torch.channels_last)
@@ -39,6 +41,13 @@ def main() -> None:
     folded = speed(fold_batchnorm(net, x[:4]))
     keep_memory()
     both = speed(fold_batchnorm(net, x[:4]))
+    if options.write:
+        what, peer = f"frozen features of {options.model}, {options.resolution} px", "the network as it comes"
+        figures = [
+            Figure(f"{what}: norms folded", peer, folded / plain),
+            Figure(f"{what}: and memory kept", peer, both / plain),
+        ]
+        keep("features", figures)
     print(
         f"{options.model} at {options.resolution} px, {torch.get_num_threads()} threads: plain {plain:.0f} "
         "images/s, "

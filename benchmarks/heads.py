@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import Figure, keep
 
 from lt_lib.lab.record.spec import Backbone, Optimizer, Seeds
 from lt_lib.lab.train.heads import train_heads
@@ -21,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heads", type=int, default=10)
     parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     n, classes = 5000, 50
     gen = torch.Generator().manual_seed(0)
@@ -58,6 +60,11 @@ def main() -> None:
 
     timed([group[:1]])
     alone, together = timed([[member] for member in group]), timed([group])
+    if options.write:
+        keep(
+            "heads",
+            [Figure(f"{options.heads} heads of a published recipe together", "one by one", alone / together)],
+        )
     print(
         f"{options.heads} heads, {options.dim} features, {torch.get_num_threads()} threads: "
         f"alone {alone:.1f} s, together {together:.1f} s, ratio {alone / together:.2f}"

@@ -13,6 +13,7 @@ import statistics
 import time
 
 import torch
+from results import Figure, keep
 
 from lt_lib.models import create
 from lt_lib.sign import sign_transform
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -62,6 +64,23 @@ def main() -> None:
             run()
             taken[name].append(time.thread_time() - start)
     seconds = {name: statistics.median(times[1:]) for name, times in taken.items()}
+    if options.write:
+        figures = [
+            Figure(
+                f"SIGN transform, K = {counts[0]} and {counts[1]}",
+                f"{options.steps} bare passes with image gradients",
+                seconds["ours"] / seconds["bare"],
+                "as long",
+                1.1,
+                at_most=True,
+            ),
+            Figure(
+                "SIGN transform, both K from one pass",
+                "each K by itself, weights' gradients as well",
+                seconds["naive"] / seconds["ours"],
+            ),
+        ]
+        keep("sign", figures)
     print(f"K = {counts[0]} and {counts[1]} of {options.images} images: {seconds['ours']:.2f} s")
     print(
         f"  over {options.steps} forward passes and image gradients  {seconds['ours'] / seconds['bare']:5.2f}"

@@ -3,8 +3,8 @@
     python benchmarks/sweep.py [--size 10000] [--tile 512] [--layout tiled] [--kind pixel]
 
 Writes a scene of eight int16 bands to a temporary folder (a pattern that deflate makes small, a quarter of it
-nodata), sweeps the nearest of five spectra over it, and prints the peak memory of this process and the pixels
-a second."""
+nodata), sweeps the nearest of five spectra over it in a process of its own, and prints its peak memory and
+the pixels a second. `--write` also sweeps scenes of a quarter and half the side, for the growth."""
 
 import argparse
 import multiprocessing
@@ -18,6 +18,7 @@ import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window
+from results import Curve, Figure, keep
 
 from lt_lib.data import landsat
 
@@ -72,8 +73,39 @@ def nearest(spectra: np.ndarray, whole: bool):
     return predict
 
 
+def swept(size: int, tile: int, layout: str, kind: str, results) -> None:
+    """In a process of its own: seconds and bytes at most of a sweep, and the bytes held before it."""
+    spectra = np.random.default_rng(0).random((5, 6), np.float32) * 0.4
+    predict = nearest(spectra, whole=kind == "patch")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scene.tif"
+        writer = multiprocessing.get_context("spawn").Process(target=write_scene, args=(path, size, layout))
+        writer.start()  # a process of its own, so that its memory is not counted here
+        writer.join()
+        before, start = peak_bytes(), time.perf_counter()
+        found = landsat.sweep(
+            path, predict, Path(folder) / "map", classes="abcde", tile=tile, kind=kind, **KINDS[kind]
+        )
+        seconds = time.perf_counter() - start
+    assert sum(found.counts.values()) + found.missing == size**2
+    results.put((seconds, peak_bytes(), before))
+
+
+def measured(
+    size: int, tile: int = 512, layout: str = "tiled", kind: str = "pixel"
+) -> tuple[float, int, int]:
+    """Seconds, bytes at most, and bytes before."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=swept, args=(size, tile, layout, kind, results))
+    process.start()
+    found = results.get(timeout=3600)
+    process.join()
+    return found
+
+
 def main() -> None:
-    """Print peak memory and speed."""
+    """Print peak memory and speed, and write them if asked to."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -81,38 +113,42 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=512)
     parser.add_argument("--layout", choices=("tiled", "striped"), default="tiled")
     parser.add_argument("--kind", choices=tuple(KINDS), default="pixel")
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    spectra = np.random.default_rng(0).random((5, 6), np.float32) * 0.4
-    predict = nearest(spectra, whole=options.kind == "patch")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scene.tif"
-        start = time.perf_counter()
-        writer = multiprocessing.get_context("spawn").Process(
-            target=write_scene, args=(path, options.size, options.layout)
-        )
-        writer.start()  # a process of its own, so that its memory is not counted here
-        writer.join()
-        written, before = time.perf_counter() - start, peak_bytes()
-        start = time.perf_counter()
-        found = landsat.sweep(
-            path,
-            predict,
-            Path(folder) / "map",
-            classes="abcde",
-            tile=options.tile,
-            kind=options.kind,
-            **KINDS[options.kind],
-        )
-        seconds = time.perf_counter() - start
-        assert sum(found.counts.values()) + found.missing == options.size**2
-        print(
-            f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile "
-            f"{options.tile}: scene of "
-            f"{path.stat().st_size / 1e6:.0f} MB made in {written:.0f} s, swept in {seconds:.1f} s"
-        )
-        print(f"{options.size**2 / seconds / 1e6:.2f} million pixels/s")
-        print(
-            f"peak memory {peak_bytes() / 2**20:.0f} MiB, of which {before / 2**20:.0f} MiB before the sweep"
+    seconds, peak, before = measured(options.size, options.tile, options.layout, options.kind)
+    print(
+        f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile {options.tile}: "
+        f"swept in {seconds:.1f} s, {options.size**2 / seconds / 1e6:.2f} million pixels/s, at most "
+        f"{peak / 2**20:.0f} MiB, of which {before / 2**20:.0f} MiB before the sweep"
+    )
+    if options.write:
+        sizes = [options.size // 4, options.size // 2, options.size]
+        each = [measured(n, options.tile, options.layout, options.kind) for n in sizes[:-1]]
+        each.append((seconds, peak, before))
+        scene = options.size**2 * 8 * 2
+        keep(
+            "sweep",
+            [
+                Figure(
+                    f"peak memory of a sweep, {options.size:,} x {options.size:,} x 8",
+                    "the scene",
+                    peak / scene,
+                    "as much",
+                    1.0,
+                    True,
+                )
+            ],
+            [
+                Curve.fitted(
+                    "sweep of a scene", "pixels", "s", {n * n: e[0] for n, e in zip(sizes, each, strict=True)}
+                ),
+                Curve.fitted(
+                    "sweep of a scene",
+                    "pixels",
+                    "bytes",
+                    {n * n: e[1] for n, e in zip(sizes, each, strict=True)},
+                ),
+            ],
         )
 
 

@@ -9,22 +9,21 @@ batch, channels last, fused SGD, the precision that is faster for the network. S
 
 Each loop runs in a process of its own for some seconds after a warm-up, first alone and then as two runs at
 once, theirs as they are, ours with one thread each. Images a second of the wall clock, of all runs together.
-`--write` keeps the numbers in benchmarks/training.json, which the book shows."""
+`--write` keeps the numbers in benchmarks/results.json, which the book shows."""
 
 import argparse
-import json
 import multiprocessing
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from results import Figure, keep
 from torch import nn
 
 IMAGES, BATCH, WARM = 5000, 128, 3
 NETWORKS = {"resnet32-cifar": "bf16", "mobilenetv2_100": "float32"}  # and the precision of our loop
+GOALS = {"resnet32-cifar": 3.0, "mobilenetv2_100": 1.8}
 MEAN, SPREAD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 
 
@@ -147,8 +146,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    from lt_lib.lab.train.run import processor
-
     lines = []
     for name, precision in NETWORKS.items():
         for runs in (1, 2):
@@ -160,14 +157,16 @@ def main() -> None:
                 f"{rate['ours']:5.0f}: {ratio:.2f} times"
             )
     if options.write:
-        found = {
-            "processor": processor(),
-            "torch": torch.__version__,
-            "cores": os.cpu_count(),
-            "batch": BATCH,
-            "rates": lines,
-        }
-        Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        figures = [
+            Figure(
+                f"training {line['network']}, {'a run alone' if line['runs'] == 1 else 'two runs at once'}",
+                "the official LDAM-DRW loop",
+                line["ratio"],
+                goal=GOALS[line["network"]],
+            )
+            for line in lines
+        ]
+        keep("training", figures, batch=BATCH, rates=lines)
 
 
 if __name__ == "__main__":

@@ -58,28 +58,6 @@ here = [{"what": name, "value": value} for name, value in environment().items()]
 Table(pd.DataFrame(here), here)
 
 # %% [markdown]
-# ## How fast the loop is
-#
-# The loop of the official LDAM-DRW code, as its users run it, and ours: `benchmarks/training.py`.
-
-# %% tags=["remove-input"]
-lab.training_rates()
-
-# %% [markdown]
-# Plain convolutions are faster in bfloat16 on a CPU that knows it. Does the rounding change what a network
-# learns? ResNet-32 on CIFAR-10, the same seeds in both precisions:
-
-# %% tags=["remove-input"]
-from lt_lib.lab.read.findings import on_file
-
-precision = on_file("precision")
-if {"bf16", "float32"} <= precision.keys():
-    pair = {"ResNet-32": (precision["bf16"], precision["float32"])}
-    print(lab.differences_in_words(pair, "bf16", "float32"))
-else:
-    print("not on file yet: lt run precision --profile overnight --data real")
-
-# %% [markdown]
 # ## Data the numbers may stand on
 #
 # Accepted digests of the registered sets: of all images and labels, in order. A copy with another digest is

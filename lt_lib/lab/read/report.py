@@ -4,7 +4,6 @@ Published value, best committed evidence, this run: side by side, each with what
 `paper` + `real` is judged against a published value, and a stand-in network is called one."""
 
 import html
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,6 @@ from lt_lib.lab.read.published import printed_metrics, published_value
 from lt_lib.lab.read.rounding import decimals, to_digits
 from lt_lib.lab.read.verdicts import STAND_IN, at_published_size, verdict, verdict_html
 from lt_lib.lab.record.freshness import is_fresh
-from lt_lib.lab.record.paths import project_root
 from lt_lib.lab.record.records import Record
 from lt_lib.lab.record.spec import Experiment, Row, experiments, load
 
@@ -450,26 +448,3 @@ def hardware() -> Table:
         for (name, memory, threads), walls in sorted(by.items(), key=lambda kind: -sum(kind[1]))
     ]
     return Table(pd.DataFrame(lines), lines, "Machines behind the committed records; wall time of the runs")
-
-
-def training_rates() -> Table:
-    """What `benchmarks/training.py --write` measured last: our loop on a CPU against the official LDAM-DRW
-    one."""
-    path = project_root() / "benchmarks" / "training.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    lines = [
-        {
-            "network": html.escape(rate["network"]),
-            "runs at once": rate["runs"],
-            "official, images/s": f"{rate['official']:.0f}",
-            "ours, images/s": f"{rate['ours']:.0f} ({rate['precision']})",
-            "ratio": f"{rate['ratio']:.1f}",
-        }
-        for rate in found["rates"]
-    ]
-    caption = (
-        f"Training on images of 32 pixels, batches of {found['batch']}; images a second of the wall clock, "
-        "all runs together, theirs and ours one after the other in one call. "
-        f"{found['processor']}, {found['cores']} cores, torch {found['torch']}"
-    )
-    return Table(pd.DataFrame(lines), lines, caption)

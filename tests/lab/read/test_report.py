@@ -1,6 +1,5 @@
 """Intervals, badges, verdicts, tables."""
 
-import json
 import math
 
 import helpers
@@ -341,15 +340,3 @@ def test_records_survive_a_round_trip(lab_env, experiment_file):
     read = Store(lab_env).all()[0]
     assert read.id == made.id and read.spec == made.spec
     assert read.metrics == made.metrics
-
-
-def test_training_rates_are_those_of_the_last_benchmark(tmp_path, monkeypatch):
-    (tmp_path / "benchmarks").mkdir()
-    rate = {"network": "a<b", "precision": "bf16", "runs": 2, "official": 60.2, "ours": 390.6, "ratio": 6.49}
-    found = {"processor": "some CPU", "cores": 4, "torch": "2.0", "batch": 128, "rates": [rate]}
-    (tmp_path / "benchmarks" / "training.json").write_text(json.dumps(found))
-    monkeypatch.setattr(report, "project_root", lambda: tmp_path)
-    table = report.training_rates()
-    (row,) = table.frame.to_dict("records")
-    assert row["ours, images/s"] == "391 (bf16)" and row["ratio"] == "6.5" and row["runs at once"] == 2
-    assert "some CPU, 4 cores" in table.caption and "a&lt;b" in table._repr_html_()

@@ -1,0 +1,99 @@
+"""What the benchmarks measured last, benchmarks/results.json, as tables of the book."""
+
+import html
+import json
+
+import pandas as pd
+
+from lt_lib.errors import LabError
+from lt_lib.lab.read.report import Table
+from lt_lib.lab.record.paths import project_root
+
+
+def results() -> dict[str, dict]:
+    """By benchmark: `processor`, `cores`, `torch`, `figures` and `curves`, as benchmarks/results.py describes
+    them, and what else it keeps.
+
+    Raises:
+        LabError: the file is missing or damaged.
+    """
+    path = project_root() / "benchmarks" / "results.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(f"{path} cannot be read ({error}); `python benchmarks/all.py` makes it") from None
+
+
+def speed() -> Table:
+    """Every ratio, beside its goal where it has one."""
+    found = results()
+    lines = [
+        {
+            "": html.escape(figure["what"]),
+            "against": html.escape(figure["peer"]),
+            "times": f"{figure['ratio']:.2f} {figure['kind']}",
+            "goal": _goal(figure),
+            "by": f"<code>{name}.py</code>",
+        }
+        for name, one in found.items()
+        for figure in one["figures"]
+    ]
+    machines = sorted(
+        {f"{one['processor']}, {one['cores']} cores, torch {one['torch']}" for one in found.values()}
+    )
+    return Table(pd.DataFrame(lines), lines, f"Each line measured in one run. {'; '.join(machines)}")
+
+
+def _goal(figure: dict) -> str:
+    goal = figure["goal"]
+    if goal is None:
+        return ""
+    met = figure["ratio"] <= goal if figure["at_most"] else figure["ratio"] >= goal
+    return f"{'at most' if figure['at_most'] else 'at least'} {goal:g}: {'met' if met else 'missed'}"
+
+
+def missed() -> list[str]:
+    """What misses its goal, for a sentence."""
+    figures = [figure for one in results().values() for figure in one["figures"]]
+    return [figure["what"] for figure in figures if _goal(figure).endswith("missed")]
+
+
+def growth() -> Table:
+    """What is there more of, from what to what, and the power of it that a cost grows with."""
+    lines = [
+        {
+            "": html.escape(curve["what"]),
+            "by": html.escape(curve["by"]),
+            "sizes": f"{curve['sizes'][0]:,} to {curve['sizes'][-1]:,}",
+            "cost": " to ".join(_cost(curve["values"][end], curve["unit"]) for end in (0, -1)),
+            "power": f"{curve['exponent']:.2f}",
+        }
+        for one in results().values()
+        for curve in one["curves"]
+    ]
+    return Table(pd.DataFrame(lines), lines, "1 is in proportion, 0 not at all, 2 with the square.")
+
+
+def _cost(value: float, unit: str) -> str:
+    return f"{value / 2**20:,.0f} MiB" if unit == "bytes" else f"{value:,.3g} {html.escape(unit)}"
+
+
+def training_rates() -> Table:
+    """Our loop on a CPU against the official LDAM-DRW one, in images a second."""
+    found = results()["training"]
+    lines = [
+        {
+            "network": html.escape(rate["network"]),
+            "runs at once": rate["runs"],
+            "official, images/s": f"{rate['official']:.0f}",
+            "ours, images/s": f"{rate['ours']:.0f} ({rate['precision']})",
+            "ratio": f"{rate['ratio']:.1f}",
+        }
+        for rate in found["rates"]
+    ]
+    caption = (
+        f"Training on images of 32 pixels, batches of {found['batch']}; images a second of the wall clock, "
+        "all runs together, theirs and ours one after the other in one call. "
+        f"{found['processor']}, {found['cores']} cores, torch {found['torch']}"
+    )
+    return Table(pd.DataFrame(lines), lines, caption)
