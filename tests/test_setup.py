@@ -330,3 +330,17 @@ def test_a_library_that_was_never_installed_names_the_first_missing_package(monk
     # a mistake of the library is none of yours
     with pytest.raises(ModuleNotFoundError, match=r"lt_lib\.nowhere"), errors.needs("lab", "it"):
         import lt_lib.nowhere  # noqa: F401
+
+
+def test_containers_start_what_the_makefile_has():
+    container = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    editor = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    asked = re.findall(r"make ([.\w/]+)", container + editor["postCreateCommand"])
+    assert {"test", "book", ".venv/.installed"} <= set(asked)
+    for target in set(asked):
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+    built = editor["build"]
+    assert (ROOT / ".devcontainer" / built["dockerfile"]).resolve() == ROOT / "Containerfile"
+    assert json.loads(container.split("CMD ")[1]) == ["make", "book"]
+    installed = set(container.split("--no-install-recommends ")[1].split("\\")[0].split())
+    assert installed == {"chromium", "git", "make"}  # what .ci/run asks Debian for, venv comes with the image
