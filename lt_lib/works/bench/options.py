@@ -34,7 +34,8 @@ class Head(Topic):
 
 
 class Whole(Topic):
-    """A network trained whole by a remedy of `lt_lib.works.bench.whole_remedies` (`lt_lib.works.bench.whole`).
+    """A network trained whole by a remedy of `lt_lib.works.bench.whole_remedies`
+    (`lt_lib.works.bench.whole`).
 
     `steps`: batches of an epoch, whatever the ratio. `tuned`: the learning rate is one of three, chosen on
     the images held out with a third of the steps; if not, it is the optimizer's. `copies`: steps of SIGN's

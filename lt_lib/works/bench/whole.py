@@ -83,6 +83,7 @@ class _Bench:
         self.task, self.dataset, self.checkpoint, self.deadline = task, dataset, checkpoint, deadline
         self.remedy, self.classes = WHOLE[task.lesson.remedy], len(dataset.classes)
         self.seconds, self.files = 0.0, []
+        self.splits, self.nets = {}, {}  # by name, so that no setting makes them anew
 
     def chosen(self) -> float:
         """The setting with the best balanced accuracy on the images held out; of equal ones the likelihood
@@ -101,16 +102,19 @@ class _Bench:
     def trained(self, part: str, images: np.ndarray, value: float, steps: int) -> tuple[Split, list]:
         """What is shown of some training images, and the networks trained on it; `part` names the images."""
         rate = self.task.optimizer.lr * (1.0 if self.remedy.after == "norm" else value)
-        split, steps = self._shown(part, images, steps), steps
+        if part not in self.splits:
+            self.splits[part] = self._shown(part, images, steps)
+        split = self.splits[part]
         owns = [torch.arange(len(split.labels))] * self.remedy.networks
         if self.remedy.draws == "bags":
             labels = split.labels.cpu()
             owns = balanced_bags(labels, _share(BAG, labels), seed=self.task.seeds.subset)
             steps = -(-steps // len(owns))
-        return split, [
-            self._train(f"{part}-{rate:g}-{m}", self.remedy, split, own, rate, steps, m)
-            for m, own in enumerate(owns)
-        ]
+        names = [f"{part}-{rate:g}-{m}" for m in range(len(owns))]
+        for m, (name, own) in enumerate(zip(names, owns, strict=True)):
+            if name not in self.nets:
+                self.nets[name] = self._train(name, self.remedy, split, own, rate, steps, m)
+        return split, [self.nets[name] for name in names]
 
     def answers(self, nets: list[nn.Module], shown: Split, asked: Split, value: float) -> Tensor:
         """Logits (N, K) of images: of several networks the logarithm of their mean probability."""
@@ -126,8 +130,8 @@ class _Bench:
 
     def seen(self, part: str, index, like: Split) -> Split:
         """Images of the training or test list, standardised like others."""
-        labels = np.asarray(self.dataset.labels(part))[index]
-        return Split(self._pixels(self.dataset.images(part)[index]), labels, like.mean, like.spread)
+        images, labels = self._images(part, index)
+        return Split(_resized(images, self.task.backbone.resolution), labels, like.mean, like.spread)
 
     def clean(self) -> None:
         """Remove the checkpoints."""
@@ -136,43 +140,41 @@ class _Bench:
 
     # -------------------------------------------------------------------------------------- what is shown
 
-    def _pixels(self, images: np.ndarray) -> Tensor:
-        """uint8 (N, C, side, side) of images (N, H, W, C), at the side that the network sees."""
-        return _resized(torch.from_numpy(np.array(images)).permute(0, 3, 1, 2), self.task.backbone.resolution)
+    def _images(self, part: str, index) -> tuple[Tensor, Tensor]:
+        """uint8 (N, 3, H, W) and labels (N,) of the training or test list; grey ones thrice."""
+        images = torch.from_numpy(np.array(self.dataset.images(part)[index])).permute(0, 3, 1, 2)
+        labels = torch.from_numpy(np.asarray(self.dataset.labels(part))[index]).long()
+        return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images, labels
 
     def _shown(self, part: str, index: np.ndarray, steps: int) -> Split:
         """Training images, with the copies, counterfeits or changed images of the remedy behind them."""
-        images, labels = self.dataset.images("train")[index], np.asarray(self.dataset.labels("train"))[index]
-        pixels, y, begun = self._pixels(images), torch.from_numpy(labels).long(), time.process_time()
+        (images, y), side = self._images("train", index), self.task.backbone.resolution
+        pixels, more = _resized(images, side), []
         mean, spread = band_statistics(pixels)
-        more = []
+        begun = time.process_time()
         if self.remedy.draws == "artificial":
             own = pairs(artificial_balance(y, _share(BALANCED, y), self.task.seeds.subset))
-            kept, copied = own[own[:, 1] == 0, 0], own[own[:, 1] > 0]
-            copies = augmented(images[copied[:, 0]], np.stack([index[copied[:, 0]], copied[:, 1]], 1))
-            pixels, more = pixels[kept], [(_resized(copies, self.task.backbone.resolution), y[copied[:, 0]])]
-            y = y[kept]
+            kept, (copied, times) = own[own[:, 1] == 0, 0], own[own[:, 1] > 0].T
+            plain = images[copied].permute(0, 2, 3, 1).numpy()
+            copies = augmented(plain, np.stack([index[copied], times], 1))
+            pixels, y, more = pixels[kept], y[kept], [(_resized(copies, side), y[copied])]
         self.seconds += time.process_time() - begun
         if self.remedy.gan:
             more = list(self._counterfeits(part, images, y))
-        split = Split(pixels, y, mean, spread)
         if self.remedy.sign:
-            more = [(copy, y) for copy in self._signed(part, split, steps)]
+            plain = Split(pixels, y, mean, spread)
+            more = [(copy, y) for copy in self._signed(part, plain, steps)]
         pixels, y = (torch.cat([one, *(m[i] for m in more)]) for i, one in enumerate((pixels, y)))
         return Split(pixels, y, mean, spread)
 
-    def _counterfeits(self, part: str, images: np.ndarray, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def _counterfeits(self, part: str, images: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Images by a DC-GAN that bring each class to the size of the largest, as `spectrum` has it."""
         counts, lesson = y.bincount(minlength=self.classes), self.task.lesson
         side, seed = self.task.backbone.resolution, self.task.seeds.init
         for label in (counts < counts.max()).nonzero().flatten().tolist():
-            tiles = _resized(torch.from_numpy(images[y.numpy() == label]).permute(0, 3, 1, 2), SIDE)
-            if len(tiles) < 2:
-                raise LabError(
-                    f"class {self.dataset.classes[label]} has {len(tiles)} training image, too few for a "
-                    "DC-GAN; raise subset.n_max"
-                )
-            size = self.task.optimizer.batch_size
+            tiles, size = _resized(images[y == label], SIDE), self.task.optimizer.batch_size
+            if len(tiles) == 1:  # batch normalisation needs two
+                tiles = tiles.repeat(2, 1, 1, 1)
             pair = start_dcgan(
                 tiles, width=lesson.gan_width, batch_size=size, seed=seed, flips=False, device=device()
             )
@@ -241,7 +243,7 @@ class _Bench:
     def _descend(
         self, name: str, step: "_Step", rate: float, steps: int, span: tuple[int, int], member: int
     ) -> nn.Module:
-        """Train the network of a step from one epoch to another; the averaged one, if weights are averaged."""
+        """Train the network of a step from one epoch to another; the averaged one where weights are."""
         opt, net, remedy, epochs = self.task.optimizer, step.net, step.remedy, span[1] - span[0]
         opt = opt.model_copy(update={"lr": rate, "epochs": epochs})
         descent = torch.optim.Adam(step.learns(), lr=rate, weight_decay=opt.weight_decay, fused=True)
@@ -249,9 +251,7 @@ class _Bench:
         if remedy.cycles:
             parts["average"] = Averaged(net, Averaging(start=epochs // 4, every=max(1, epochs // 8)))
         what, state = f"{remedy.title}, {name}", {"seconds": 0.0}
-        loop = Loop(
-            what, epochs, self._file(name), self.deadline, steps=steps, state=state, **parts
-        )
+        loop = Loop(what, epochs, self._file(name), self.deadline, steps=steps, state=state, **parts)
 
         def drawn(epoch: int) -> Iterator[tuple[Tensor, torch.Generator]]:
             gen = generator("order", self.task.seeds.order, member, span[0] + epoch)
@@ -368,10 +368,10 @@ def _normalised(net: nn.Module, power: float) -> nn.Module:
 
 
 def _resized(pixels: Tensor, side: int) -> Tensor:
-    """uint8 (N, C, H, W) at another side; grey ones thrice."""
-    if pixels.shape[-1] != side:
-        pixels = (prepare(pixels, side, 0.0, 1.0) * 255).round().clamp(0, 255).to(torch.uint8)
-    return (pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels).contiguous()
+    """uint8 (N, C, H, W) at another side."""
+    if pixels.shape[-1] == side:
+        return pixels.contiguous()
+    return (prepare(pixels, side, 0.0, 1.0) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
 
 
 def _share(of: float, y: Tensor) -> int:

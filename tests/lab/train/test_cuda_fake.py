@@ -175,6 +175,7 @@ CASES = {  # experiment, row, and what else is changed
         {"lesson": {"repeats": 2, "augment": "classical"}},
     ),
     "tail: head": ("bench-frozen", "plain-0.005", {"lesson": {"images": None}}),
+    "tail: whole": ("bench-whole", "augmix-ldam-10", {"lesson": {"images": None, "tuned": True}}),
     "lesson: rules": ("lectures-rules", "adam", {"lesson": {"filters": (2,), "probe": 1}}),
 }
 
