@@ -26,7 +26,7 @@ def digits():
 def task_of(digits, remedy, **lesson):
     """A row at smoke, smaller still."""
     (item,) = plan("bench-whole", f"{remedy}-10", "smoke", seeds=[0])
-    small = item.spec.lesson.model_copy(update={"steps": 1, **lesson})
+    small = item.spec.lesson.model_copy(update={"steps": 1, "gan_steps": 1, **lesson})
     return Tails().tasks(item.spec.model_copy(update={"lesson": small}), digits)[0][0]
 
 
