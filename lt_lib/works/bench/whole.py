@@ -64,12 +64,13 @@ def train_whole(
     split, nets = bench.trained("all", every, value, task.lesson.steps)
     test = bench.seen("test", slice(None), split)
     logits = bench.answers(nets, split, test, value)
+    right = accuracy(logits, test.labels)
     bench.clean()
     return Outcome(
-        logits={name: logits.half() for name in SELECTIONS},
+        logits={name: logits.half().cpu() for name in SELECTIONS},
         epochs={name: task.optimizer.epochs for name in SELECTIONS},
-        history={"setting": [value], "test_accuracy": [accuracy(logits, test.labels)]},
-        weights={f"{m}.{name}": v for m, net in enumerate(nets) for name, v in net.state_dict().items()},
+        history={"setting": [value], "test_accuracy": [right]},
+        weights={f"{m}.{k}": v.cpu() for m, net in enumerate(nets) for k, v in net.state_dict().items()},
         images_per_s=len(task.train) / bench.seconds,
         passes=1,
         measures={"setting": value, "cpu_seconds": bench.seconds},
