@@ -3,6 +3,7 @@ what is said of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isclose
 
 import pandas as pd
 
@@ -315,7 +316,7 @@ def at_the_end(bench: Bench) -> str:
     for key in (PLAIN, *order(bench)):
         tried = _settings(bench, key)
         chosen = [r.metric("setting") for of in bench.values() for r in of.get(key, [])]
-        ends = sum(value in (tried[0], tried[-1]) for value in chosen)
+        ends = sum(isclose(value, end, rel_tol=1e-6) for value in chosen for end in {tried[0], tried[-1]})
         if len(tried) > 1 and 2 * ends > len(chosen):
             found.append(f"{TITLES[key]} ({ends} of {len(chosen)})")
     if not found:
