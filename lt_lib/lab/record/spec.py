@@ -320,9 +320,10 @@ class Topic(Options):
 
 
 def knows_precision(mode: str, lesson: Topic | None) -> bool:
-    """Whether a mode, or a topic in mode lesson, can be trained in bf16. Frozen features and the heads on
-    them, floors and counterfeits are float32, or more, everywhere."""
-    return mode in IN_BF16 or (mode == "lesson" and isinstance(lesson, Topic) and lesson.in_bf16)
+    """Whether a mode, or a topic in mode lesson or tail, can be trained in bf16. Frozen features and the
+    heads on them, floors and counterfeits are float32, or more, everywhere."""
+    in_topic = mode in ("lesson", "tail") and isinstance(lesson, Topic) and lesson.in_bf16
+    return mode in IN_BF16 or in_topic
 
 
 def topic(name: str) -> type[Topic]:

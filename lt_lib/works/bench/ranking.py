@@ -3,16 +3,28 @@ what is said of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isclose
 
 import pandas as pd
 
 from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, settings
 from lt_lib.lab.read.badges import badge
 from lt_lib.lab.read.estimates import OVER_SEEDS, Estimate, difference, estimate, in_words
+from lt_lib.lab.read.evidence import STRENGTH, evidence
 from lt_lib.lab.read.findings import holm
 from lt_lib.lab.read.report import Table
+from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.records import Record
+from lt_lib.works.bench.whole_remedies import WHOLE
 
+TITLES = {key: remedy.title for key, remedy in (REMEDIES | WHOLE).items()}
+COSTS = {  # topic -> the measure of its cost, and what it counts
+    "head": ("head_seconds", "choice and training of one head, without features; parameters of the head"),
+    "whole": (
+        "cpu_seconds",
+        "choice and training, generators and copies among it; parameters of all that vote",
+    ),
+}
 Bench = dict[float, dict[str, list[Record]]]  # ratio -> remedy -> records
 AIMS = {
     "balanced_accuracy": "the mean recall",
@@ -33,7 +45,7 @@ class Gain:
 
     @property
     def title(self) -> str:
-        return REMEDIES[self.remedy].title
+        return TITLES[self.remedy]
 
     @property
     def shown(self) -> str:
@@ -51,6 +63,17 @@ def by_ratio(records: Sequence[Record]) -> Bench:
         of.setdefault(r.spec.lesson.remedy, []).append(r)
     ratios = sorted(found, reverse=True)
     return {ratio: found[ratio] for ratio in ratios if PLAIN in found[ratio] and len(found[ratio]) > 1}
+
+
+def filed(experiment: str) -> dict[str, Bench]:
+    """Committed evidence of an experiment by its data, "real" and "embedded" apart, each of the strongest
+    profile that has something to compare."""
+    fresh = [r for r in evidence() if r.experiment == experiment and is_fresh(r)]
+    found: dict[str, Bench] = {}
+    for profile, data in STRENGTH:
+        if bench := by_ratio([r for r in fresh if (r.profile, r.data) == (profile, data)]):
+            found.setdefault(data, bench)
+    return found
 
 
 def gains(of: dict[str, list[Record]], metric: str = "balanced_accuracy") -> list[Gain]:
@@ -102,7 +125,7 @@ def ranking(bench: Bench, metric: str = "balanced_accuracy", this_run: Bench | N
         A table. Its frame: remedy, ratio, rank, score, gain, half, n, told.
     """
     names = (PLAIN, *order(bench, metric))
-    lines = {key: {"": REMEDIES[key].title} | {f"ratio {ratio:g}": "–" for ratio in bench} for key in names}
+    lines = {key: {"": TITLES[key]} | {f"ratio {ratio:g}": "–" for ratio in bench} for key in names}
     plain = []
     for ratio, of in bench.items():
         column = f"ratio {ratio:g}"
@@ -130,28 +153,37 @@ def costs(of: dict[str, list[Record]]) -> Table:
     Returns:
         A table. Its frame: remedy, gain, seconds, parameters, ece.
     """
-    gain = {g.remedy: g for g in gains(of)}
+    gain, (_, counted) = {g.remedy: g for g in gains(of)}, _cost(of[PLAIN])
     rows, plain = [], []
     for key in (PLAIN, *gain):
-        seconds = estimate(r.metric("head_seconds") for r in of[key])
+        took = seconds(of[key])
         ece = estimate(r.metric("ece") for r in of[key])
         size = of[key][0].sizes["parameters"][0]
         rows.append(
             {
-                "": REMEDIES[key].title,
+                "": TITLES[key],
                 "gain": gain[key].gap.said(sign=True) if key in gain else "–",
-                "seconds": f"{seconds.mean:.1f}",
+                "seconds": f"{took:.1f}",
                 "parameters": f"{size:,}",
                 "ECE": str(ece),
             }
         )
         plain.append({"remedy": key, "gain": gain[key].gap.mean if key in gain else 0.0})
-        plain[-1] |= {"seconds": seconds.mean, "parameters": size, "ece": ece.mean}
+        plain[-1] |= {"seconds": took, "parameters": size, "ece": ece.mean}
     caption = (
-        "Gain in balanced accuracy beside its cost: CPU seconds for choice and training of one head, without "
-        f"features; parameters of the head; expected calibration error. {badge(_titled(of))}"
+        f"Gain in balanced accuracy beside its cost: CPU seconds for {counted}; expected calibration error. "
+        f"{badge(_titled(of))}"
     )
     return Table(pd.DataFrame(plain), rows, caption)
+
+
+def seconds(records: Sequence[Record]) -> float:
+    """Mean CPU seconds of a remedy's records."""
+    return estimate(r.metric(_cost(records)[0]) for r in records).mean
+
+
+def _cost(records: Sequence[Record]) -> tuple[str, str]:
+    return COSTS[records[0].spec.lesson.topic]
 
 
 def groups(of: dict[str, list[Record]]) -> Table:
@@ -163,11 +195,11 @@ def groups(of: dict[str, list[Record]]) -> Table:
     names = ("many", "medium", "few")
     there = [name for name in names if of[PLAIN][0].metrics["last"].get(name) is not None]
     found = {name: {g.remedy: g for g in gains(of, name)} for name in there}
-    rows = [{"": REMEDIES[PLAIN].title}]
+    rows = [{"": TITLES[PLAIN]}]
     rows[0] |= {name: str(estimate(r.metric(name) for r in of[PLAIN])) for name in there}
     plain = []
     for key in (g.remedy for g in gains(of)):
-        rows.append({"": REMEDIES[key].title})
+        rows.append({"": TITLES[key]})
         for name in there:
             g = found[name][key]
             rows[-1][name] = g.shown
@@ -181,12 +213,12 @@ def groups(of: dict[str, list[Record]]) -> Table:
 
 
 def _titled(of: dict[str, list[Record]]) -> dict[str, list[Record]]:
-    return {REMEDIES[key].title: records for key, records in of.items()}
+    return {TITLES[key]: records for key, records in of.items()}
 
 
 def behind(bench: Bench) -> dict[str, list[Record]]:
     """Records by what they stand behind, for a badge or a footnote."""
-    return {f"{REMEDIES[key].title}, {r:g}": found for r, of in bench.items() for key, found in of.items()}
+    return {f"{TITLES[key]}, {r:g}": found for r, of in bench.items() for key, found in of.items()}
 
 
 # ------------------------------------------------------------------------------------------------------
@@ -226,13 +258,10 @@ def cheapest(of: dict[str, list[Record]]) -> str:
     if not sure:
         return "no remedy earns its cost: none is surely better than plain cross-entropy"
 
-    def seconds(key: str) -> float:
-        return estimate(r.metric("head_seconds") for r in of[key]).mean
-
-    least = min(sure, key=lambda g: seconds(g.remedy))
+    least = min(sure, key=lambda g: seconds(of[g.remedy]))
     return (
         f"of {len(sure)} remedies at the top the cheapest is {least.title}, with "
-        f"{seconds(least.remedy):.1f} CPU seconds; plain cross-entropy takes {seconds(PLAIN):.1f}"
+        f"{seconds(of[least.remedy]):.1f} CPU seconds; plain cross-entropy takes {seconds(of[PLAIN]):.1f}"
     )
 
 
@@ -247,7 +276,7 @@ def advice(bench: Bench, work: str, keys: Sequence[str]) -> str:
         words = {1: "helps at", 0: "cannot be told from nothing at", -1: "harms at"}
         parts = [f"{words[told]} {_listed(at[told])}" for told in (1, 0, -1) if at[told]]
         if parts:
-            said.append(f"{REMEDIES[key].title} {', '.join(parts)}")
+            said.append(f"{TITLES[key]} {', '.join(parts)}")
     return f"{work}: {'; '.join(said)}" if said else f"{work}: no record yet"
 
 
@@ -258,7 +287,7 @@ def against(of: dict[str, list[Record]], ours: Sequence[str], theirs: Sequence[s
     if first is None or second is None:
         return "there are no records to compare yet"
     gap = difference(of[first], of[second], "balanced_accuracy")
-    return in_words(REMEDIES[first].title, REMEDIES[second].title, gap)
+    return in_words(TITLES[first], TITLES[second], gap)
 
 
 def rank_correlation(bench: Bench, metric: str = "balanced_accuracy") -> pd.DataFrame:
@@ -285,14 +314,45 @@ def at_the_end(bench: Bench) -> str:
     """Remedies whose chosen setting is, more often than not, the first or last of those tried."""
     found = []
     for key in (PLAIN, *order(bench)):
-        tried = settings(key)
+        tried = _settings(bench, key)
         chosen = [r.metric("setting") for of in bench.values() for r in of.get(key, [])]
-        ends = sum(value in (tried[0], tried[-1]) for value in chosen)
+        ends = sum(isclose(value, end, rel_tol=1e-6) for value in chosen for end in {tried[0], tried[-1]})
         if len(tried) > 1 and 2 * ends > len(chosen):
-            found.append(f"{REMEDIES[key].title} ({ends} of {len(chosen)})")
+            found.append(f"{TITLES[key]} ({ends} of {len(chosen)})")
     if not found:
         return "each remedy's setting lies, more often than not, inside the range that was tried"
     return f"at an end of the range that was tried lies, more often than not, the setting of {_listed(found)}"
+
+
+def _settings(bench: Bench, key: str) -> tuple[float, ...]:
+    whole = any(of[PLAIN][0].spec.lesson.topic == "whole" for of in bench.values())
+    return WHOLE[key].settings if whole else settings(key)
+
+
+def between_tasks(tasks: dict[str, dict[str, list[Record]]]) -> pd.DataFrame:
+    """Spearman's correlation of the gains between tasks, over the remedies that both have.
+
+    Args:
+        tasks: name -> remedy -> records.
+    """
+    by_task = {name: {g.remedy: g.gap.mean for g in gains(of)} for name, of in tasks.items()}
+    return pd.DataFrame(by_task).corr("spearman", min_periods=3)
+
+
+def moved(tasks: dict[str, dict[str, list[Record]]]) -> list[str]:
+    """For each two tasks that share remedies a sentence, the least alike first: how alike their orders are,
+    and which remedy moves furthest."""
+    said, found, names = {}, between_tasks(tasks), list(tasks)
+    for a, b in ((a, b) for i, a in enumerate(names) for b in names[i + 1 :] if pd.notna(found.loc[a, b])):
+        ranks = [[g.remedy for g in gains(tasks[name])] for name in (a, b)]
+        shared = [[key for key in rank if key in ranks[1 - i]] for i, rank in enumerate(ranks)]
+        far = max(shared[0], key=lambda key: abs(shared[0].index(key) - shared[1].index(key)))
+        places = " to ".join(str(rank.index(far) + 1) for rank in shared)
+        said[
+            f"{a} and {b}: rank correlation {found.loc[a, b]:.2f} over {len(shared[0])} remedies; "
+            f"{TITLES[far]} moves furthest, from place {places}"
+        ] = found.loc[a, b]
+    return sorted(said, key=said.__getitem__)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ NOISE = (0.002, -0.001, -0.001, 0.001, -0.001)  # by seed, and by remedy with an
 GAINS = {"softmax": 0.10, "sampler": 0.099, "mixup": 0.0, "isns": 0.05, "focal": -0.08}
 
 
-def records(ratio="0.005", gains=None, seeds=5, **metrics):
+def records(ratio="0.005", gains=None, seeds=5, experiment="bench-frozen", data="real", **metrics):
     """Made-up records of plain cross-entropy and five remedies."""
     found = []
     for i, (key, gain) in enumerate({"plain": 0.0, **(gains or GAINS)}.items()):
@@ -18,7 +18,9 @@ def records(ratio="0.005", gains=None, seeds=5, **metrics):
             score = 0.5 + gain + (-1) ** i * (i + 1) * NOISE[seed]
             measures = {"balanced_accuracy": score, "few": score - 0.2, "many": 0.9 - gain, "medium": None}
             measures |= {"head_seconds": 1.0 + i, "ece": 0.1} | metrics
-            found.append(record(f"{key}-{ratio}", seed, score, "bench-frozen", "overnight", metrics=measures))
+            found.append(
+                record(f"{key}-{ratio}", seed, score, experiment, "overnight", data, metrics=measures)
+            )
             found[-1].sizes["parameters"] = [1000 * (1 + i)]
     return found
 
@@ -138,3 +140,56 @@ def test_figures_show_each_remedy_and_fill_what_is_told(bench):
     assert len(hollow) == sum(not g.told for of in bench.values() for g in ranking.gains(of))
     (ax,) = figure("bench-cost", bench[0.005]).axes
     assert {text.get_text() for text in ax.texts} == {"1", "2", "3", "4", "5"}
+
+
+WHOLE_GAINS = {"softmax": -0.02, "crt": 0.2, "mixed": 0.03, "isns": 0.04, "focal": 0.05}
+
+
+def whole(data="real", ratio="100"):
+    """Made-up records of networks trained whole."""
+    return records(ratio, WHOLE_GAINS, 5, "bench-whole", data, cpu_seconds=30.0)
+
+
+def test_whole_networks_are_ranked_under_names_of_their_own():
+    of = ranking.by_ratio(whole())[0.01]
+    assert [g.title for g in ranking.gains(of)][:2] == ["cRT", "focal loss"]
+    cost = ranking.costs(of)
+    assert set(cost.frame["seconds"]) == {30.0} and "copies among it" in cost.caption
+    assert "with 30.0 CPU seconds" in ranking.cheapest(of)
+    (ax,) = figure("bench-cost", of).axes
+    assert {x for line in ax.lines if line.get_marker() == "o" for x in line.get_xdata()} == {30.0}
+
+
+def test_evidence_on_photographs_and_on_digits_stays_apart(monkeypatch):
+    mixed = whole("real") + whole("embedded") + records()
+    monkeypatch.setattr(ranking, "evidence", lambda: mixed)
+    monkeypatch.setattr(ranking, "is_fresh", lambda r: r.key != "mixed-100")
+    found = ranking.filed("bench-whole")
+    assert list(found) == ["real", "embedded"]
+    for data, bench in found.items():
+        assert list(bench) == [0.01] and list(bench[0.01]) == ["plain", "softmax", "crt", "isns", "focal"]
+        assert {r.data for own in bench[0.01].values() for r in own} == {data}
+
+
+def test_tasks_are_compared_over_the_remedies_that_both_have(bench):
+    tasks = {"heads": bench[0.005], "whole": ranking.by_ratio(whole())[0.01]}
+    assert ranking.between_tasks(tasks).loc["heads", "whole"] == pytest.approx(-1)
+    (said,) = ranking.moved(tasks)
+    assert said == (
+        "heads and whole: rank correlation -1.00 over 3 remedies; balanced softmax moves furthest, from "
+        "place 1 to 3"
+    )
+    lone = {"heads": bench[0.005], "whole": {k: v for k, v in tasks["whole"].items() if k != "focal"}}
+    assert ranking.moved(lone) == []
+
+
+def test_nothing_on_file_is_a_table_that_says_so():
+    assert ranking.ranking({}).caption.endswith("no record")
+
+
+def test_the_ends_of_a_whole_network_s_range_are_its_rates():
+    for end in (3.0, 0.3333333):  # a record rounds
+        ends = ranking.by_ratio(records("100", WHOLE_GAINS, 5, "bench-whole", setting=end))
+        assert "cRT (5 of 5)" in ranking.at_the_end(ends)
+    inside = ranking.by_ratio(records("100", WHOLE_GAINS, 5, "bench-whole", setting=1.0))
+    assert ranking.at_the_end(inside).startswith("each remedy's setting lies")

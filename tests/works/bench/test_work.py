@@ -22,7 +22,7 @@ def test_it_has_no_claims_no_audit_and_no_printed_numbers():
         audit("bench")
     assert found_box(CHAPTER, "../pages/") == ""
     frame = scoreboard().frame.set_index("experiment")
-    assert frame.loc[["bench-frozen", "bench-resnet32"], "numbers"].tolist() == [0, 0]
+    assert frame.loc[["bench-frozen", "bench-whole"], "numbers"].tolist() == [0, 0]
 
 
 def test_its_chapter_runs(few_steps, tmp_path):

@@ -4,13 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from lt_lib.lab.bench.remedies import PLAIN, REMEDIES
+from lt_lib.lab.bench.remedies import PLAIN
 from lt_lib.lab.figures import figure
 from lt_lib.lab.figures.evidence import sources
 from lt_lib.lab.figures.style import BLUE, GREEN, LINES, ORANGE, PALETTE, footnote, legend
-from lt_lib.lab.read.estimates import estimate
 from lt_lib.lab.record.records import Record
-from lt_lib.works.bench.ranking import Bench, behind, gains, order
+from lt_lib.works.bench.ranking import TITLES, Bench, behind, gains, order, seconds
 
 
 @figure("bench-borders")
@@ -48,7 +47,7 @@ def gain_by_ratio(bench: Bench, metric: str = "balanced_accuracy") -> Figure:
         ax.plot([], [], mark, color=colour, ms=5, label=f"ratio {ratio:g}")
     ax.set(
         yticks=range(len(names)),
-        yticklabels=[REMEDIES[key].title for key in reversed(names)],
+        yticklabels=[TITLES[key] for key in reversed(names)],
         ylim=(-0.6, len(names) - 0.4),
         xlabel=f"gain in {metric.replace('_', ' ')}",
     )
@@ -61,19 +60,19 @@ def gain_by_ratio(bench: Bench, metric: str = "balanced_accuracy") -> Figure:
 
 @figure("bench-cost")
 def gain_beside_cost(of: dict[str, list[Record]]) -> Figure:
-    """Gain in balanced accuracy over the CPU seconds of a head, each remedy by the number in the key."""
+    """Gain in balanced accuracy over CPU seconds, each remedy by the number in the key."""
     found = gains(of)
-    seconds = {key: estimate(r.metric("head_seconds") for r in own).mean for key, own in of.items()}
+    took = {key: seconds(own) for key, own in of.items()}
     fig, ax = plt.subplots(figsize=(5.4, 5.6))
     ax.axhline(0, color="0.3", lw=1)
-    ax.plot(seconds[PLAIN], 0, "s", color=GREEN, ms=7, label="cross-entropy")
+    ax.plot(took[PLAIN], 0, "s", color=GREEN, ms=7, label="cross-entropy")
     for i, gain in enumerate(found, 1):
-        at = seconds[gain.remedy], gain.gap.mean
+        at = took[gain.remedy], gain.gap.mean
         ax.errorbar(*at, yerr=gain.gap.half, fmt="none", color="0.7", zorder=1)
         ax.plot(*at, "o", color=BLUE, ms=5, zorder=2)
         ax.annotate(str(i), at, xytext=(5, 3), textcoords="offset points", fontsize=9)
         ax.plot([], [], " ", label=f"{i} {gain.title}")
-    ax.set(xlabel="CPU seconds a head", ylabel="gain in balanced accuracy", xlim=(0, None))
+    ax.set(xlabel="CPU seconds", ylabel="gain in balanced accuracy", xlim=(0, None))
     legend(fig, ax, ncols=2)
-    footnote(fig, sources({REMEDIES[key].title: own for key, own in of.items()}))
+    footnote(fig, sources({TITLES[key]: own for key, own in of.items()}))
     return fig
