@@ -169,13 +169,17 @@ for said in yours.told(lesions):
 # ## Patients, sites, days
 #
 # Two pictures of one mole are near copies. If one is in training and the other in the test, the test asks what the
-# head has seen. `--split` names what must stay whole: a column of a table, or the folders below those of the
+# head has seen. The page shows such pairs: test images three times as near to a training image as is usual, by the
+# network's features. `--split` names what must stay whole: a column of a table, or the folders below those of the
 # classes.
 #
 # ```
 # lt compare moles.csv --split patient
 # lt compare fields --split folder
 # ```
+
+# %% tags=["fragment-slide"]
+print(fill(yours.alike_in_words(lesions), 76))
 
 # %% [markdown] tags=["fragment-slide"]
 # How much is at stake? Below, tiles of nine by nine pixels and six bands are cut around the labelled pixels of a
@@ -207,7 +211,8 @@ print(fill(yours.leak_in_words(tiles, tiles["of"]), 76))
 # - **Much about a rare class.** Look at the number of test images before the recall.
 # - **Which remedy is best.** It is picked by the test images, so its gain is on the bright side. What is sure is that
 #   it is above zero, if the page says so.
-# - **Whether a label is right.** The page shows images of which all seeds agree on another class. Look at them.
+# - **Whether a label is right.** The page shows test images of which all seeds agree on another class, and training
+#   images that a head which never saw them takes for another. Look at them.
 
 # %% [markdown] tags=["slide"]
 # ## Summary

@@ -257,6 +257,19 @@ def told(compared: Compared) -> list[str]:
     return said
 
 
+def alike_in_words(compared: Compared) -> str:
+    """How many test images are nearly training images."""
+    found, tested = compared.found["alike"], compared.found["images"]["test"]
+    if not found:
+        return f"No test image is nearly a training image ({compared.name})."
+    first = found[0]
+    return (
+        f"{len(found)} of {tested:,} test images {'is' if len(found) == 1 else 'are'} nearly "
+        f"{'a training image' if len(found) == 1 else 'training images'} ({compared.name}); most alike are {first['test']} and {first['training']}, with a cosine of "
+        f"{first['cosine']:.2f}."
+    )
+
+
 def leak(images: Path, options: dict) -> dict[str, list[float]]:
     """Balanced accuracy of plain cross-entropy on tiles, a number a split: splits that part polygons, and
     splits that do not."""

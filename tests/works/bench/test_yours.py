@@ -85,3 +85,15 @@ def test_kept_lesions_are_all_of_them():
     kept = yours.lesions()
     assert kept.found["images"] == {"training": 2000, "test": 600 - 4}  # four are there twice
     assert set(REMEDIES) == set(kept.found["remedies"]) and kept.real and "stand-in" not in kept.badge
+
+
+def test_lookalikes_are_counted_in_words():
+    pair = {"test": "test/a/1.png", "training": "train/a/2.png", "cosine": 0.987}
+    found = {"images": {"test": 1500}, "alike": [pair, pair]}
+    said = yours.alike_in_words(yours.Compared(found, None, "moles", True))
+    assert said == (
+        "2 of 1,500 test images are nearly training images (moles); most alike are test/a/1.png and "
+        "train/a/2.png, with a cosine of 0.99."
+    )
+    none = yours.Compared(found | {"alike": []}, None, "moles", True)
+    assert yours.alike_in_words(none) == "No test image is nearly a training image (moles)."
