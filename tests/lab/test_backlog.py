@@ -64,21 +64,21 @@ def numbers(store):
 
 def test_order_and_costs(paths, lab_env):
     lots = queue("smoke", "embedded")
-    assert [(lot.experiment, lot.seeds, len(lot.items)) for lot in lots] == [
+    assert [(lot.experiment, lot.seeds, len(lot.missing)) for lot in lots] == [
         ("tuned", "first three seeds", 3),
         ("shapes", "first three seeds", 6),
         ("shapes", "further seeds", 2),
     ]
-    assert [item.seed for item in lots[1].items] == [0, 0, 1, 1, 2, 2]
+    assert [item.seed for item in lots[1].missing.values()] == [0, 0, 1, 1, 2, 2]
     assert [lot.unknown for lot in lots] == [3, 6, 2], "nothing is on record yet"
     assert fill("smoke", "embedded", budget=1e-6) > 0
     assert fill("smoke", "embedded") == 0
-    assert all(lot.done and not lot.items for lot in queue("smoke", "embedded"))
+    assert all(lot.done and not lot.missing for lot in queue("smoke", "embedded"))
     for path in (*lab_env.glob("*/tuned/*--s1--*.json"), *lab_env.glob("*/shapes/*--s3--*.json")):
         path.unlink()
     first, _, last = queue("smoke", "embedded")
-    assert (len(first.items), first.unknown) == (1, 0) and 0 < first.hours < 0.1
-    assert (len(last.items), last.unknown) == (2, 0)
+    assert (len(first.missing), first.unknown) == (1, 0) and 0 < first.hours < 0.1
+    assert (len(last.missing), last.unknown) == (2, 0)
 
 
 def test_what_has_printed_numbers_comes_first(paths, monkeypatch):

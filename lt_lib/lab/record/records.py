@@ -19,7 +19,6 @@ from lt_lib.lab.record.files import atomic_write, cannot_write, check_writable
 from lt_lib.lab.record.paths import absolute
 from lt_lib.lab.record.spec import Data, Profile, Spec, Variant
 
-RECORDS = "[!.]*-*/[!.]*/[!.]*.json"  # <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json
 SELECTIONS = ("last", "best_on_val", "best_on_test")
 
 
@@ -150,12 +149,30 @@ class Store:
         """What the paths of the records say, sorted; their content is not read."""
         return [name for path in self._paths() if (name := _name(path))]
 
+    def find(self, planned: dict) -> dict[str, Record]:
+        """Records of what is planned, by id; no other is read. What cannot be is named in `damaged` and
+        counts as absent.
+
+        Args:
+            planned: ids -> what they are planned as. Two rows can share one spec: a record counts under the
+                name of the other, too.
+        """
+        self.damaged = []
+        places = {identity: self.place(of, identity) for identity, of in planned.items()}
+        found = {i: r for i, path in places.items() if os.path.isfile(path) and (r := self.read(path))}
+        elsewhere = {short(identity): identity for identity in planned.keys() - found.keys()}
+        for name in self.names() if elsewhere else ():
+            identity = elsewhere.get(name.id)
+            if identity and name.path != places[identity] and (record := self.read(name.path)):
+                found[identity] = record
+        return found
+
     def _paths(self) -> list[Path]:
+        """Files named as records are, <profile>-<data>/<experiment>/<name>.json, in order."""
         try:
-            for folder in (self.root, *self.root.glob("[!.]*-*"), *self.root.glob("[!.]*-*/[!.]*")):
-                if folder == self.root or folder.is_dir():
-                    os.scandir(folder).close()  # glob takes a folder that cannot be read for an empty one
-            return sorted(self.root.glob(RECORDS))
+            kinds = [folder for folder in _folders(self.root) if "-" in folder.name]
+            folders = [folder for kind in kinds for folder in _folders(kind.path)]
+            return [Path(path) for folder in folders for path in _records(folder.path)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -231,6 +248,16 @@ class Store:
             return None
         self._cache[path] = (stamp, record)
         return record
+
+
+def _folders(root: str | Path) -> list[os.DirEntry]:
+    with os.scandir(root) as found:
+        return sorted((e for e in found if e.name[0] != "." and e.is_dir()), key=lambda entry: entry.name)
+
+
+def _records(folder: str) -> list[str]:
+    with os.scandir(folder) as found:
+        return sorted(e.path for e in found if e.name[0] != "." and e.name.endswith(".json"))
 
 
 def _name(path: Path) -> Name | None:
