@@ -245,8 +245,11 @@ def _costed(lot: Lot, sets: dict, known: dict[str, Record], rates: dict[tuple, R
     missing = {identity: item for identity, item in lot.missing.items() if identity not in known}
     done = len(lot.missing) - len(missing)
     try:
-        costs = [_cost(item.spec, sets[item.spec.data], rates) for item in missing.values()]
-        return replace(lot, missing=missing, done=done, costs=costs)
+        # the seed changes which images are drawn and not how many
+        alike = {identity: item.spec.model_dump_json(exclude={"seeds"}) for identity, item in missing.items()}
+        one_each = {alike[identity]: item.spec for identity, item in missing.items()}
+        costs = {key: _cost(spec, sets[spec.data], rates) for key, spec in one_each.items()}
+        return replace(lot, missing=missing, done=done, costs=[costs[key] for key in alike.values()])
     except (DataError, LabError) as error:
         return replace(lot, missing=missing, done=done, costs=[None] * len(missing), why_not=str(error))
 

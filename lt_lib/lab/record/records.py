@@ -134,16 +134,17 @@ class Store:
         Raises:
             LabError: one cannot.
         """
-        for identity, of in planned.items():
-            check_writable(self.place(of, identity))
-            check_writable(self.artifact(identity))
-            for name in ("checkpoints", "learners"):
-                check_writable(self.work / name / f"{short(identity)}.pt")
+        names = [short(identity) for identity in planned]
+        check_writable(
+            *(self.place(of, identity) for identity, of in planned.items()),
+            *(self.artifact(identity) for identity in planned),
+            *(self.work / kind / f"{name}.pt" for kind in ("checkpoints", "learners") for name in names),
+        )
 
     def all(self) -> list[Record]:
         """Every readable record; files that cannot be read are named in `damaged` and count as absent."""
         self.damaged = []
-        return [record for path in self._paths() if (record := self.read(path))]
+        return [record for path in self._paths() if (record := self.read(Path(path)))]
 
     def names(self) -> list[Name]:
         """What the paths of the records say, sorted; their content is not read."""
@@ -161,18 +162,18 @@ class Store:
         places = {identity: self.place(of, identity) for identity, of in planned.items()}
         found = {i: r for i, path in places.items() if os.path.isfile(path) and (r := self.read(path))}
         elsewhere = {short(identity): identity for identity in planned.keys() - found.keys()}
-        for name in self.names() if elsewhere else ():
-            identity = elsewhere.get(name.id)
-            if identity and name.path != places[identity] and (record := self.read(name.path)):
+        for path in self._paths() if elsewhere else ():
+            identity = elsewhere.get(path[-17:-5])  # see `place`
+            if identity and path != str(places[identity]) and (record := self.read(Path(path))):
                 found[identity] = record
         return found
 
-    def _paths(self) -> list[Path]:
-        """Files named as records are, <profile>-<data>/<experiment>/<name>.json, in order."""
+    def _paths(self) -> list[str]:
+        """Paths of files that lie as records do, <profile>-<data>/<experiment>/<name>.json, in order."""
         try:
             kinds = [folder for folder in _folders(self.root) if "-" in folder.name]
             folders = [folder for kind in kinds for folder in _folders(kind.path)]
-            return [Path(path) for folder in folders for path in _records(folder.path)]
+            return [path for folder in folders for path in _records(folder.path)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -187,10 +188,6 @@ class Store:
         for record in self.all():
             index.setdefault(record.digests["spec"], []).append(record)
         return index
-
-    def by_id(self) -> dict[str, Record]:
-        """Records by id."""
-        return {record.id: record for record in self.all()}
 
     def write(self, record: Record) -> Path:
         """Write atomically: a temporary file, then a rename.
@@ -260,12 +257,12 @@ def _records(folder: str) -> list[str]:
         return sorted(e.path for e in found if e.name[0] != "." and e.name.endswith(".json"))
 
 
-def _name(path: Path) -> Name | None:
+def _name(path: str) -> Name | None:
     """None for a file that is not named as a record is."""
-    kind, experiment, file = path.parts[-3:]
+    kind, experiment, file = path.split(os.sep)[-3:]
     profile, _, data = kind.partition("-")
     found = re.fullmatch(r"(.+)--([a-z-]+)--s(\d+)--([0-9a-f]{12})\.json", file)
-    return found and Name(path, profile, data, experiment, found[1], found[2], int(found[3]), found[4])
+    return found and Name(Path(path), profile, data, experiment, found[1], found[2], int(found[3]), found[4])
 
 
 def short(identity: str) -> str:

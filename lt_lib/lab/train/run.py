@@ -121,7 +121,7 @@ def train_missing(
     if not missing:
         return
     own.check_writable(missing)
-    check_writable(cache_root() / ".lock", "set LT_CACHE to a folder that you can write")
+    check_writable(cache_root() / ".lock", remedy="set LT_CACHE to a folder that you can write")
     parts = _parts({identity: _job(item, sets[item.spec.data]) for identity, item in missing.items()})
     started, written = time.monotonic(), 0
     with more(len(parts)) if more else contextlib.nullcontext():

@@ -105,7 +105,7 @@ def odd_record(content, rng):
 def everything(store):
     """All that is asked of a store, of the one record that may lie in it."""
     records = store.all()
-    store.names(), store.by_id(), store.by_spec()
+    store.names(), store.by_spec()
     for found in records:
         is_fresh(found)
         found.metric("accuracy")
