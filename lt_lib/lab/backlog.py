@@ -231,9 +231,11 @@ def _filled(wanted: list[tuple[Lot, list[Item]]], own: Store) -> list[Lot]:
             unnamed = {f"{place}": item for place, item in enumerate(items)}  # no id without the data
             lots.append((replace(lot, missing=unnamed, costs=[None] * len(items), why_not=str(error)), {}))
             continue
-        new = {item.id(sets[item.spec.data].digest): item for item in items}
-        new = {identity: item for identity, item in new.items() if identity not in planned}
-        planned |= new
+        new: dict[str, Item] = {}
+        for item in items:
+            identity = item.id(sets[item.spec.data].digest)
+            if identity not in planned:
+                planned[identity] = new[identity] = item
         lots.append((replace(lot, missing=new), sets))
     committed = Store(evidence_dir())
     known = {**committed.find(planned), **own.find(planned)}

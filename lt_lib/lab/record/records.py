@@ -3,6 +3,7 @@
 The id is the digest of three digests: spec, data, code. A record whose spec is still asked for but whose data
 or code has changed is *stale* (`lt_lib.lab.record.freshness`): shown as such, never reused, never deleted."""
 
+import functools
 import json
 import os
 import re
@@ -124,8 +125,8 @@ class Store:
 
     def place(self, of, identity: str) -> Path:
         """Where the record with an id will lie; `of` is what it is planned as, or the record."""
-        name = f"{of.key}--{of.variant}--s{of.seed}--{short(identity)}.json"
-        return self.root / f"{of.profile}-{of.data}" / of.experiment / name
+        folder = f"{self.root}/{of.profile}-{of.data}/{of.experiment}"
+        return Path(f"{folder}/{of.key}--{of.variant}--s{of.seed}--{short(identity)}.json")
 
     def check_writable(self, planned: dict) -> None:
         """Make sure, before anything is trained, that records can be written, and what is kept for each while
@@ -218,7 +219,7 @@ class Store:
         finally:
             lock.release()
 
-    @property
+    @functools.cached_property
     def work(self) -> Path:
         """Locks, checkpoints and artifacts of this store: never committed."""
         return self.root / ".work"

@@ -123,11 +123,12 @@ def train_missing(
     own.check_writable(missing)
     check_writable(cache_root() / ".lock", remedy="set LT_CACHE to a folder that you can write")
     parts = _parts({identity: _job(item, sets[item.spec.data]) for identity, item in missing.items()})
+    damaged = {identity for identity, item in missing.items() if own.place(item, identity).is_file()}
     started, written = time.monotonic(), 0
     with more(len(parts)) if more else contextlib.nullcontext():
         for part in parts:
             try:
-                written += _train_part(part, own, deadline)
+                written += _train_part(part, own, deadline, damaged)
             except LtError as error:
                 if left_out is None:
                     raise
@@ -158,18 +159,23 @@ def _wait_for(missing: dict[str, Item], sets: dict, own: Store, deadline: float 
         train_missing(left, sets, own, deadline)
 
 
-def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None) -> int:
+def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None, damaged: set[str]) -> int:
     """Train what nobody else holds of a part, and has no record yet; how many records are written."""
+
+    def absent(jobs: dict[str, _Job]) -> dict[str, _Job]:
+        return {i: job for i, job in jobs.items() if not _there(i, job.item, own, i in damaged)}
+
     with contextlib.ExitStack() as held:
-        mine = {i: job for i, job in part.items() if held.enter_context(own.lock(i, wait=0))}
-        mine = {i: job for i, job in mine.items() if not _there(i, job.item, own)}
+        mine = {i: job for i, job in absent(part).items() if held.enter_context(own.lock(i, wait=0))}
+        mine = absent(mine)  # while the lock was taken, another may have ended
         return _train(mine, own, deadline) if mine else 0
 
 
-def _there(identity: str, item: Item, own: Store) -> bool:
-    """Whether another process has written a record meanwhile."""
+def _there(identity: str, item: Item, own: Store, damaged: bool) -> bool:
+    """Whether another process has written a record meanwhile; where there was a file that could not be read,
+    that has to be tried."""
     path = own.place(item, identity)
-    return path.is_file() and own.read(path) is not None
+    return path.is_file() and not (damaged and own.read(path) is None)
 
 
 def _parts(jobs: dict[str, "_Job"]) -> list[dict[str, "_Job"]]:
