@@ -23,6 +23,7 @@ stop() { # ends what this script started, by its id
     sleep 8
     rm -f "$conf"
   fi
+  [ -z "$grid" ] || kill -9 "$grid" 2>/dev/null || true
   for name in slurmd slurmctld munged; do
     [ ! -s "$home/$name.pid" ] || kill "$(cat "$home/$name.pid")" 2>/dev/null || true
   done
