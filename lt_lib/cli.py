@@ -122,6 +122,10 @@ def run(
     budget: BudgetOption = None,
     store: StoreOption = None,
     workers: WorkersOption = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Only this variant, e.g. as-released; default: all of a row.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Only this seed, e.g. 2 for the third.")] = None,
 ) -> None:
     """Load or train the records of an experiment, or of one of its rows.
 
@@ -131,9 +135,17 @@ def run(
     from lt_lib.lab.read.evidence import made_now
 
     name, _, row = experiment.partition("/")
-    options = {"rows": row or None, "profile": profile.value, "data": data.value, "seeds": seeds}
+    if None not in (seed, seeds):
+        raise LabError("--seed asks for one seed, --seeds for how many; give one of the two")
+    options = {
+        "rows": row or None,
+        "profile": profile.value,
+        "data": data.value,
+        "seeds": seeds if seed is None else [seed],
+        "variant": variant,
+    }
     records = lab.run(name, budget=budget, store=store, workers=workers, **options)
-    for (_, key, variant), group in lab.group(records).items():
+    for (_, key, which), group in lab.group(records).items():
         shown = [
             name for name in ("accuracy", "balanced_accuracy", "distance") if name in group[0].metrics["last"]
         ]
@@ -141,7 +153,7 @@ def run(
             f"{name.replace('_', ' ')} {lab.estimate(r.metric(name) for r in group)}" for name in shown
         )
         filed = "" if made_now(group) else f"; {profile.value} leaves it out, --seeds trains it"
-        typer.echo(f"{key:28s} {variant:12s} {said}   {lab.badge(group)}{filed}")
+        typer.echo(f"{key:28s} {which:12s} {said}   {lab.badge(group)}{filed}")
     if len(made_now(records)) < len(lab.plan(name, **options)):
         raise typer.Exit(3)
 
@@ -162,13 +174,25 @@ def plan(
     seeds: SeedsOption = None,
     work: WorksOption = None,
     store: StoreOption = None,
+    jobs: Annotated[
+        bool,
+        typer.Option(
+            "--jobs",
+            help="What is missing as JSON lines for a scheduler: path of the record in the store, what "
+            "trains it, minutes, memory, GPU; see workflow/Snakefile.",
+        ),
+    ] = False,
 ) -> None:
     """Show what `lt run` would run, as JSON lines, or without an experiment what `lt fill` would train, in
-    its order. Trains nothing."""
+    its order, and the commands that train it. Trains nothing."""
     import json
 
     from lt_lib import lab
 
+    if jobs:
+        for job in lab.jobs(lab.queue(profile.value, data.value, work, store, experiment, seeds), store):
+            typer.echo(json.dumps(vars(job)))
+        return
     if experiment is None:
         _show_queue(lab.queue(profile.value, data.value, work, store), profile.value, data.value, work)
         return
@@ -188,13 +212,13 @@ def _show_queue(lots: list, profile: str, data: str, work: list[str] | None) -> 
     line = "{:20s} {:18s} {:8s} {:>6} {:>8} {:>8}   {}"
     typer.echo(line.format("experiment", "which", "printed", "done", "missing", "hours", "").rstrip())
     for lot in lots:
-        hours = "–" if lot.unknown == len(lot.items) else f"{lot.hours:.1f}"
-        odd = f"{lot.unknown} of unknown cost" if 0 < lot.unknown < len(lot.items) else ""
-        cells = lot.seeds, "yes" if lot.printed else "no", lot.done, len(lot.items), hours
+        hours = "–" if lot.unknown == len(lot.missing) else f"{lot.hours:.1f}"
+        odd = f"{lot.unknown} of unknown cost" if 0 < lot.unknown < len(lot.missing) else ""
+        cells = lot.seeds, "yes" if lot.printed else "no", lot.done, len(lot.missing), hours
         typer.echo(line.format(lot.experiment, *cells, lot.why_not or odd).rstrip())
     here = [lot for lot in lots if not lot.why_not]
-    missing, unknown = sum(len(lot.items) for lot in here), sum(lot.unknown for lot in here)
-    away = sum(len(lot.items) for lot in lots) - missing
+    missing, unknown = sum(len(lot.missing) for lot in here), sum(lot.unknown for lot in here)
+    away = sum(len(lot.missing) for lot in lots) - missing
     typer.echo(
         f"{missing} records to train, {sum(lot.hours for lot in here):.1f} hours of one core for the "
         f"{missing - unknown} whose rate on such a processor is on record, features not counted"
@@ -202,6 +226,10 @@ def _show_queue(lots: list, profile: str, data: str, work: list[str] | None) -> 
     )
     words = "".join(f" --work {name}" for name in work or ())
     typer.echo(f"lt fill --profile {profile} --data {data}{words} --budget 150")
+    config = " ".join((f"profile={profile}", f"data={data}", *(f"work={name}" for name in work or ())))
+    typer.echo(
+        f"snakemake --cores 2 --config {config}    # or on a cluster: --profile workflow/profiles/slurm"
+    )
 
 
 @app.command()

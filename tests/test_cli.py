@@ -51,6 +51,8 @@ def test_every_command_explains_itself(words):
         (["chapter", "ee443/0"], "ee443/0"),
         (["exercises", "ee443/0"], "ee443/0"),
         (["ledger", "ee44"], "nothing is printed of 'ee44'; there are: ee443,"),
+        (["run", "ee443-fig2", "--seed", "1", "--seeds", "2"], "--seed asks for one seed"),
+        (["plan", "ee443-fig22", "--jobs"], "did you mean 'ee443-fig2'"),
         (["run", "x" * 300], "no experiment"),
         (["plan", "x" * 300], "no experiment"),
         (["chapter", "x" * 300], "no chapter"),
@@ -79,6 +81,21 @@ def test_plan_prints_one_json_line_an_item(lab_env, monkeypatch, capsys):
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and [line["seed"] for line in lines] == [0, 1]
     assert lines[0]["spec"]["subset"]["ratio"] == 0.02
+
+
+def test_plan_prints_what_is_missing_as_jobs_and_the_commands(lab_env, monkeypatch, capsys):
+    import json
+
+    asked = ("plan", "--profile", "smoke", "--store", str(lab_env))
+    code, out, _ = run_main(monkeypatch, capsys, *asked, "ee443-fig2/F2.3", "--jobs")
+    (line,) = [json.loads(line) for line in out.splitlines() if '"seed": 0' in line]
+    assert code == 0 and line["set"] == "digits50" and line["gpu"] == 0
+    assert line["record"].startswith("smoke-embedded/ee443-fig2/ratio-0.02--as-released--s0--")
+    code, out, _ = run_main(monkeypatch, capsys, *asked, "--work", "sign")
+    total, fill, snakemake = out.splitlines()[-3:]
+    assert code == 0 and "records to train" in total
+    assert fill == "lt fill --profile smoke --data embedded --work sign --budget 150"
+    assert snakemake.startswith("snakemake --cores 2 --config profile=smoke data=embedded work=sign ")
 
 
 def test_status_counts_what_is_there(lab_env, monkeypatch, capsys):

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = ("data", "lab", "book", "test")  # each holds the one before it
 BACKBONES = "backbones"  # weights, which no import needs
+CLUSTER = "cluster"  # Snakemake, which calls `lt`
 SUPPORTED = ("3.11", "3.12", "3.13")
 
 
@@ -210,7 +211,7 @@ def test_each_wing_imports_what_its_extra_declares_and_no_more_is_declared():
 
 
 def test_extras_hold_one_another():
-    assert list(PROJECT["optional-dependencies"]) == [*EXTRAS, BACKBONES]
+    assert list(PROJECT["optional-dependencies"]) == [*EXTRAS, BACKBONES, CLUSTER]
     for one, next_one in itertools.pairwise(EXTRAS):
         assert PROJECT["optional-dependencies"][next_one][0] == f"lt_lib[{one}]"
 

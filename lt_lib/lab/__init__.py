@@ -16,7 +16,7 @@ _NAMES = {
     "lt_lib.lab.figures": ("figure",),
     "lt_lib.lab.figures.evidence": ("strongest", "strongest_pairs"),
     "lt_lib.lab.figures.words": ("difference_in_words", "differences_in_words"),
-    "lt_lib.lab.backlog": ("fill", "queue"),
+    "lt_lib.lab.backlog": ("fill", "jobs", "queue"),
     "lt_lib.lab.publish.chapter": ("check_parameters",),
     "lt_lib.lab.read.answers": ("summary",),
     "lt_lib.lab.read.benchmarks": ("growth", "missed", "speed", "training_rates"),

@@ -10,7 +10,13 @@ from lt_lib.lab.train import run as training
 
 
 def run(
-    experiment, rows=None, profile: str = "laptop", data: str = "embedded", seeds=None, **how
+    experiment,
+    rows=None,
+    profile: str = "laptop",
+    data: str = "embedded",
+    seeds=None,
+    variant: str | None = None,
+    **how,
 ) -> list[Record]:
     """As :func:`lt_lib.lab.train.run.run`, which see.
 
@@ -18,7 +24,7 @@ def run(
     committed records, as :class:`~lt_lib.lab.record.records.Filed`. A number of seeds given here trains every
     row.
     """
-    made = training.run(experiment, rows, profile, data, seeds, **how)
+    made = training.run(experiment, rows, profile, data, seeds, variant=variant, **how)
     loaded = load(experiment) if isinstance(experiment, (str, Path)) else experiment
     asked = loaded.select(rows)
     left_out = [row for row in asked if seeds is None and seeds_of(loaded, row, profile, data) == 0]
@@ -27,10 +33,10 @@ def run(
     index, own = evidence_index(), group(made)
     found: list[Record] = []
     for row in asked:
-        for variant in row.variants:
-            found += own.get((loaded.experiment, row.key, variant), [])
+        for name in row.variants if variant is None else (variant,):
+            found += own.get((loaded.experiment, row.key, name), [])
             if row in left_out:
-                found += (_filed(r, loaded, row, variant) for r in best_evidence(loaded, row, variant, index))
+                found += (_filed(r, loaded, row, name) for r in best_evidence(loaded, row, name, index))
     return found
 
 

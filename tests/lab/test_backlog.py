@@ -12,7 +12,7 @@ import pytest
 import torch
 from helpers import EXPERIMENT, write_experiment
 
-from lt_lib.lab import LabError, fill, load, queue
+from lt_lib.lab import LabError, fill, jobs, load, queue, run
 from lt_lib.lab.train import loop
 
 room = importlib.import_module("lt_lib.lab.backlog")
@@ -64,21 +64,21 @@ def numbers(store):
 
 def test_order_and_costs(paths, lab_env):
     lots = queue("smoke", "embedded")
-    assert [(lot.experiment, lot.seeds, len(lot.items)) for lot in lots] == [
+    assert [(lot.experiment, lot.seeds, len(lot.missing)) for lot in lots] == [
         ("tuned", "first three seeds", 3),
         ("shapes", "first three seeds", 6),
         ("shapes", "further seeds", 2),
     ]
-    assert [item.seed for item in lots[1].items] == [0, 0, 1, 1, 2, 2]
+    assert [item.seed for item in lots[1].missing.values()] == [0, 0, 1, 1, 2, 2]
     assert [lot.unknown for lot in lots] == [3, 6, 2], "nothing is on record yet"
     assert fill("smoke", "embedded", budget=1e-6) > 0
     assert fill("smoke", "embedded") == 0
-    assert all(lot.done and not lot.items for lot in queue("smoke", "embedded"))
+    assert all(lot.done and not lot.missing for lot in queue("smoke", "embedded"))
     for path in (*lab_env.glob("*/tuned/*--s1--*.json"), *lab_env.glob("*/shapes/*--s3--*.json")):
         path.unlink()
     first, _, last = queue("smoke", "embedded")
-    assert (len(first.items), first.unknown) == (1, 0) and 0 < first.hours < 0.1
-    assert (len(last.items), last.unknown) == (2, 0)
+    assert (len(first.missing), first.unknown) == (1, 0) and 0 < first.hours < 0.1
+    assert (len(last.missing), last.unknown) == (2, 0)
 
 
 def test_what_has_printed_numbers_comes_first(paths, monkeypatch):
@@ -92,6 +92,42 @@ def test_what_has_printed_numbers_comes_first(paths, monkeypatch):
         ("shapes", True, "furth"),
         ("shapes", False, "furth"),
     ]
+
+
+def test_a_job_names_the_record_that_it_makes(paths, lab_env):
+    made = jobs(queue("smoke", "embedded", experiment="shapes/plain", seeds=2))
+    assert [(j.experiment, j.key, j.seed, j.work, j.set) for j in made] == [
+        ("shapes", "plain", seed, "ee443", "shapes") for seed in (0, 1)
+    ]
+    assert {(j.minutes, j.memory_mb, j.gpu) for j in made} == {(None, None, 0)}, "nothing is on record yet"
+    job = made[1]
+    how = {"rows": job.key, "profile": "smoke", "seeds": [job.seed], "variant": job.variant}
+    run(paths["shapes"], **how)
+    assert [path.relative_to(lab_env).as_posix() for path in lab_env.glob("*-*/*/*.json")] == [job.record]
+    (left,) = jobs(queue("smoke", "embedded", experiment="shapes/plain", seeds=2))
+    assert left.record == made[0].record
+    assert 0 < left.minutes < 1 and 100 < left.memory_mb < 100_000 and left.gpu == 0
+
+
+def test_two_rows_of_one_spec_are_one_job(paths, tmp_path):
+    twice = copy.deepcopy(EXPERIMENT)
+    twice["rows"] = [twice["rows"][0], twice["rows"][0] | {"key": "again", "row": "S.9"}]
+    at_hand({"shapes": write_experiment(tmp_path, twice)})
+    assert [job.key for job in jobs(queue("smoke", "embedded"))] == ["plain"] * 3
+
+
+def test_records_of_a_card_ask_for_one(paths, lab_env):
+    fill("smoke", "embedded")
+    for path in lab_env.glob("*-*/shapes/*.json"):
+        content = json.loads(path.read_text())
+        content["env"] |= {"device": "some card", "processor": "another"}
+        path.write_text(json.dumps(content))
+    for path in lab_env.glob("*-*/*/*--s0--*.json"):
+        path.unlink()
+    tuned, heads = queue("smoke", "embedded")[:2]
+    assert (tuned.unknown, heads.unknown) == (0, 2), "hours are those of this processor"
+    found = jobs([tuned, heads])
+    assert [job.gpu for job in found] == [0, 1, 1] and all(job.minutes > 0 for job in found)
 
 
 def test_killed_and_resumed_is_bit_identical(paths, lab_env, tmp_path):
@@ -133,6 +169,9 @@ def test_what_cannot_be_trained_is_said_and_passed_over(paths, lab_env, monkeypa
     assert "tuned/tuned: 1 records left out: no such weights" in capsys.readouterr().err
     monkeypatch.setattr(room.datasets, "load", broken)
     assert {lot.why_not for lot in queue("smoke", "embedded")} == {"no such weights"}
+    capsys.readouterr()
+    assert jobs(queue("smoke", "embedded")) == []
+    assert "tuned: 3 records left out: no such weights" in capsys.readouterr().err
     assert fill("smoke", "embedded") > 3, "and no error"
 
 

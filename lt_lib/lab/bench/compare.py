@@ -136,7 +136,7 @@ def _check(path: Path, aim: str, networks: Sequence[str], out: Path, precision: 
         raise _among(out)
     if (out / PAGE).exists() and not (out / JSON).exists():
         raise LabError(f"{out / PAGE} is no page of `lt compare`; choose another folder with --out")
-    check_writable(out / PAGE, "choose another folder with --out")
+    check_writable(out / PAGE, remedy="choose another folder with --out")
 
 
 def _check_beside(own: Own, out: Path) -> None:

@@ -234,7 +234,7 @@ def build(
     given = {"profile": profile, "data": data, **{k: v for k, v in asked.items() if v is not None}}
     base = _folder(root, given)
     for name in (".lock", "src/_toc.yml", "state/html.json"):
-        check_writable(base / name, CHECKOUT)
+        check_writable(base / name, remedy=CHECKOUT)
     config_for(root, given)  # what cannot be used is found out before the work starts
     for entry in listed:
         read_notebook(entry.source) if entry.is_notebook else read_text(entry.source)

@@ -117,7 +117,7 @@ def write_sheets(chapters: list[Path], folder: str | Path) -> list[Path]:
         path = folder / f"{chapter.parent.name}-{chapter.stem}-exercises.ipynb"
         made[path] = dump(tidy(sheet(read_notebook(chapter))))
     for path, content in made.items():
-        check_writable(path, remedy)
+        check_writable(path, remedy=remedy)
         if os.path.lexists(path) and not _holds(path, content):
             raise LabError(
                 f"{path} is there already and may hold answers, so nothing is written; move it away, or "

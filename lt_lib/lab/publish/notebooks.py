@@ -51,7 +51,7 @@ def execute_chapter(source: Path, out: Path, parameters: dict | None = None, pro
         raise LabError(f"no notebook {source}")
     if parameters.get("store"):
         parameters["store"] = str(absolute(parameters["store"]))
-    check_writable(out, "choose another file with --out")
+    check_writable(out, remedy="choose another file with --out")
     scratch = scratch_folder(source)
     notebook = execute(read_notebook(source), _label(source), parameters, scratch, progress)
     write_if_changed(out, dump(tidy(notebook)))
@@ -109,7 +109,7 @@ def _label(source: Path) -> str:
 def scratch_folder(source: Path, root: Path | None = None) -> Path:
     """Where the kernel of a notebook works: no chapter depends on the folder it was started in."""
     folder = (root or project_root() / "_build" / "chapters") / "scratch" / _label(source)
-    check_writable(folder / "half-executed.ipynb", CHECKOUT)
+    check_writable(folder / "half-executed.ipynb", remedy=CHECKOUT)
     return folder
 
 
@@ -359,7 +359,7 @@ def sync_notebooks(
         if check:
             problem = _out_of_step(notebook, target)
         else:
-            check_writable(target, CHECKOUT)
+            check_writable(target, remedy=CHECKOUT)
             new = write_if_changed(target, dump(_with_kept_outputs(source, notebook, executed(source))))
             problem = "rewritten" if new else None
         if problem:

@@ -39,21 +39,25 @@ def atomic_write(path: Path, content: bytes, remedy: str = STORE) -> None:
         raise cannot_write(path, error, remedy) from None
 
 
-def check_writable(path: Path, remedy: str = STORE) -> None:
-    """Make sure that `atomic_write` will be able to write a file, before the work that it will hold; makes
-    its folder.
+def check_writable(*paths: Path, remedy: str = STORE) -> None:
+    """Make sure that `atomic_write` will be able to write some files, before the work that they will hold;
+    makes their folders.
 
     Raises:
         LabError: it will not.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(os.lstat(path).st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    except OSError as error:
-        raise cannot_write(path, error, remedy) from None
+    tried = set()
+    for path in paths:
+        try:
+            if path.parent not in tried:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=path.parent).close()
+                tried.add(path.parent)
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISDIR(os.lstat(path).st_mode):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        except OSError as error:
+            raise cannot_write(path, error, remedy) from None
 
 
 def cannot_write(path: Path, error: OSError, remedy: str = STORE) -> LabError:

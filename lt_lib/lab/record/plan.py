@@ -47,7 +47,12 @@ class Item:
 
 
 def plan(
-    experiment: str | Experiment, rows=None, profile: str = "laptop", data: str = "embedded", seeds=None
+    experiment: str | Experiment,
+    rows=None,
+    profile: str = "laptop",
+    data: str = "embedded",
+    seeds=None,
+    variant: str | None = None,
 ) -> list[Item]:
     """The items of an experiment, row by row, variant by variant, seed by seed. Needs no data and trains
     nothing.
@@ -57,6 +62,7 @@ def plan(
         rows: row keys or published row ids; None for all.
         profile, data: "smoke", "laptop" or "paper"; "embedded" or "real".
         seeds: how many (0, 1, ...), or a list of them; None for as many as the profile asks.
+        variant: only this one; None for all that a row has.
 
     Raises:
         LabError: a name that does not exist; says which and the nearest that does.
@@ -73,15 +79,20 @@ def plan(
         seeds = range(seeds)
     items = []
     for row in loaded.select(rows):
-        for variant in row.variants:
+        if variant not in (None, *row.variants):
+            raise LabError(
+                f"{loaded.experiment}/{row.key} has no variant {variant!r}{nearest(variant, row.variants)}; "
+                f"there are: {', '.join(row.variants)}"
+            )
+        for name in row.variants if variant is None else (variant,):
             for seed in range(seeds_of(loaded, row, profile, data)) if seeds is None else seeds:
-                spec = resolve(loaded, row, variant, profile, data, int(seed))
+                spec = resolve(loaded, row, name, profile, data, int(seed))
                 items.append(
                     Item(
                         loaded.experiment,
                         row.row,
                         row.key,
-                        variant,
+                        name,
                         profile,
                         data,
                         int(seed),

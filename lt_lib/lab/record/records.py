@@ -3,6 +3,7 @@
 The id is the digest of three digests: spec, data, code. A record whose spec is still asked for but whose data
 or code has changed is *stale* (`lt_lib.lab.record.freshness`): shown as such, never reused, never deleted."""
 
+import functools
 import json
 import os
 import re
@@ -19,7 +20,6 @@ from lt_lib.lab.record.files import atomic_write, cannot_write, check_writable
 from lt_lib.lab.record.paths import absolute
 from lt_lib.lab.record.spec import Data, Profile, Spec, Variant
 
-RECORDS = "[!.]*-*/[!.]*/[!.]*.json"  # <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json
 SELECTIONS = ("last", "best_on_val", "best_on_test")
 
 
@@ -125,8 +125,8 @@ class Store:
 
     def place(self, of, identity: str) -> Path:
         """Where the record with an id will lie; `of` is what it is planned as, or the record."""
-        name = f"{of.key}--{of.variant}--s{of.seed}--{short(identity)}.json"
-        return self.root / f"{of.profile}-{of.data}" / of.experiment / name
+        folder = f"{self.root}/{of.profile}-{of.data}/{of.experiment}"
+        return Path(f"{folder}/{of.key}--{of.variant}--s{of.seed}--{short(identity)}.json")
 
     def check_writable(self, planned: dict) -> None:
         """Make sure, before anything is trained, that records can be written, and what is kept for each while
@@ -135,27 +135,46 @@ class Store:
         Raises:
             LabError: one cannot.
         """
-        for identity, of in planned.items():
-            check_writable(self.place(of, identity))
-            check_writable(self.artifact(identity))
-            for name in ("checkpoints", "learners"):
-                check_writable(self.work / name / f"{short(identity)}.pt")
+        names = [short(identity) for identity in planned]
+        check_writable(
+            *(self.place(of, identity) for identity, of in planned.items()),
+            *(self.artifact(identity) for identity in planned),
+            *(self.work / kind / f"{name}.pt" for kind in ("checkpoints", "learners") for name in names),
+        )
 
     def all(self) -> list[Record]:
         """Every readable record; files that cannot be read are named in `damaged` and count as absent."""
         self.damaged = []
-        return [record for path in self._paths() if (record := self.read(path))]
+        return [record for path in self._paths() if (record := self.read(Path(path)))]
 
     def names(self) -> list[Name]:
         """What the paths of the records say, sorted; their content is not read."""
         return [name for path in self._paths() if (name := _name(path))]
 
-    def _paths(self) -> list[Path]:
+    def find(self, planned: dict) -> dict[str, Record]:
+        """Records of what is planned, by id; no other is read. What cannot be is named in `damaged` and
+        counts as absent.
+
+        Args:
+            planned: ids -> what they are planned as. Two rows can share one spec: a record counts under the
+                name of the other, too.
+        """
+        self.damaged = []
+        places = {identity: self.place(of, identity) for identity, of in planned.items()}
+        found = {i: r for i, path in places.items() if os.path.isfile(path) and (r := self.read(path))}
+        elsewhere = {short(identity): identity for identity in planned.keys() - found.keys()}
+        for path in self._paths() if elsewhere else ():
+            identity = elsewhere.get(path[-17:-5])  # see `place`
+            if identity and path != str(places[identity]) and (record := self.read(Path(path))):
+                found[identity] = record
+        return found
+
+    def _paths(self) -> list[str]:
+        """Paths of files that lie as records do, <profile>-<data>/<experiment>/<name>.json, in order."""
         try:
-            for folder in (self.root, *self.root.glob("[!.]*-*"), *self.root.glob("[!.]*-*/[!.]*")):
-                if folder == self.root or folder.is_dir():
-                    os.scandir(folder).close()  # glob takes a folder that cannot be read for an empty one
-            return sorted(self.root.glob(RECORDS))
+            kinds = [folder for folder in _folders(self.root) if "-" in folder.name]
+            folders = [folder for kind in kinds for folder in _folders(kind.path)]
+            return [path for folder in folders for path in _records(folder.path)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -170,10 +189,6 @@ class Store:
         for record in self.all():
             index.setdefault(record.digests["spec"], []).append(record)
         return index
-
-    def by_id(self) -> dict[str, Record]:
-        """Records by id."""
-        return {record.id: record for record in self.all()}
 
     def write(self, record: Record) -> Path:
         """Write atomically: a temporary file, then a rename.
@@ -204,7 +219,7 @@ class Store:
         finally:
             lock.release()
 
-    @property
+    @functools.cached_property
     def work(self) -> Path:
         """Locks, checkpoints and artifacts of this store: never committed."""
         return self.root / ".work"
@@ -233,12 +248,22 @@ class Store:
         return record
 
 
-def _name(path: Path) -> Name | None:
+def _folders(root: str | Path) -> list[os.DirEntry]:
+    with os.scandir(root) as found:
+        return sorted((e for e in found if e.name[0] != "." and e.is_dir()), key=lambda entry: entry.name)
+
+
+def _records(folder: str) -> list[str]:
+    with os.scandir(folder) as found:
+        return sorted(e.path for e in found if e.name[0] != "." and e.name.endswith(".json"))
+
+
+def _name(path: str) -> Name | None:
     """None for a file that is not named as a record is."""
-    kind, experiment, file = path.parts[-3:]
+    kind, experiment, file = path.split(os.sep)[-3:]
     profile, _, data = kind.partition("-")
     found = re.fullmatch(r"(.+)--([a-z-]+)--s(\d+)--([0-9a-f]{12})\.json", file)
-    return found and Name(path, profile, data, experiment, found[1], found[2], int(found[3]), found[4])
+    return found and Name(Path(path), profile, data, experiment, found[1], found[2], int(found[3]), found[4])
 
 
 def short(identity: str) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -49,11 +50,12 @@ def run(
     budget: float | None = None,
     store: str | Path | None = None,
     workers: int | None = None,
+    variant: str | None = None,
 ) -> list[Record]:
     """Load or train the records of an experiment.
 
     Args:
-        experiment, rows, profile, data, seeds: as for `plan`.
+        experiment, rows, profile, data, seeds, variant: as for `plan`.
         budget: minutes; when they are used up, what is done is recorded and returned, the rest waits for the
             next call.
         store: folder of records; None for LT_STORE or the project's `_build/records`. Committed records are
@@ -67,7 +69,8 @@ def run(
     Raises:
         LabError, DataError: the spec, the data, the weights or the store cannot be used; names the remedy.
     """
-    items = plan(experiment, rows, profile, data, seeds)
+    asked = experiment, rows, profile, data, seeds, variant
+    items = plan(*asked)
     own = Store(store or work_store())
     deadline = None if budget is None else time.monotonic() + 60 * budget
     sets = {name: datasets.load(name) for name in {item.spec.data for item in items}}
@@ -75,13 +78,12 @@ def run(
     planned = dict(zip(ids, items))
 
     def more(parts: int):
-        again = (experiment, rows, profile, data, seeds, own.root)
-        return side_by_side(min(workers_wanted(workers), parts), _run_again, again, deadline)
+        return side_by_side(min(workers_wanted(workers), parts), _run_again, (asked, own.root), deadline)
 
     train_missing(planned, sets, own, deadline, more)
+    found = _known(own, planned)
     for line in own.damaged:
         say(line)
-    found = _known(own)
     records = [_as_item(found[i], item) for i, item in zip(ids, items) if i in found]
     if len(records) < len(items):
         say(
@@ -114,18 +116,19 @@ def train_missing(
     Raises:
         LtError: a part cannot be trained, or the store not be written.
     """
-    known = _known(own)
+    known = _known(own, planned)
     missing = {identity: item for identity, item in planned.items() if identity not in known}
     if not missing:
         return
     own.check_writable(missing)
-    check_writable(cache_root() / ".lock", "set LT_CACHE to a folder that you can write")
+    check_writable(cache_root() / ".lock", remedy="set LT_CACHE to a folder that you can write")
     parts = _parts({identity: _job(item, sets[item.spec.data]) for identity, item in missing.items()})
+    damaged = {identity for identity, item in missing.items() if own.place(item, identity).is_file()}
     started, written = time.monotonic(), 0
     with more(len(parts)) if more else contextlib.nullcontext():
         for part in parts:
             try:
-                written += _train_part(part, own, deadline)
+                written += _train_part(part, own, deadline, damaged)
             except LtError as error:
                 if left_out is None:
                     raise
@@ -142,7 +145,7 @@ def train_missing(
 def _wait_for(missing: dict[str, Item], sets: dict, own: Store, deadline: float | None) -> None:
     """Wait for the records that other processes hold; train what one of them gave up."""
     while not _late(deadline):
-        known = _known(own)
+        known = _known(own, missing)
         left = {identity: item for identity, item in missing.items() if identity not in known}
         if not left:
             return
@@ -156,18 +159,23 @@ def _wait_for(missing: dict[str, Item], sets: dict, own: Store, deadline: float 
         train_missing(left, sets, own, deadline)
 
 
-def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None) -> int:
+def _train_part(part: dict[str, "_Job"], own: Store, deadline: float | None, damaged: set[str]) -> int:
     """Train what nobody else holds of a part, and has no record yet; how many records are written."""
+
+    def absent(jobs: dict[str, _Job]) -> dict[str, _Job]:
+        return {i: job for i, job in jobs.items() if not _there(i, job.item, own, i in damaged)}
+
     with contextlib.ExitStack() as held:
-        mine = {i: job for i, job in part.items() if held.enter_context(own.lock(i, wait=0))}
-        mine = {i: job for i, job in mine.items() if not _there(i, job.item, own)}
+        mine = {i: job for i, job in absent(part).items() if held.enter_context(own.lock(i, wait=0))}
+        mine = absent(mine)  # while the lock was taken, another may have ended
         return _train(mine, own, deadline) if mine else 0
 
 
-def _there(identity: str, item: Item, own: Store) -> bool:
-    """Whether another process has written a record meanwhile."""
+def _there(identity: str, item: Item, own: Store, damaged: bool) -> bool:
+    """Whether another process has written a record meanwhile; where there was a file that could not be read,
+    that has to be tried."""
     path = own.place(item, identity)
-    return path.is_file() and own.read(path) is not None
+    return path.is_file() and not (damaged and own.read(path) is None)
 
 
 def _parts(jobs: dict[str, "_Job"]) -> list[dict[str, "_Job"]]:
@@ -191,9 +199,9 @@ def _late(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() > deadline
 
 
-def _run_again(deadline: float | None, experiment, rows, profile, data, seeds, root: Path) -> None:
+def _run_again(deadline: float | None, asked: tuple, root: Path) -> None:
     """What a process beside this one does: the same plan, what is free of it."""
-    items = plan(experiment, rows, profile, data, seeds)
+    items = plan(*asked)
     sets = {name: datasets.load(name) for name in {item.spec.data for item in items}}
     planned = {item.id(sets[item.spec.data].digest): item for item in items}
     train_missing(planned, sets, Store(root), deadline)
@@ -229,8 +237,12 @@ def artifact(record: Record, store: str | Path | None = None) -> Path:
     return path
 
 
-def _known(own: Store) -> dict[str, Record]:
-    return {**_evidence().by_id(), **own.by_id()} if own.root != evidence_dir() else own.by_id()
+def _known(own: Store, planned: dict[str, Item]) -> dict[str, Record]:
+    """What there is of what is planned: in the store, and for the rest committed records."""
+    found = own.find(planned)
+    if own.root != evidence_dir():
+        found |= _evidence().find({identity: planned[identity] for identity in planned.keys() - found.keys()})
+    return found
 
 
 def _evidence(_cache: dict = {}) -> Store:  # noqa: B006  one parsed copy a process
@@ -447,6 +459,7 @@ def environment(precision: str = "float32") -> dict:
         "processor": processor(),
         "cores": torch.get_num_threads(),
         "memory": memory(),
+        "peak_mb": peak_memory(),
         "system": sys.platform,
         "dtype": precision,
         **({"tf32": torch.backends.cudnn.allow_tf32} if cuda and precision == "float32" else {}),
@@ -467,6 +480,12 @@ def memory() -> str:
         except (AttributeError, OSError, ValueError):
             return "unknown"
     return f"{size / 2**30:.0f} GiB"
+
+
+def peak_memory() -> int:
+    """The most main memory that this process has held at a time, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 10**6
 
 
 def bf16_instructions() -> str:

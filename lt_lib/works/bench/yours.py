@@ -263,10 +263,10 @@ def alike_in_words(compared: Compared) -> str:
     if not found:
         return f"No test image is nearly a training image ({compared.name})."
     first = found[0]
+    these = "is nearly a training image" if len(found) == 1 else "are nearly training images"
     return (
-        f"{len(found)} of {tested:,} test images {'is' if len(found) == 1 else 'are'} nearly "
-        f"{'a training image' if len(found) == 1 else 'training images'} ({compared.name}); most alike are {first['test']} and {first['training']}, with a cosine of "
-        f"{first['cosine']:.2f}."
+        f"{len(found)} of {tested:,} test images {these} ({compared.name}); most alike are {first['test']} "
+        f"and {first['training']}, with a cosine of {first['cosine']:.2f}."
     )
 
 

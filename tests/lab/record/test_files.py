@@ -38,7 +38,7 @@ IMPOSSIBLE = {
 def test_what_cannot_be_written_is_found_out_before(tmp_path, make):
     path = make(tmp_path)
     with pytest.raises(LabError, match="cannot write .*; free some space or do something else"):
-        check_writable(path, "do something else")
+        check_writable(path, remedy="do something else")
     with pytest.raises(LabError, match="do something else"):
         atomic_write(path, b"x", "do something else")
 

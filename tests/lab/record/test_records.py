@@ -64,6 +64,37 @@ def test_a_store_that_cannot_be_is_one_clear_error(tmp_path, name):
         Store(tmp_path / name).names()
 
 
+# --- what is planned, found by its name
+
+
+def planned(**changes):
+    """Ids -> what they are planned as: the record of the store, or it with changes."""
+    of = RECORD.model_copy(update=changes)
+    return {of.id: of}
+
+
+def test_what_is_planned_is_found_and_nothing_else_is_read(store, monkeypatch):
+    others = [RECORD.model_copy(update={"id": f"sha256:{i:064x}", "seed": i}) for i in range(1, 4)]
+    paths = [store.write(other) for other in others]
+    read, seen = Store.read, []
+    monkeypatch.setattr(Store, "read", lambda self, path: seen.append(path) or read(self, path))
+    assert store.find({r.id: r for r in others[:2]}) == {r.id: r for r in others[:2]}
+    assert seen == paths[:2]
+    assert store.find(planned(id=f"sha256:{'f' * 64}")) == {} and seen == paths[:2]
+
+
+def test_a_record_counts_for_another_row_of_the_same_spec(store):
+    assert store.find(planned(key="another", experiment="ee443-fig2")) == {RECORD.id: RECORD}
+
+
+def test_a_damaged_record_counts_as_absent_and_is_named(store):
+    (path,) = store.root.glob("*/*/*.json")
+    path.write_text("{")
+    assert store.find(planned()) == {} and len(store.damaged) == 1 and str(path) in store.damaged[0]
+    store.write(RECORD)
+    assert store.find(planned()) and store.damaged == []
+
+
 # --- damage of any kind
 
 ODD = (
@@ -105,7 +136,7 @@ def odd_record(content, rng):
 def everything(store):
     """All that is asked of a store, of the one record that may lie in it."""
     records = store.all()
-    store.names(), store.by_id(), store.by_spec()
+    store.names(), store.by_spec()
     for found in records:
         is_fresh(found)
         found.metric("accuracy")

@@ -88,6 +88,16 @@ def test_a_head_is_the_same_alone_and_in_company(lab_env, experiment_file, tmp_p
     )
 
 
+def test_one_variant_and_seed_is_one_record(lab_env, tmp_path):
+    two = copy.deepcopy(EXPERIMENT) | {"variants": {"ours": {"balance": 20}}}
+    two["rows"][0]["variants"] = ["as-released", "ours"]
+    path = write_experiment(tmp_path, two)
+    (made,) = run(path, rows="plain", profile="smoke", seeds=[2], variant="ours")
+    assert (made.variant, made.seed) == ("ours", 2) and len(files(lab_env)) == 1
+    with pytest.raises(LabError, match="shapes/plain has no variant 'our'; did you mean 'ours'"):
+        run(path, rows="plain", profile="smoke", variant="our")
+
+
 def test_seeds_differ_and_subset_seed_is_recorded(lab_env, experiment_file):
     records = run(load(experiment_file), rows="plain", profile="smoke", seeds=2)
     assert records[0].digests["indices"] != records[1].digests["indices"]
