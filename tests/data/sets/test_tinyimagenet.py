@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from fuzz import tar, zipped
+from faults.damage import tar, zipped
 from PIL import Image
 
 from lt_lib import data

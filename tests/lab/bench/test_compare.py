@@ -95,7 +95,17 @@ def test_the_model_predicts_and_so_does_the_snippet(run, folder, tmp_path, monke
     assert name == "cats" and float(p) == pytest.approx(float(lines[0][2]), abs=0.02)
 
 
-@pytest.mark.parametrize("damage", ["classes", "parts", "scale", "mean", "network", "weights"])
+FORGED = {
+    "scale": [[1.0]],
+    "mean": [0.5],
+    "network": "local-dir:/nowhere",
+    "options": {"checkpoint_path": "/nowhere"},
+    "side": 100_000,
+    "bands": 10**9,
+}
+
+
+@pytest.mark.parametrize("damage", ["classes", "parts", "weights", *FORGED])
 def test_a_damaged_model_is_said(run, folder, tmp_path, monkeypatch, capsys, damage):
     run()
     about = json.loads((tmp_path / "out/model.json").read_text(encoding="utf-8"))
@@ -103,7 +113,7 @@ def test_a_damaged_model_is_said(run, folder, tmp_path, monkeypatch, capsys, dam
         content = (tmp_path / "out/model.safetensors").read_bytes()
         (tmp_path / "out/model.safetensors").write_bytes(content[:-100])
     elif damage in about["parts"][0]:
-        about["parts"][0][damage] = {"scale": [[1.0]], "mean": [0.5], "network": None}[damage]
+        about["parts"][0][damage] = FORGED[damage]
     else:
         about[damage] = about[damage][:-1]
     (tmp_path / "out/model.json").write_text(json.dumps(about), encoding="utf-8")
