@@ -115,7 +115,7 @@ def _read(folder: Path) -> tuple[list[str], list[Part]]:
             part = Part(Eye.around(spec, net, *levels, scale), heads, mean, std)
             _check(part, len(about["classes"]))
             parts.append(part)
-        if not parts:
+        if not parts or not all(isinstance(name, str) for name in about["classes"]):
             raise ValueError
         return about["classes"], parts
     except Exception as error:  # whatever a damaged file raises
@@ -148,7 +148,8 @@ def _network(said: dict, state: dict[str, Tensor]) -> torch.nn.Module:
 def _check(part: Part, num_classes: int) -> None:
     blank = np.zeros((part.eye.spec.resolution,) * 2 + (len(part.eye.mean),), np.uint8)
     scaled = part.eye.scale is None or part.eye.scale.shape == (2, len(part.eye.mean))
-    if part.probabilities([blank]).shape[1] != num_classes or not scaled:
+    found = part.probabilities([blank])
+    if found.shape[1] != num_classes or not found.isfinite().all() or not scaled:
         raise ValueError
 
 
