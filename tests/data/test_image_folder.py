@@ -338,6 +338,12 @@ def test_labels_from_one_on_leave_a_class_empty_and_it_is_said(tmp_path):
     assert arrays.extra["notes"] == ["1 of 3 classes without an image: 0."]
 
 
+def test_half_a_character_names_no_class(tmp_path):
+    (save(tmp_path) / "names.json").write_text('["a", "\\ud800"]')
+    with pytest.raises(DataError, match="names.json cannot be read: a name holds half a character"):
+        trees.read_npy(tmp_path, None)
+
+
 @pytest.mark.parametrize("name", ["x_train", "y_test"])
 def test_an_archive_named_npy(tmp_path, name):
     save(tmp_path)

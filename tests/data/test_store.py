@@ -172,6 +172,14 @@ def test_touched_but_equal_file_is_fine(tiny):
     data.load("digits10", tiny)
 
 
+def test_half_a_character_in_a_meta_is_an_error(tiny):
+    data.load("digits10", tiny)
+    meta = json.loads((tiny / "digits10/meta.json").read_text())
+    (tiny / "digits10/meta.json").write_text(json.dumps(meta | {"digest": "\ud800"}))
+    with pytest.raises(DataError, match="meta.json cannot be used.*surrogates not allowed"):
+        data.load("digits10", tiny)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 99}'])
 def test_unusable_meta_is_an_error(tiny, content):
     data.load("digits10", tiny)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-READ, REFUSED, FAULT = "read correctly", "clear error", "fault"
+READ, REFUSED, FAULT = "read correctly", "clear error", "fault found"
 
 
 def tried(name: str, numbers: Iterator[int]) -> Iterator[tuple[int, str, str]]:

@@ -12,6 +12,7 @@ import torch
 from bs4 import BeautifulSoup
 from helpers import run_main, serious
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from lt_lib.lab.bench import compare, features, finetune, judge, model
 from lt_lib.lab.bench.model import SNIPPET, Part
@@ -105,13 +106,19 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("damage", ["classes", "parts", "weights", *FORGED])
+@pytest.mark.parametrize("damage", ["classes", "numbers", "nan", "parts", "weights", *FORGED])
 def test_a_damaged_model_is_said(run, folder, tmp_path, monkeypatch, capsys, damage):
     run()
     about = json.loads((tmp_path / "out/model.json").read_text(encoding="utf-8"))
     if damage == "weights":
         content = (tmp_path / "out/model.safetensors").read_bytes()
         (tmp_path / "out/model.safetensors").write_bytes(content[:-100])
+    elif damage == "nan":
+        tensors = load_file(tmp_path / "out/model.safetensors")
+        tensors["0.bias"][:] = float("nan")
+        save_file(tensors, tmp_path / "out/model.safetensors")
+    elif damage == "numbers":
+        about["classes"] = list(range(len(about["classes"])))
     elif damage in about["parts"][0]:
         about["parts"][0][damage] = FORGED[damage]
     else:
