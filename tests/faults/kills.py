@@ -89,7 +89,7 @@ class Grid:
         """Go on from what there is, alone or two at once, and kill all at a random moment; whether the grid
         was under way. One that has ended must be as the undisturbed one, and is begun anew."""
         processes = [self.start(self.store) for _ in range(rng.choice((1, 1, 2)))]
-        time.sleep(rng.uniform(0, 1.1 * self.seconds))
+        time.sleep(rng.uniform(0, 0.8 * self.seconds))
         alive = [process for process in processes if process.is_alive()]
         for process in alive:
             os.killpg(process.pid, signal.SIGKILL)

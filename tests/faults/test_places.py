@@ -18,10 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = """
 import os, sys
 os.umask(0o077)
-from lt_lib import cli, lab
-print(len(lab.run(sys.argv[1], rows="plain", profile="smoke", seeds=1, store=sys.argv[2], workers=1)))
-sys.argv[:] = ["lt", "status", "--profile", "smoke", "--store", sys.argv[2]]
-cli.main()
+from lt_lib import errors, lab
+with errors.on_one_line():
+    print(len(lab.run(sys.argv[1], rows="plain", profile="smoke", seeds=1, store=sys.argv[2], workers=1)))
 """
 
 
@@ -33,7 +32,7 @@ def numbers(store) -> dict[str, dict]:
 
 
 def grid(experiment_file, store):
-    return run(load(experiment_file), rows=["plain", "tuned"], profile="smoke", seeds=1, store=store)
+    return run(load(experiment_file), rows=["plain"], profile="smoke", seeds=1, store=store)
 
 
 @pytest.fixture
@@ -60,8 +59,8 @@ def test_the_disk_is_full_at_every_write(calm, experiment_file, tmp_path, monkey
         except LabError as error:
             assert "No space left on device; free some space or" in str(error)
         assert not Store(store).damaged and not list(store.rglob(".tmp-*"))
-        assert len(grid(experiment_file, store)) == 2 and numbers(store) == calm
-    assert full > 4, "two records, their artifacts and learners at least"
+        assert len(grid(experiment_file, store)) == 1 and numbers(store) == calm
+    assert full > 2, "what was learned, the artifact, and the record"
 
 
 def test_the_clock_goes_back(calm, experiment_file, tmp_path, monkeypatch):
@@ -72,7 +71,7 @@ def test_the_clock_goes_back(calm, experiment_file, tmp_path, monkeypatch):
 
 
 def hostile(experiment_file, store, **env):
-    """A run and `lt status` without git, HOME and Unicode, from a folder that cannot be written."""
+    """A run without git, HOME and Unicode, from a folder that cannot be written."""
     command = [sys.executable, "-c", HOSTILE, str(experiment_file), str(store)]
     env = {"PATH": "", "LC_ALL": "POSIX", "PYTHONPATH": str(ROOT), "LT_BOOK": str(ROOT)} | env
     return subprocess.run(command, env=env, cwd="/proc", capture_output=True, text=True, check=False)
@@ -80,7 +79,7 @@ def hostile(experiment_file, store, **env):
 
 def test_no_git_no_home_no_unicode_and_a_folder_with_spaces(lab_home, experiment_file, tmp_path):
     store = tmp_path / "Ordner mit Zwischenräumen"
-    done = hostile(experiment_file, store, LT_DATA=str(lab_home / "data"), LT_CACHE=str(store / "cache ü"))
+    done = hostile(experiment_file, store, LT_DATA=str(lab_home / "data"), LT_CACHE=str(lab_home / "cache"))
     assert (done.returncode, done.stdout[:2]) == (0, "1\n"), done.stderr
     (path,) = store.glob("*/*/*.json")
     assert json.loads(path.read_bytes())["env"]["commit"] == "" and path.stat().st_mode & 0o777 == 0o644
