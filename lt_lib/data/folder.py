@@ -35,6 +35,7 @@ def read_meta(folder: Path) -> dict:
     path = folder / META
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(meta, ensure_ascii=False).encode()  # fails where text holds half a character
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise ValueError(f"not in format {FORMAT}")
         if odd := _odd(meta, folder.name):

@@ -221,6 +221,8 @@ def _names(path: Path) -> tuple[str, ...] | None:
         names = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("expected a list of class names")
+        if any(shown(name) != name for name in names):
+            raise ValueError("a name holds half a character (a lone surrogate)")
         if len(set(names)) < len(names) or not all(map(str.strip, names)):
             raise ValueError("a name is empty, or stands for two classes")
     except (OSError, ValueError, RecursionError) as error:

@@ -60,7 +60,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 def _in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, Callable[[], bytes]]]:
     for member in archive.infolist():
-        if not member.is_dir():
+        if not member.filename.endswith("/"):  # is_dir falls over a member without a name
             yield member.filename, lambda member=member: _limited(archive.open(member), member.filename)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from fuzz import cases, damaged, read_or_refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine, from_origin
@@ -782,51 +781,3 @@ def test_gdals_cache_is_limited_while_sweeping(scene, tmp_path):
     sweep(scene, predict, tmp_path / "map", classes=CLASSES)
     assert set(limits) == {64 << 20}
     assert not rasterio.env.hasenv() or "GDAL_CACHEMAX" not in rasterio.env.getenv()
-
-
-# damage of any kind
-
-TAGS = (
-    {},
-    {"compress": "deflate"},
-    {"compress": "lzw", "predictor": 2},
-    {"tiled": True, "blockxsize": 16, "blockysize": 16},
-)
-
-
-@pytest.fixture(scope="module")
-def rasters(tmp_path_factory):
-    """Bytes of scenes and of label rasters on their grid, in several forms; and a sound scene."""
-    folder = tmp_path_factory.mktemp("rasters")
-    marks = (np.arange(24 * 20).reshape(1, 24, 20) % 4).astype(np.uint8)
-    scenes = [write(folder / "s.tif", stored(shape=(8, 24, 20)), **tags).read_bytes() for tags in TAGS]
-    labels = [write(folder / "l.tif", marks, **tags | {"nodata": 0}).read_bytes() for tags in TAGS]
-    return scenes, labels, write(folder / "sound.tif", stored(shape=(8, 24, 20)))
-
-
-def corner(path):
-    """The first pixels of a scene, whatever size it says it has."""
-    with Scene(path) as scene:
-        scene.clear(Window(0, 0, 8, 8))
-        return scene.read(window=Window(0, 0, 24, 20))
-
-
-@pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_any_raster_is_read_or_refused(rasters, tmp_path):
-    """LT_FUZZ=5000 tries more of them."""
-    scenes, labels, sound = rasters
-    read = {corner: 0, landsat.read_labels: 0}
-    for rng in cases(100):
-        path, what = tmp_path / f"{rng.random() < 0.5}.tif", rng.choice(list(read))
-        path.write_bytes(
-            damaged(rng.choice(scenes if what == corner else labels), rng, head=rng.choice((64, 600)))
-        )
-        if what == corner:
-            found = read_or_refused(rng, corner, path)
-            assert found is None or found[0].shape == (6, 20, 24) and found[1].dtype == bool, rng.number
-        else:
-            with Scene(sound) as scene:
-                found = read_or_refused(rng, landsat.read_labels, path, scene)
-            assert found is None or found.shape == (24, 20) and found.dtype == np.uint8, rng.number
-        read[what] += found is not None
-    assert all(read.values())

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz import cases, damaged, read_or_refused
 from PIL import Image
 
 from lt_lib import data
@@ -171,6 +170,14 @@ def test_touched_but_equal_file_is_fine(tiny):
     data.load("digits10", tiny)
     os.utime(tiny / "digits10/x_train.npy", ns=(1, 1))
     data.load("digits10", tiny)
+
+
+def test_half_a_character_in_a_meta_is_an_error(tiny):
+    data.load("digits10", tiny)
+    meta = json.loads((tiny / "digits10/meta.json").read_text())
+    (tiny / "digits10/meta.json").write_text(json.dumps(meta | {"digest": "\ud800"}))
+    with pytest.raises(DataError, match="meta.json cannot be used.*surrogates not allowed"):
+        data.load("digits10", tiny)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 99}'])
@@ -348,58 +355,3 @@ def test_own_arrays(tmp_path):
     np.save(tmp_path / "y_test.npy", np.array([{}], object))
     with pytest.raises(DataError, match="y_test.npy cannot be read"):
         trees.read_npy(tmp_path, None)
-
-
-# --- damage of any kind
-
-ODD = (
-    None,
-    True,
-    -1,
-    10**30,
-    0.5,
-    "",
-    "x",
-    "../../x",
-    [],
-    [[]],
-    {},
-    {"train": 5},
-    {"train": [-1, 8]},
-    {"x_train.npy": {}},
-)
-
-
-def odd_meta(content, rng):
-    """Bytes of a meta.json with some of it changed: values, or bytes."""
-    meta = json.loads(content)
-    for _ in range(rng.randint(0, 2)):
-        name = rng.choice(list(meta))
-        inside = meta[name] if isinstance(meta[name], dict) and meta[name] and rng.random() < 0.6 else meta
-        inside[rng.choice(list(inside)) if inside is not meta else name] = rng.choice(ODD)
-    text = json.dumps(meta).encode()
-    return damaged(text, rng) if rng.random() < 0.5 else rng.choice([text, text, b"[" * 10_000 + text])
-
-
-def everything(root):
-    """All that is asked of a set in the store."""
-    data.listing(root)
-    data.describe("mine", root)
-    images = data.load("mine", root)
-    data.verify("mine", root)
-    return [(images.images(split), images.labels(split)) for split in images.splits]
-
-
-def test_any_meta_is_read_or_refused(tmp_path):
-    """LT_FUZZ=5000 tries more of them."""
-    (tmp_path / "a").mkdir()
-    for split in ("train", "test"):
-        np.save(tmp_path / "a" / f"x_{split}.npy", np.zeros((4, 8, 8, 3), np.uint8))
-        np.save(tmp_path / "a" / f"y_{split}.npy", np.arange(4) % 2)
-    folder, read = data.add("mine", tmp_path / "a", tmp_path / "store").folder, 0
-    sound = (folder / "meta.json").read_bytes()
-    for rng in cases(80):
-        (folder / "meta.json").write_bytes(odd_meta(sound, rng))
-        found = read_or_refused(rng, everything, tmp_path / "store")
-        read += found is not None
-    assert read > 0

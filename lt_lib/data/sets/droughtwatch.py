@@ -19,6 +19,7 @@ import contextlib
 import dataclasses
 import functools
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -75,7 +76,7 @@ _SUFFIXES = (".tfrecord", ".tfrecords")
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 _FOLDERS = {"train": "train", "val": "test", "test": "test"}  # folder -> split
 _SPLITS = ("train", "test")
-_FORMAT = 1  # of the journal; a new number makes unfinished imports of older versions start over
+_FORMAT = 2  # of the journal; a new number makes unfinished imports of older versions start over
 _BROKEN = (
     OSError,
     EOFError,
@@ -513,7 +514,8 @@ def _fill(folder: Path, parts: list[_Part], progress: bool) -> _State:
             line = {"key": _key(part), "origin": part.origin, **_read_part(part, state, columns, bar)}
             for file in columns.values():
                 _flush(file)
-            journal.write(json.dumps(line).encode() + b"\n")
+            text = json.dumps(line).encode()
+            journal.write(text + b" " + _checksum(text) + b"\n")
             _flush(journal)
             state.take(line)
         for (letter, split), file in columns.items():
@@ -551,10 +553,10 @@ def _resume(folder: Path, parts: list[_Part]) -> _State:
     there."""
     journal, state, kept = folder / "journal.jsonl", _State(), []
     for raw, part in zip(journal.read_bytes().splitlines() if journal.exists() else (), parts, strict=False):
-        try:
-            line = json.loads(raw)
-        except ValueError:  # the process ended while it wrote the line
+        text, _, checksum = raw.rpartition(b" ")
+        if checksum != _checksum(text):  # the process ended while it wrote the line, or the disk changed it
             break
+        line = json.loads(text)
         if line["key"] != _key(part):
             break
         state.take(line)
@@ -567,6 +569,10 @@ def _resume(folder: Path, parts: list[_Part]) -> _State:
     fresh.write_bytes(b"".join(kept))
     fresh.replace(journal)
     return state
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()
 
 
 def _key(part: _Part) -> list:

@@ -29,7 +29,7 @@ from lt_lib.errors import DataError
 
 # 248 MB; size and checksum as several public repositories give them
 ARCHIVE = Download(
-    url="http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+    url="https://cs231n.stanford.edu/tiny-imagenet-200.zip",
     bytes=248_100_043,
     sha256="6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from lt_lib.errors import LabError
-from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.files import atomic_write, is_whole
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.progress import say
 
@@ -28,10 +28,12 @@ def kept(name: str, make: Callable[[], dict]) -> dict:
 
 
 def _read(file: Path) -> dict | None:
-    try:
-        return torch.load(file, weights_only=True)
-    except FileNotFoundError:
+    if not file.is_file():
         return None
+    try:
+        if not is_whole(file):
+            raise ValueError
+        return torch.load(file, weights_only=True)
     except Exception:  # whatever a damaged file raises
         say(f"{file}: cannot be read, so what it held is trained again")
         return None

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from lt_lib.lab.record.files import atomic_write
 from lt_lib.lab.record.spec import Backbone
 
 WEIGHTS, ABOUT = "model.safetensors", "model.json"
+MOST_PIXELS = 1024  # a side that a network looks at
 _TENSORS = ("weight", "bias", "mean", "std")
 
 
@@ -99,16 +99,15 @@ def predict(folder: Path, files: Sequence[Path]) -> Iterator[tuple[Path, str | N
 
 
 def _read(folder: Path) -> tuple[list[str], list[Part]]:
-    import timm
-
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         tensors, parts = load((folder / WEIGHTS).read_bytes()), []
         for i, said in enumerate(about["parts"]):
             weight, bias, mean, std = (tensors[f"{i}.{name}"] for name in _TENSORS)
-            net = timm.create_model(said["network"], num_classes=0, in_chans=said["bands"], **said["options"])
             start = f"{i}.net."
-            net.load_state_dict({k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)})
+            state = {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}
+            net = _network(said, state)
+            net.load_state_dict(state)
             spec = Backbone(name=said["network"], pretrained=False, resolution=said["side"])
             levels = [torch.tensor(said[name]).view(said["bands"], 1, 1) for name in ("mean", "std")]
             scale = None if said["scale"] is None else np.array(said["scale"])
@@ -116,19 +115,41 @@ def _read(folder: Path) -> tuple[list[str], list[Part]]:
             part = Part(Eye.around(spec, net, *levels, scale), heads, mean, std)
             _check(part, len(about["classes"]))
             parts.append(part)
-        if not parts:
+        if not parts or not all(isinstance(name, str) for name in about["classes"]):
             raise ValueError
         return about["classes"], parts
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # whatever a damaged file raises
         raise LabError(
             f"{shown(folder)} holds no model that `lt compare` wrote ({type(error).__name__})"
         ) from None
 
 
+def _network(said: dict, state: dict[str, Tensor]) -> torch.nn.Module:
+    """The network that a model says it has, its weights apart; nothing is fetched or opened for it, and none
+    is made that has other weights than these.
+
+    Raises:
+        ValueError: timm has no such network, or it is none that `lt compare` makes.
+    """
+    import timm
+
+    known = [{}, *(dict(entry.create_kwargs) for entry in datasets.registry.weights().values())]
+    is_known = timm.is_model(said["network"]) and said["options"] in known
+    if not is_known or said["bands"] != len(said["mean"]) or not 8 <= said["side"] <= MOST_PIXELS:
+        raise ValueError
+    options = {"num_classes": 0, "in_chans": said["bands"], **said["options"]}
+    with torch.device("meta"):  # takes no memory
+        wanted = timm.create_model(said["network"], **options).state_dict()
+    if {k: v.shape for k, v in wanted.items()} != {k: v.shape for k, v in state.items()}:
+        raise ValueError
+    return timm.create_model(said["network"], **options)
+
+
 def _check(part: Part, num_classes: int) -> None:
     blank = np.zeros((part.eye.spec.resolution,) * 2 + (len(part.eye.mean),), np.uint8)
     scaled = part.eye.scale is None or part.eye.scale.shape == (2, len(part.eye.mean))
-    if part.probabilities([blank]).shape[1] != num_classes or not scaled:
+    found = part.probabilities([blank])
+    if found.shape[1] != num_classes or not found.isfinite().all() or not scaled:
         raise ValueError
 
 

@@ -60,10 +60,13 @@ def _within(folders: list[Path]) -> list[Path]:
 
 
 def _kept(folder: Path) -> dict | None:
+    """The list of tiles; None where it is not there, or not as it was written."""
     try:
-        return json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or damaged
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
+    is_whole = isinstance(index, dict) and index.pop("digest", None) == digest(index)
+    return index if is_whole else None
 
 
 def _unpack(parts: list[Path], folder: Path) -> None:
@@ -80,7 +83,8 @@ def _unpack(parts: list[Path], folder: Path) -> None:
                     tiles.append((str(within / f"{n}.tif"), label, origin))
                 bar.update()
         index = {"tiles": tiles, "report": str(report)}
-        (fresh / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+        text = json.dumps(index | {"digest": digest(index)})
+        (fresh / _INDEX).write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
     except OSError as error:

@@ -20,6 +20,7 @@ from lt_lib.lab.read.rounding import half_unit
 COUNTS = "n"
 MEANS = ("mean", "average", "overall", "accuracy")
 MOST_RUNS = 100  # repeats that a spread may take before it is called implausible
+LONGEST = 9  # digits of a number of images
 _NUMBER = r"\d*\.?\d+(?:[eE][-+]?\d+)?"
 _CELL = re.compile(
     rf"(?P<number>\d*\.?\d+)\s*%?(?P<bold>\*?)(?:\s*(?:±|\+/?-)\s*(?P<spread>{_NUMBER})\s*%?)?(?P<end>\*?)"
@@ -141,8 +142,8 @@ def _is_percent(text: str) -> bool:
 
 
 def _count(text: str, where: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise LabError(f"{where}: a number of images is asked for in row n, got {text!r}")
+    if not text.isdecimal() or len(text) > LONGEST or int(text) < 1:
+        raise LabError(f"{where}: a number of images is asked for in row n, got {text[:20]!r}")
     return int(text)
 
 

@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 import tempfile
+import zipfile
 from pathlib import Path
 
 from lt_lib.errors import LabError
@@ -37,6 +38,16 @@ def atomic_write(path: Path, content: bytes, remedy: str = STORE) -> None:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         raise cannot_write(path, error, remedy) from None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether every part of a file of torch.save has the checksum that it was written with; torch.load looks
+    at none of them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # whatever a damaged archive raises
+        return False
 
 
 def check_writable(*paths: Path, remedy: str = STORE) -> None:

@@ -20,6 +20,7 @@ from lt_lib.lab.record.files import atomic_write, cannot_write, check_writable
 from lt_lib.lab.record.paths import absolute
 from lt_lib.lab.record.spec import Data, Profile, Spec, Variant
 
+Measure = int | float | None | list[float | None] | dict[str, float | None]  # or by member, by k
 SELECTIONS = ("last", "best_on_val", "best_on_test")
 
 
@@ -40,7 +41,7 @@ class Record(BaseModel):
     digests: dict[str, str]
     env: dict[str, Any]
     selection: str = "last"
-    metrics: dict[str, dict[str, Any]]
+    metrics: dict[str, dict[str, Measure]]
     per_class: dict[str, list[float | None]]
     confusion: list[list[int]]
     history: dict[str, Any]

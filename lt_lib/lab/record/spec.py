@@ -494,6 +494,9 @@ class Experiment(Options):
         return [row for row in self.rows if row.key in wanted or row.row in wanted]
 
 
+DEPTH, MOST = 50, 50_000  # collections within each other, and values of an experiment file
+
+
 class _Yaml(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """The safe loader, libyaml's (six times as fast) where there is one; refuses a key that is given twice,
     of which it would keep the last in silence."""
@@ -548,7 +551,9 @@ def load(experiment: str | Path, check: bool = True) -> Experiment:
 
 def _read(path: Path) -> dict:
     try:
-        raw = yaml.load(path.read_bytes().decode("utf-8"), _Yaml)
+        text = path.read_bytes().decode("utf-8")
+        _check_size(text)
+        raw = yaml.load(text, _Yaml)
     except OSError as error:
         raise LabError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -563,6 +568,38 @@ def _read(path: Path) -> dict:
     if not isinstance(raw, dict):
         raise LabError(f"{path.name} must hold a mapping with the keys {', '.join(Experiment.model_fields)}")
     return raw
+
+
+def _check_size(text: str) -> None:
+    """Refuse, before anything is built of it, what is nested too deeply or grows too large once its aliases
+    are followed; and tags, which no experiment needs.
+
+    Raises:
+        yaml.YAMLError: it is so, or no YAML at all.
+    """
+    sizes: dict[str, int] = {}  # anchor -> values behind it
+    within: list[list] = [["", 0]]  # the collections around the event: anchor, values so far
+
+    def refuse(problem: str) -> None:
+        raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
+
+    for event in yaml.parse(text, _Yaml):
+        if getattr(event, "tag", None):
+            refuse(f"the tag {event.tag!r} is of no use here; leave it out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            within.append([event.anchor, 1])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = within.pop()
+            sizes[anchor] = size
+            within[-1][1] += size
+        elif isinstance(event, yaml.AliasEvent):
+            within[-1][1] += sizes.get(event.anchor, 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            within[-1][1] += 1
+        if len(within) > DEPTH:
+            refuse(f"nested more than {DEPTH} deep")
+        if within[-1][1] > MOST:
+            refuse(f"more than {MOST:,} values, aliases followed")
 
 
 def _checked(path: Path, raw: dict, check: bool) -> Experiment:

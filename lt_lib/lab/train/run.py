@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError, LtError
 from lt_lib.lab.record.digests import digest
-from lt_lib.lab.record.files import atomic_write, check_writable
+from lt_lib.lab.record.files import atomic_write, check_writable, is_whole
 from lt_lib.lab.record.paths import cache_root, evidence_dir, project_root, work_store
 from lt_lib.lab.record.plan import Item, code_of, definition, plan
 from lt_lib.lab.record.records import Record, Store, short
@@ -209,10 +209,10 @@ def _run_again(deadline: float | None, asked: tuple, root: Path) -> None:
 
 def artifact(record: Record, store: str | Path | None = None) -> Path:
     """The safetensors file with a record's test logits (float16) and head weights; trained again if it is not
-    there."""
+    there, or holds other logits than the record was written with."""
     own = Store(store or work_store())
     path = own.artifact(record.id)
-    if not path.is_file():
+    if not is_sound(path, record):
         dataset = datasets.load(record.spec.data)
         item = Item(
             record.experiment,
@@ -243,6 +243,22 @@ def _known(own: Store, planned: dict[str, Item]) -> dict[str, Record]:
     if own.root != evidence_dir():
         found |= _evidence().find({identity: planned[identity] for identity in planned.keys() - found.keys()})
     return found
+
+
+def is_sound(path: Path, record: Record) -> bool:
+    """Whether an artifact is there and can be read, and its logits are those of the record."""
+    if not path.is_file():
+        return False
+    try:
+        tensors = load(path.read_bytes())
+        return "logits" not in record.digests or _logits_digest(tensors) == record.digests["logits"]
+    except Exception as error:  # whatever a damaged file raises
+        say(f"{path}: damaged ({type(error).__name__}), made again")
+        return False
+
+
+def _logits_digest(tensors: dict[str, torch.Tensor]) -> str:
+    return digest(tensors["logits"].view(torch.int16).tolist())
 
 
 def _evidence(_cache: dict = {}) -> Store:  # noqa: B006  one parsed copy a process
@@ -327,6 +343,9 @@ def _groups(jobs: dict[str, _Job], outcomes: "_Outcomes") -> list[tuple[dict[str
 
 def _train_group(tasks: dict[str, Task], job: _Job, outcomes: "_Outcomes", deadline: float | None) -> None:
     checkpoint = outcomes.checkpoint(list(tasks))
+    if checkpoint.is_file() and not is_whole(checkpoint):
+        say(f"{checkpoint}: damaged checkpoint; this part starts again")
+        checkpoint.unlink(missing_ok=True)
     try:
         results = job.mode.train(list(tasks.values()), job.dataset, checkpoint, deadline)
     except Damaged:  # removed; now it starts again
@@ -357,6 +376,8 @@ class _Outcomes:
         """Take up tasks that an earlier, interrupted call finished."""
         for path in (self.folder / "learners").glob("*.pt"):
             try:
+                if not is_whole(path):
+                    raise ValueError
                 saved = torch.load(path, map_location="cpu", weights_only=True)
                 found = {key: Outcome(**fields) for key, fields in saved.items() if key in self.wanted}
             except Exception:  # whatever is wrong with the file, the task is trained again
@@ -409,7 +430,7 @@ def _record(identity: str, job: _Job, outcomes: list[Outcome], store: Store, wri
         "indices": digest([[task.train.tolist(), task.val.tolist()] for task in tasks]),
     }
     if "logits" in tensors:
-        digests["logits"] = digest(tensors["logits"].view(torch.int16).tolist())
+        digests["logits"] = _logits_digest(tensors)
     store.write(
         Record(
             id=identity,

@@ -17,6 +17,7 @@ from lt_lib.lab.record.paths import work_store
 from lt_lib.lab.record.records import Record, Store
 from lt_lib.lab.record.spec import load, resolve
 from lt_lib.lab.train import topics
+from lt_lib.lab.train.run import is_sound
 from lt_lib.works.sign.copies import change, trained_maker
 
 Z = float(norm.ppf(0.975))
@@ -111,7 +112,7 @@ def log_odds(logits: Tensor, positive: int = 1) -> Tensor:
 def odds_of(record: Record, store: Path | None = None) -> Tensor | None:
     """Log-odds of melanoma of the test images of a record; None where its logits are not at hand."""
     path = Store(store or work_store()).artifact(record.id)
-    return log_odds(load_file(path)["logits"].float()) if path.is_file() else None
+    return log_odds(load_file(path)["logits"].float()) if is_sound(path, record) else None
 
 
 def truth(data: str) -> np.ndarray:

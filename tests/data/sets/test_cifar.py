@@ -8,7 +8,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from fuzz import Bomb, cases, damaged, read_or_refused, tar
 from helpers import NAMES, TEST, TRAIN, batch, even, fake_files, pack, pin, register_fakes, same
 
 from lt_lib import data
@@ -340,54 +339,3 @@ def test_ten_class_archive_joins_its_batches_in_order(tmp_path):
     assert list(arrays.splits["train"][1]) == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
     assert np.array_equal(arrays.splits["test"][0][1], pixels[5, 1].reshape(3, 32, 32).transpose(1, 2, 0))
     assert not arrays.official
-
-
-# --- damage of any kind
-
-ODD = (
-    None,
-    -1,
-    2**70,
-    "x",
-    b"x",
-    [],
-    [[]],
-    {},
-    np.zeros(3),
-    np.zeros((24, 3072), np.int8),
-    np.array(["a"]),
-    1.5,
-)
-
-
-def odd_files(files, rng, canary):
-    """The members of an archive with one of them changed: its content, or its bytes."""
-    name = rng.choice(list(files))
-    match rng.randrange(4):
-        case 0:
-            content = pickle.loads(files[name], encoding="latin1")
-            content[rng.choice([*content, "data", 3])] = rng.choice([*ODD, Bomb(canary)])
-            return files | {name: pickle.dumps(content, rng.choice((0, 2, 4)))}
-        case 1:
-            return files | {name: pickle.dumps(rng.choice([*ODD, Bomb(canary), [Bomb(canary)]]))}
-        case 2:
-            return files | {name: files[rng.choice(list(files))]}
-    return files | {name: damaged(files[name], rng, head=256)}
-
-
-def test_any_archive_is_read_or_refused_and_nothing_in_it_runs(fake, tmp_path):
-    """LT_FUZZ=5000 tries more of them."""
-    entry, canary, read = registry.data_sets()["cifar100"], tmp_path / "canary", 0
-    path = tmp_path / "some.tar.gz"
-    for rng in cases(60):
-        files = odd_files(fake[1], rng, canary) if rng.random() < 0.8 else fake[1]
-        packed = tar({f"cifar-100-python/{name}": files[name] for name in files}, rng.choice(("w", "w:gz")))
-        path.write_bytes(damaged(packed, rng) if rng.random() < 0.3 else packed)
-        arrays = read_or_refused(rng, cifar.read_archive, path, entry)
-        assert not canary.exists(), rng.number
-        if arrays is not None:
-            for images, labels in arrays.splits.values():
-                assert images.dtype == np.uint8 and images.shape[1:] == (32, 32, 3), rng.number
-                assert labels.dtype == np.int64 and len(labels) == len(images), rng.number
-            read += 1
-    assert read > 0

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from fuzz import zipped
+from faults.damage import zipped
 from helpers import pin
 from PIL import Image
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from fuzz import tar, zipped
+from faults.damage import tar, zipped
 from PIL import Image
 
 from lt_lib import data
@@ -198,6 +198,9 @@ def test_a_broken_zip_and_a_wrong_folder_of_arrays(fake, tmp_path, official, exp
     content[at : at + 8] = bytes(8)
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"(tiny-imagenet-200.zip cannot be read|val_0.JPEG)"):
+        data.add(NAME, path, tmp_path / "store")
+    path.write_bytes(zipped({"abc": b""}).replace(b"abc", b"\0bc"))  # a member without a name
+    with pytest.raises(DataError, match="holds no data set that is known here"):
         data.add(NAME, path, tmp_path / "store")
     path.write_bytes(content[:5000])
     with pytest.raises(DataError, match="holds no data set that is known here"):

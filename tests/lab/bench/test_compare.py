@@ -12,6 +12,7 @@ import torch
 from bs4 import BeautifulSoup
 from helpers import run_main, serious
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from lt_lib.lab.bench import compare, features, finetune, judge, model
 from lt_lib.lab.bench.model import SNIPPET, Part
@@ -132,15 +133,31 @@ def test_the_model_predicts_and_so_does_the_snippet(run, folder, tmp_path, monke
     assert name == "cats" and float(p) == pytest.approx(float(lines[0][2]), abs=0.02)
 
 
-@pytest.mark.parametrize("damage", ["classes", "parts", "scale", "mean", "network", "weights"])
+FORGED = {
+    "scale": [[1.0]],
+    "mean": [0.5],
+    "network": "local-dir:/nowhere",
+    "options": {"checkpoint_path": "/nowhere"},
+    "side": 100_000,
+    "bands": 10**9,
+}
+
+
+@pytest.mark.parametrize("damage", ["classes", "numbers", "nan", "parts", "weights", *FORGED])
 def test_a_damaged_model_is_said(run, folder, tmp_path, monkeypatch, capsys, damage):
     run()
     about = json.loads((tmp_path / "out/model.json").read_text(encoding="utf-8"))
     if damage == "weights":
         content = (tmp_path / "out/model.safetensors").read_bytes()
         (tmp_path / "out/model.safetensors").write_bytes(content[:-100])
+    elif damage == "nan":
+        tensors = load_file(tmp_path / "out/model.safetensors")
+        tensors["0.bias"][:] = float("nan")
+        save_file(tensors, tmp_path / "out/model.safetensors")
+    elif damage == "numbers":
+        about["classes"] = list(range(len(about["classes"])))
     elif damage in about["parts"][0]:
-        about["parts"][0][damage] = {"scale": [[1.0]], "mean": [0.5], "network": None}[damage]
+        about["parts"][0][damage] = FORGED[damage]
     else:
         about[damage] = about[damage][:-1]
     (tmp_path / "out/model.json").write_text(json.dumps(about), encoding="utf-8")

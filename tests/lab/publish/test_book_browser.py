@@ -8,10 +8,15 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
+from bs4 import BeautifulSoup
 from helpers import ENTRIES, UNSET, serious
 from pypdf import PdfReader
 
 from lt_lib.lab.publish import pdf
+
+FROM_OUTSIDE = ", ".join(
+    f"{what}*='//']" for what in ("script[src", "link[rel~=stylesheet][href", "img[src", "iframe[src")
+)
 
 COLOURS = ["color-contrast", "link-in-text-block"]  # axe-core's rules about colours
 # marks one text of each kind (tag, classes and style, its own and of all around it) not among the known ones
@@ -247,6 +252,14 @@ def test_downloads_exist(html, entry):
     assert all(f.is_file() and f.stat().st_size for f in files)
     assert {f.suffix for f in files} >= ({".ipynb", ".py"} if entry.is_notebook else {".md"})
     assert b'src="http' not in page.read_bytes(), "an asset from outside"
+    assert BeautifulSoup(page.read_bytes(), "html.parser").select(FROM_OUTSIDE) == []
+
+
+def test_what_comes_from_outside_is_seen():
+    page = """<script src="//a.b/c.js"></script><link rel="stylesheet" href="https://a.b/c.css">
+    <img src="http://a.b/c.png"><iframe src="https://a.b"></iframe><a href="https://a.b">out</a>
+    <script src="_static/c.js"></script><link rel="stylesheet" href="../_static/c.css">"""
+    assert len(BeautifulSoup(page, "html.parser").select(FROM_OUTSIDE)) == 4
 
 
 def test_the_ledger_is_searched_filtered_and_sorted(open_page):

@@ -83,6 +83,7 @@ def test_a_spread_needs_runs():
         ("m,a\nx,120\n", "line 2: '120' is more than all images"),
         ("m,a\nn,0\nx,0.5\n", "line 2: a number of images is asked for in row n, got '0'"),
         ("m,a\nn,5\n", "has no row but n"),
+        (f"m,a\np,90\nn,{'9' * 5000}\n", "a number of images is asked for in row n, got '9{20}'"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path, text, said):

@@ -2,11 +2,26 @@
 
 import os
 import tempfile
+import zipfile
 
 import pytest
+import torch
 
 from lt_lib.lab import LabError
-from lt_lib.lab.record.files import atomic_write, check_writable
+from lt_lib.lab.record.files import atomic_write, check_writable, is_whole
+
+
+def test_a_flipped_bit_is_seen_in_what_torch_saved(tmp_path):
+    path = tmp_path / "a.pt"
+    torch.save({"a": torch.arange(8.0)}, path)
+    with zipfile.ZipFile(path) as archive:
+        at = path.read_bytes().index(archive.read("a/data/0"))
+    content = bytearray(path.read_bytes())
+    assert is_whole(path)
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["a"][0] != 0, "torch reads it as if it were sound"
+    assert not is_whole(path) and not is_whole(tmp_path / "none")
 
 
 def below_a_file(folder):

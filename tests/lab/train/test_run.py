@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sys
 import time
+import zipfile
 
 import pytest
 import torch
@@ -165,8 +166,14 @@ def test_damaged_checkpoint_starts_that_part_again(lab_env, experiment_file, cap
         time.sleep(0.002)
     process.kill()
     process.join()
-    for path in folder.glob("*.pt"):
-        path.write_bytes(b"not a checkpoint")
+    (path,) = folder.glob("*.pt")
+    with zipfile.ZipFile(path) as archive:
+        tensor = max(
+            (name for name in archive.namelist() if "/data/" in name),
+            key=lambda n: archive.getinfo(n).file_size,
+        )
+        raw = archive.read(tensor)
+    path.write_bytes(path.read_bytes().replace(raw, bytes([raw[0] ^ 1]) + raw[1:], 1))
     assert len(run(load(experiment_file), rows="tuned", profile="smoke", seeds=1)) == 1
     assert "damaged checkpoint" in capsys.readouterr().err
 
@@ -214,6 +221,10 @@ def test_artifact_is_rebuilt_when_asked_for(lab_env, experiment_file):
     path = artifact(record)
     logits = load_file(path)["logits"]
     assert logits.dtype == torch.float16 and logits.shape == (60, 4)
+    sound, raw = path.read_bytes(), logits.numpy().tobytes()
+    for damaged in (sound[:100], sound.replace(raw, b"\0\0" + raw[2:])):
+        path.write_bytes(damaged)
+        assert torch.equal(load_file(artifact(record))["logits"], logits)
     path.unlink()
     assert torch.equal(load_file(artifact(record))["logits"], logits)
     assert path.name == f"{short(record.id)}.safetensors"

@@ -1,0 +1,1 @@
+"""The fault campaign: damaged inputs, killed runs, hostile surroundings. See README.md."""
