@@ -56,3 +56,14 @@ else:
 
 # %% tags=["remove-input"]
 lab.growth()
+
+# %% [markdown]
+# ## How safe
+#
+# What happens when a file is damaged? Each input below was broken in one of thousands of ways: bits flipped, ends
+# cut off, huge numbers, forged contents that try to run code. Each case must end in a correct result or in one
+# clear error. A fault that was found is mended, and its smallest case is a test. `tests/faults/README.md` says how
+# to repeat it, and how processes are killed and disks filled.
+
+# %% tags=["remove-input"]
+lab.campaign()

@@ -19,7 +19,7 @@ _NAMES = {
     "lt_lib.lab.backlog": ("fill", "jobs", "queue"),
     "lt_lib.lab.publish.chapter": ("check_parameters",),
     "lt_lib.lab.read.answers": ("summary",),
-    "lt_lib.lab.read.benchmarks": ("growth", "missed", "speed", "training_rates"),
+    "lt_lib.lab.read.benchmarks": ("campaign", "growth", "missed", "speed", "training_rates"),
     "lt_lib.lab.read.badges": ("badge",),
     "lt_lib.lab.read.estimates": ("difference", "estimate", "in_words", "paired"),
     "lt_lib.lab.read.evidence": ("evidence", "group"),

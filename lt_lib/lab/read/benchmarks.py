@@ -1,4 +1,5 @@
-"""What the benchmarks measured last, benchmarks/results.json, as tables of the book."""
+"""What the benchmarks and the fault campaign measured last, benchmarks/results.json and
+tests/faults/counts.json, as tables of the book."""
 
 import html
 import json
@@ -76,6 +77,25 @@ def growth() -> Table:
 
 def _cost(value: float, unit: str) -> str:
     return f"{value / 2**20:,.0f} MiB" if unit == "bytes" else f"{value:,.3g} {html.escape(unit)}"
+
+
+def campaign() -> Table:
+    """Damaged inputs by kind: how many were read correctly, met a clear error, or found a fault."""
+    path = project_root() / "tests" / "faults" / "counts.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"{path} cannot be read ({error}); `python -m tests.faults inputs --long` makes it"
+        ) from None
+    lines = [
+        {"": html.escape(kind), "tried": f"{sum(counts.values()):,}"}
+        | {name: f"{count:,}" for name, count in counts.items()}
+        for kind, counts in found["inputs"].items()
+    ]
+    tried = sum(sum(counts.values()) for counts in found["inputs"].values())
+    caption = f"{tried:,} damaged inputs. Python {found['python']}, torch {found['torch']}"
+    return Table(pd.DataFrame(lines), lines, caption)
 
 
 def training_rates() -> Table:

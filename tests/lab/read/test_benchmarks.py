@@ -65,6 +65,28 @@ def test_training_rates_are_those_of_the_last_benchmark(measured):
     assert "some CPU, 4 cores" in table.caption and "a&lt;b" in table._repr_html_()
 
 
+def test_the_campaign_counts_what_was_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmarks, "project_root", lambda: tmp_path)
+    with pytest.raises(
+        LabError, match=r"counts\.json cannot be read.*`python -m tests\.faults inputs --long`"
+    ):
+        benchmarks.campaign()
+    (tmp_path / "tests/faults").mkdir(parents=True)
+    counts = {"read correctly": 900, "clear error": 1100, "fault found": 2}
+    found = {"python": "3.11", "torch": "2.0", "inputs": {"a<b": counts}}
+    (tmp_path / "tests/faults/counts.json").write_text(json.dumps(found))
+    table = benchmarks.campaign()
+    (row,) = table.rows
+    assert row == {
+        "": "a&lt;b",
+        "tried": "2,002",
+        "read correctly": "900",
+        "clear error": "1,100",
+        "fault found": "2",
+    }
+    assert table.caption == "2,002 damaged inputs. Python 3.11, torch 2.0"
+
+
 def test_without_results_the_command_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmarks, "project_root", lambda: tmp_path)
     with pytest.raises(LabError, match=r"results\.json cannot be read.*`python benchmarks/all\.py` makes it"):
