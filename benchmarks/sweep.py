@@ -118,7 +118,7 @@ def main() -> None:
     seconds, peak, before = measured(options.size, options.tile, options.layout, options.kind)
     print(
         f"{options.size} x {options.size} x 8, {options.layout}, kind {options.kind}, tile {options.tile}: "
-        f"swept in {seconds:.1f} s, {options.size**2 / seconds / 1e6:.2f} million pixels/s, at most "
+        f"swept in {seconds:.1f} s, {options.size**2 / seconds / 1e6:.2f} million pixels/s, peak memory "
         f"{peak / 2**20:.0f} MiB, of which {before / 2**20:.0f} MiB before the sweep"
     )
     if options.write:

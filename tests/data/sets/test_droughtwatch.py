@@ -549,7 +549,7 @@ def test_part_that_came_between_is_read(official, parts_read):
 def test_torn_journal_and_lost_tiles(official, parts_read):
     for damage, again in (
         (lambda folder: cut(folder / "journal.jsonl", 5), ALL_PARTS[1:]),
-        (lambda folder: flip(folder / "journal.jsonl", b'"labels": [1', b'"labels": [3'), ALL_PARTS),
+        (lambda folder: flip(folder / "journal.jsonl", b'"train": 4', b'"train": 3'), ALL_PARTS),
         (lambda folder: cut(folder / "x_train.npy", 50_000 + 2 * RECORD), ALL_PARTS),
         (lambda folder: (folder / "y_train.npy").unlink(), ALL_PARTS),
     ):
