@@ -21,6 +21,7 @@ from .damage import Chance
 
 SERVER = multiprocessing.get_context("forkserver")  # imports torch once; every grid is then a quick fork
 SERVER.set_forkserver_preload(["lt_lib.lab.train.run", "lt_lib.lab.train.heads", "timm", "torchvision"])
+SECONDS = 300  # that a grid may take to end
 EXPERIMENT = {
     "experiment": "grid",
     "work": "ee443",
@@ -96,7 +97,7 @@ class Grid:
         for process in alive:
             os.killpg(process.pid, signal.SIGKILL)
         for process in processes:
-            process.join()
+            process.join(SECONDS)
         if not alive:
             self.check()
             shutil.rmtree(self.store)
@@ -106,8 +107,8 @@ class Grid:
         """Let the grid end; its records must be those of the undisturbed one. Files that a kill left between
         the last record and the tidying up are counted."""
         process = self.start(self.store)
-        process.join()
-        assert process.exitcode == 0
+        process.join(SECONDS)
+        assert process.exitcode == 0, "no end, or an error"
         assert ended(self.store) == self.calm, "other records than an undisturbed run"
         assert not Store(self.store).damaged
         work = self.store / ".work"
