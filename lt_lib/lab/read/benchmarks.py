@@ -94,7 +94,12 @@ def campaign() -> Table:
         for kind, counts in found["inputs"].items()
     ]
     tried = sum(sum(counts.values()) for counts in found["inputs"].values())
-    caption = f"{tried:,} damaged inputs. Python {found['python']}, torch {found['torch']}"
+    kills = found["kills"]
+    caption = (
+        f"{tried:,} damaged inputs; beside them {kills['kills']} kills of a small grid, which ended "
+        f"{kills['grids ended bit-identical']} times, each time bit by bit as one that nobody touched. Python "
+        f"{found['python']}, torch {found['torch']}"
+    )
     return Table(pd.DataFrame(lines), lines, caption)
 
 

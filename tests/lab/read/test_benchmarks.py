@@ -74,6 +74,7 @@ def test_the_campaign_counts_what_was_tried(tmp_path, monkeypatch):
     (tmp_path / "tests/faults").mkdir(parents=True)
     counts = {"read correctly": 900, "clear error": 1100, "fault found": 2}
     found = {"python": "3.11", "torch": "2.0", "inputs": {"a<b": counts}}
+    found["kills"] = {"kills": 11, "grids ended bit-identical": 6, "files left over": 0}
     (tmp_path / "tests/faults/counts.json").write_text(json.dumps(found))
     table = benchmarks.campaign()
     (row,) = table.rows
@@ -84,7 +85,10 @@ def test_the_campaign_counts_what_was_tried(tmp_path, monkeypatch):
         "clear error": "1,100",
         "fault found": "2",
     }
-    assert table.caption == "2,002 damaged inputs. Python 3.11, torch 2.0"
+    assert table.caption == (
+        "2,002 damaged inputs; beside them 11 kills of a small grid, which ended 6 times, each time bit by bit as "
+        "one that nobody touched. Python 3.11, torch 2.0"
+    )
 
 
 def test_without_results_the_command_is_named(tmp_path, monkeypatch):
