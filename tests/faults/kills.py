@@ -1,5 +1,6 @@
 """A small grid, killed at random moments with all its processes: it ends as if nobody had touched it."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -95,7 +96,9 @@ class Grid:
         time.sleep(rng.uniform(0, 0.8 * self.seconds))
         alive = [process for process in processes if process.is_alive()]
         for process in alive:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # not yet the leader of its group
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
         for process in processes:
             process.join(SECONDS)
         if not alive:
