@@ -97,8 +97,8 @@ def campaign() -> Table:
     kills = found["kills"]
     caption = (
         f"{tried:,} damaged inputs; beside them {kills['kills']} kills of a small grid, which ended "
-        f"{kills['grids ended bit-identical']} times, each time bit by bit as one that nobody touched. Python "
-        f"{found['python']}, torch {found['torch']}"
+        f"{kills['grids ended bit-identical']} times, each time bit by bit as one that nobody touched. "
+        f"Python {found['python']}, torch {found['torch']}"
     )
     return Table(pd.DataFrame(lines), lines, caption)
 
