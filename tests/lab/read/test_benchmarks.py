@@ -86,8 +86,8 @@ def test_the_campaign_counts_what_was_tried(tmp_path, monkeypatch):
         "fault found": "2",
     }
     assert table.caption == (
-        "2,002 damaged inputs; beside them 11 kills of a small grid, which ended 6 times, each time bit by bit "
-        "as one that nobody touched. Python 3.11, torch 2.0"
+        "2,002 damaged inputs; beside them 11 kills of a small grid, which ended 6 times, each time bit by "
+        "bit as one that nobody touched. Python 3.11, torch 2.0"
     )
 
 
