@@ -313,7 +313,7 @@ def test_another_scale_is_looked_at_anew(folder, eye):
 def test_a_damaged_chunk_is_computed_again(folder, eye, lab_env, capsys):
     own = read_own(folder)
     _, x = features.features(own, "toy")
-    (chunk,) = features._folder(own, "toy").glob("*.npz")
+    (chunk,) = features._folder(own, "toy", "float32").glob("*.npz")
     chunk.write_bytes(b"no archive")
     _, again = features.features(own, "toy")
     assert torch.equal(x, again) and eye.looked == 128
