@@ -30,7 +30,7 @@ lab.speed()
 print("Missed:", "; ".join(lab.missed()) or "nothing")
 
 # %% [markdown]
-# The loops of the first lines in images a second:
+# The training loops in images a second:
 
 # %% tags=["remove-input"]
 lab.training_rates()

@@ -34,9 +34,8 @@ def speed() -> Table:
             "against": html.escape(figure["peer"]),
             "times": f"{figure['ratio']:.2f} {figure['kind']}",
             "goal": _goal(figure),
-            "by": f"<code>{name}.py</code>",
         }
-        for name, one in found.items()
+        for one in found.values()
         for figure in one["figures"]
     ]
     machines = sorted(
