@@ -160,7 +160,7 @@ def jobs(lots: list[Lot], store: str | Path | None = None) -> list[Job]:
                     seed=item.seed,
                     work=lot.work,
                     set=item.spec.data,
-                    minutes=rate and round(seconds / 60, 2),
+                    minutes=rate and float(f"{seconds / 60:.3g}"),
                     memory_mb=rate and rate.memory_mb,
                     gpu=int(bool(rate and rate.gpu)),
                 )
