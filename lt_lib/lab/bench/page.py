@@ -359,10 +359,11 @@ def _alike(found: Found) -> str:
         f"{html.escape(own.classes[own.labels[j]])}</li>"
         for i, j, _ in first
     )
+    these = "is nearly a training image" if len(found.alike) == 1 else "are nearly training images"
     rest = f"<p>And {more:,} more, in the JSON.</p>" if more > 0 else ""
     return (
-        f"{title}<p>{len(found.alike):,} of {int(found.test.sum()):,} test images are nearly training "
-        "images, by the features of the network: crops, frames of one film, or things that look alike. "
+        f"{title}<p>{len(found.alike):,} of {int(found.test.sum()):,} test images {these}, by the "
+        "features of the network: crops, frames of one film, or things that look alike. "
         f"{_without_alike(found)} What belongs together is kept on one side by --split.</p>"
         f'<ul class="lt-images">{pairs}</ul>{rest}'
     )

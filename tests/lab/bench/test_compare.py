@@ -110,7 +110,7 @@ def test_a_wrong_label_and_a_crop_of_a_training_image_are_shown(run, folder, tmp
     assert (one["label"], one["perhaps"], one["part"]) == ("cats", "犬", "training")
     page = BeautifulSoup((tmp_path / "out/index.html").read_text(encoding="utf-8"), "html.parser")
     said = page.find("h2", string="Nearly the same on both sides").find_next("p").text
-    assert "1 of 17 test images are nearly training images" in said and "without" in said
+    assert "1 of 17 test images is nearly a training image," in said and "without" in said
     assert "cats? others: 犬" in page.text
 
 
