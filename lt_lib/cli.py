@@ -430,8 +430,7 @@ def compare(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of features: float32, or bf16, on processors that know it nearly twice as fast and some "
-            "hundredths off."
+            help="Of features: float32, or bf16, faster on processors that know it and some hundredths off."
         ),
     ] = "float32",
     out: Annotated[

@@ -15,9 +15,9 @@
 # %% [markdown]
 # # How fast, how far, how safe
 #
-# Ours is faster than what people use where a run spends its hours, and the table says where it is not fast
-# enough. Every figure is a ratio of two things measured in one run, so that another machine can check it:
-# `python benchmarks/all.py` measures all of them anew.
+# How ours compares with what people use, what more of it costs, and what damaged files do to it. Every figure is
+# a ratio of two things measured in one run, so that another machine can check it: `python benchmarks/all.py`
+# measures all of them anew.
 #
 # ## How fast
 
@@ -62,8 +62,8 @@ lab.growth()
 #
 # What happens when a file is damaged? Each input below was broken in one of thousands of ways: bits flipped, ends
 # cut off, huge numbers, forged contents that try to run code. Each case must end in a correct result or in one
-# clear error. A fault that was found is mended, and its smallest case is a test. `tests/faults/README.md` says how
-# to repeat it, and how processes are killed and disks filled.
+# clear error. A fault that was found is mended. `tests/faults/README.md` says how to repeat it, and how processes
+# are killed and disks filled.
 
 # %% tags=["remove-input"]
 lab.campaign()

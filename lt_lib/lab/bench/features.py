@@ -179,7 +179,7 @@ def features(own: Own, network: str, precision: Precision = "float32") -> tuple[
     if precision == "bf16":
         own.notes.append(
             f"Features of {network} were computed in bf16, some hundredths off those in float32, in which "
-            "the kept model looks at images: of 25 predictions about one may differ."
+            "the kept model looks at images, so a few of its predictions may differ."
         )
     own = large_enough(own)
     return own, torch.from_numpy(np.stack([known[key][0] for key in own.keys]).astype(np.float32))

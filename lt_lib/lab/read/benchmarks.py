@@ -71,7 +71,9 @@ def growth() -> Table:
         for one in results().values()
         for curve in one["curves"]
     ]
-    return Table(pd.DataFrame(lines), lines, "1 is in proportion, 0 not at all, 2 with the square.")
+    said = "1 is in proportion, 0 not at all, 2 with the square."
+    missing = "Nothing measured yet: `python benchmarks/all.py growth sweep store`."
+    return Table(pd.DataFrame(lines), lines, said if lines else missing)
 
 
 def _cost(value: float, unit: str) -> str:

@@ -54,6 +54,8 @@ def test_growth_names_sizes_costs_and_the_power(measured):
     first, second = benchmarks.growth().rows
     assert (first["sizes"], first["cost"], first["power"]) == ("100 to 4,000", "1 MiB to 2 MiB", "0.19")
     assert second["cost"] == "0.5 s to 20 s"
+    measured(sweep={})
+    assert "Nothing measured yet" in benchmarks.growth()._repr_html_()
 
 
 def test_training_rates_are_those_of_the_last_benchmark(measured):
