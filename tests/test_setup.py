@@ -9,19 +9,24 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from PIL import Image
 
 import lt_lib
 from lt_lib import errors
+from lt_lib.lab.record.paths import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -231,27 +236,44 @@ def closure(roots: list[Requirement]) -> list[metadata.Distribution]:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """A fresh environment that holds lt_lib, built as a wheel, and links to what `pip install .` brings with
-    it: offline, and nothing else of this environment can be seen. Returns its folder of programs."""
-    home = tmp_path_factory.mktemp("bare")
+def wheel(tmp_path_factory):
+    """The library as `pip wheel .` packs it."""
+    home = tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, home / name)
     shutil.copytree(ROOT / "lt_lib", home / "lt_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    quiet = ("--quiet", "--disable-pip-version-check", "--no-deps")
-    pip = functools.partial(subprocess.run, check=True, cwd=home, env=environment())
-    pip([sys.executable, "-m", "pip", "wheel", *quiet, "--no-build-isolation", "--wheel-dir", ".", "."])
-    pip([sys.executable, "-m", "venv", "--without-pip", "env"])
+    pip(home, "wheel", "--no-build-isolation", "--wheel-dir", ".", ".")
+    (path,) = home.glob("*.whl")
+    return path
+
+
+def pip(where: Path, *words: str | Path) -> None:
+    quiet = ("--quiet", "--disable-pip-version-check")
+    command, rest = words[:-1], words[-1]
+    call = [sys.executable, "-m", "pip", *command, *quiet, "--no-deps", rest]
+    subprocess.run(call, check=True, cwd=where, env=environment())
+
+
+def installed(home: Path, wheel: Path, wanted: list[Requirement]) -> Path:
+    """A fresh environment in a folder, with the wheel and links to what some requirements bring: offline, and
+    nothing else of this environment can be seen. Returns its folder of programs."""
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", home / "env"], check=True, env=environment()
+    )
     programs = home / "env/bin"
-    (wheel,) = home.glob("*.whl")
-    into = ("--python", programs / "python", "install", "--no-index")
-    pip([sys.executable, "-m", "pip", *into, *quiet, wheel.name])
+    pip(home, "--python", programs / "python", "install", "--no-index", wheel)
     (site,) = (home / "env").glob("lib/python*/site-packages")
-    for distribution in closure(declared()):
+    for distribution in closure(wanted):
         for top in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
             if not (site / top).exists():
                 (site / top).symlink_to(Path(distribution.locate_file(top)).resolve())
     return programs
+
+
+@pytest.fixture(scope="module")
+def bare(wheel, tmp_path_factory):
+    """What `pip install .` gives."""
+    return installed(tmp_path_factory.mktemp("bare"), wheel, declared())
 
 
 def environment() -> dict[str, str]:
@@ -289,6 +311,56 @@ print(lt_lib.__file__, loss.item() > 0)
     done = in_bare(bare, "python", "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(bare.parent)) and done.stdout.endswith("True\n")
+
+
+def test_a_wheel_holds_the_library_and_nothing_else(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    about = {name for name in names if ".dist-info/" in name}
+    files = {
+        path for path in (ROOT / "lt_lib").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert names - about == {str(path.relative_to(ROOT)) for path in files}
+    assert {Path(name).name for name in about} >= {"METADATA", "LICENSE", "entry_points.txt"}
+
+
+def test_the_lines_of_the_readme_run_with_the_library_alone(bare):
+    _, _, part = (ROOT / "README.md").read_text().partition("## The library alone\n")
+    code = textwrap.dedent(
+        "\n".join(re.findall(r"^    .*|^$", part.partition("\n`pip install")[0], re.MULTILINE))
+    )
+    assert code.count("import") >= 4
+    done = in_bare(bare, "python", "-c", code + "\nprint(mixed.shape, len(weights), type(loss).__name__)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "torch.Size([32, 11, 65, 65]) 50 LDAMLoss\n"
+
+
+def test_a_comparison_needs_no_checkout_of_the_book(wheel, tmp_path):
+    wanted = [*declared("lab"), *map(Requirement, PROJECT["optional-dependencies"][BACKBONES])]
+    programs, chance = installed(tmp_path, wheel, wanted), np.random.default_rng(0)
+    for name, n in (("cats", 24), ("dogs", 12)):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(n):
+            pixels = chance.integers(0, 100, (16, 16, 3)) + (100 if name == "dogs" else 0)
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"pets/{name}/{i}.png")
+    here = environment() | {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    for name in VARIABLES:
+        here.pop(name, None)
+    call = functools.partial(
+        subprocess.run, capture_output=True, text=True, check=False, cwd=tmp_path, env=here
+    )
+    done = call([programs / "lt", "compare", "pets", "--seeds", "2"])
+    assert done.returncode == 0, done.stderr
+    said = json.loads((tmp_path / "pets-compared/comparison.json").read_text())
+    assert sorted(said["classes"]) == ["cats", "dogs"]
+    assert ".lt-badge" in (tmp_path / "pets-compared/index.html").read_text()
+    done = call([programs / "lt", "predict", "pets-compared", "pets/dogs/0.png"])
+    assert done.returncode == 0 and "dogs" in done.stdout, done.stderr
+    done = call([programs / "lt", "status"])
+    assert done.returncode == 1 and "set LT_BOOK" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_lt_without_its_extra_says_what_to_install(bare):

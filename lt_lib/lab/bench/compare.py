@@ -22,7 +22,7 @@ from lt_lib.lab.bench.reading import Own, read_own, split
 from lt_lib.lab.bench.remedies import PLAIN, REMEDIES, Fitted, fit
 from lt_lib.lab.record.digests import code_digest, digest
 from lt_lib.lab.record.files import atomic_write, check_writable
-from lt_lib.lab.record.paths import project_root
+from lt_lib.lab.record.paths import LOOK
 from lt_lib.lab.record.spec import Precision
 from lt_lib.lab.train.run import environment
 from lt_lib.progress import Progress, say
@@ -75,7 +75,7 @@ def compare(
         DataError, LabError: what cannot be used, and how to mend it.
     """
     _check(path, aim, networks, out, precision)
-    start, style = time.monotonic(), (project_root() / "book/_static/custom.css").read_text(encoding="utf-8")
+    start, style = time.monotonic(), LOOK.read_text(encoding="utf-8")
     own = read_own(path, groups=groups)
     _check_beside(own, out)
     own, looked = _features(own, networks, precision)

@@ -417,7 +417,8 @@ def _copy_sources(root: Path, base: Path, listed: list[Entry], given: dict) -> N
     src = base / "src"
     kept = {src / f"{entry.name}.ipynb" for entry in listed if entry.is_notebook}
     copies = [entry.source for entry in listed] + [root / "book" / "references.bib"]
-    copies += [p for name in ("_static", "_ext") for p in (root / "book" / name).rglob("*") if p.is_file()]
+    folders = ("book/_static", "book/_ext", "lt_lib/lab/look")
+    copies += [p for name in folders for p in (root / name).rglob("*") if p.is_file()]
     for path in copies:
         if "__pycache__" not in path.parts:
             target = src / path.relative_to(root)

@@ -8,6 +8,7 @@ from platformdirs import user_cache_dir
 
 from lt_lib.errors import LabError
 
+LOOK = Path(__file__).resolve().parents[1] / "look" / "custom.css"  # of the book's pages and a reader's own
 VARIABLES = ("LT_BOOK", "LT_CACHE", "LT_DATA", "LT_STORE", "LT_WORKS")  # of the environment: folders
 
 

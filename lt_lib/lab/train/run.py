@@ -463,10 +463,10 @@ def environment(precision: str = "float32") -> dict:
     commit."""
 
     def git(*words: str) -> str:
-        command = ["git", "-C", str(project_root()), *words]
         try:
+            command = ["git", "-C", str(project_root()), *words]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError:
+        except (OSError, LabError):  # no git, or the library alone, without a checkout of the book
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""
 
