@@ -111,12 +111,14 @@ def at_size(items: list[Item], count: int, folder: Path) -> dict:
     absent = {record_id("absent", "", ""): items[0]}
     assert len(store.names()) == count
     assert Store(store.root).find(there) and not Store(store.root).find(absent)
+    kept = Store(store.root)
     return {
         "records": count,
         "walk_s": median_of(5, lambda: walk(store.root)),
         "list_s": median_of(5, store.names),
         "one_there_s": median_of(25, lambda: Store(store.root).find(there)),
         "one_absent_s": median_of(5, lambda: Store(store.root).find(absent)),
+        "next_absent_s": median_of(25, lambda: kept.find(absent)),
     }
 
 

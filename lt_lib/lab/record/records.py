@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,6 +100,9 @@ def record_id(spec: str, data: str, code: str) -> str:
     return digest([spec, data, code])
 
 
+SETTLED_NS = 2_000_000_000  # a folder's time has ticks of up to two seconds
+
+
 class Name(NamedTuple):
     """What the path of a record says; see `Store.path`. `id` are the first 12 digits."""
 
@@ -119,6 +123,7 @@ class Store:
         self.root = absolute(root)
         self.damaged: list[str] = []
         self._cache: dict[Path, tuple[tuple, Record | None]] = {}
+        self._listed: dict[str, tuple[int, dict[str, list[str]]]] = {}
 
     def path(self, record: Record) -> Path:
         """Where a record lies: <profile>-<data>/<experiment>/<key>--<variant>--s<seed>--<id>.json."""
@@ -164,18 +169,43 @@ class Store:
         places = {identity: self.place(of, identity) for identity, of in planned.items()}
         found = {i: r for i, path in places.items() if os.path.isfile(path) and (r := self.read(path))}
         elsewhere = {short(identity): identity for identity in planned.keys() - found.keys()}
-        for path in self._paths() if elsewhere else ():
-            identity = elsewhere.get(path[-17:-5])  # see `place`
-            if identity and path != str(places[identity]) and (record := self.read(Path(path))):
-                found[identity] = record
+        for ids in map(self._ids, self._folders() if elsewhere else ()):
+            for name in elsewhere.keys() & ids.keys():
+                identity = elsewhere[name]
+                for path in ids[name]:
+                    if path != str(places[identity]) and (record := self.read(Path(path))):
+                        found[identity] = record
         return found
 
     def _paths(self) -> list[str]:
         """Paths of files that lie as records do, <profile>-<data>/<experiment>/<name>.json, in order."""
+        return [path for folder in self._folders() for path in self._reading(_records, folder)]
+
+    def _folders(self) -> list[str]:
+        """Folders of records, in order."""
+        kinds = [folder for folder in self._reading(_folders, self.root) if "-" in folder.name]
+        return [folder.path for kind in kinds for folder in self._reading(_folders, kind.path)]
+
+    def _ids(self, folder: str) -> dict[str, list[str]]:
+        """First digits of the ids of a folder's records, with their paths. It is listed anew where it has
+        changed; a folder that changed just now may have done so again within one tick of its clock."""
         try:
-            kinds = [folder for folder in _folders(self.root) if "-" in folder.name]
-            folders = [folder for kind in kinds for folder in _folders(kind.path)]
-            return [path for folder in folders for path in _records(folder.path)]
+            changed = os.stat(folder).st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        if folder in self._listed and self._listed[folder][0] == changed:
+            return self._listed[folder][1]
+        ids: dict[str, list[str]] = {}
+        for path in self._reading(_records, folder):
+            ids.setdefault(path[-17:-5], []).append(path)  # see `place`
+        if changed < time.time_ns() - SETTLED_NS:
+            self._listed[folder] = changed, ids
+        return ids
+
+    def _reading(self, read, folder: str | Path) -> list:
+        """What `read` finds in a folder; nothing where there is none."""
+        try:
+            return read(folder)
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -7,6 +7,7 @@ import pytest
 from helpers import record
 
 from lt_lib.lab import LabError, Store
+from lt_lib.lab.record import records
 
 RECORD = record("baseline-full", 0, 0.5).model_copy(update={"id": f"sha256:{'0' * 64}"})
 
@@ -89,6 +90,20 @@ def test_what_is_planned_is_found_and_nothing_else_is_read(store, monkeypatch):
 
 def test_a_record_counts_for_another_row_of_the_same_spec(store):
     assert store.find(planned(key="another", experiment="ee443-fig2")) == {RECORD.id: RECORD}
+
+
+def test_folders_that_have_not_changed_are_listed_once(store, monkeypatch):
+    (folder,) = store.root.glob("*/*")
+    listed, read = [], records._records
+    monkeypatch.setattr(records, "_records", lambda folder: listed.append(folder) or read(folder))
+    absent = planned(id=f"sha256:{'f' * 64}")
+    os.utime(folder, (1e9, 1e9))
+    assert store.find(absent) == store.find(absent) == {} and listed == [str(folder)]
+    other = RECORD.model_copy(update={"id": f"sha256:{'f' * 64}", "key": "another"})
+    store.write(other)
+    assert store.find(absent) == {other.id: other}
+    store.path(other).unlink()  # within the same tick, perhaps
+    assert store.find(absent) == {}
 
 
 def test_a_damaged_record_counts_as_absent_and_is_named(store):
