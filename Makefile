@@ -15,7 +15,7 @@ unexport PYTHONHOME
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf slides test notebooks clean
+.PHONY: help book pdf slides test notebooks wheel clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,10 @@ test: $(STAMP) ## lint, unit tests, the smoke book, its pages in a browser, outp
 
 notebooks: $(STAMP) ## re-make every .ipynb from its .py (the .py is the source)
 	$(PY) -m lt_lib.lab.publish.book sync
+
+wheel: $(STAMP) ## the library alone, to install elsewhere; says where it is
+	@rm -rf build _build/wheel && $(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir _build/wheel .
+	@rm -rf build && ls _build/wheel/*.whl
 
 clean: ## remove built books; trained records in _build/records stay
 	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name records -exec rm -rf {} +; fi
