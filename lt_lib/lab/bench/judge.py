@@ -17,6 +17,7 @@ AIMS = {
     "worst-class": "recall of the worst class",
 }
 DRAWS = 4000
+FEW = 20  # test images of a class: with fewer, its recall is drawn as a proportion, too
 GROUPS = ("many", "medium", "few")
 
 
@@ -65,12 +66,16 @@ def judge(
     draws are the same for all remedies. A remedy is clear where its whole interval, widened for the number
     of remedies, lies above zero, and where swapping its answers and those of plain cross-entropy on images
     drawn by chance hardly ever gives as large a gain: with few images in a class the bootstrap alone is too
-    sure.
+    sure. So it is of the scores: two images that are both right have no spread at all. Their intervals are
+    the wider of the bootstrap's and that of draws in which the recall of a class of fewer than FEW images
+    comes from the posterior of a proportion (Jeffreys' prior), moved to the mean that was found and
+    widened by (1 + 1/n)^.5, which simulations ask for.
     """
     truth = y.numpy()
     share = np.bincount(truth, minlength=len(counts)) / len(truth)
     hits = {name: (z.argmax(-1) == y).numpy().astype(np.float32) for name, z in logits.items()}
     drawn, swapped = _drawn(hits, truth, len(counts)), _swapped(hits, truth, len(counts))
+    widened = {name: _widened(found, hits[name], truth) for name, found in drawn.items()}
     reports = {
         name: [classification_report(s, y, train_counts=counts, scores="logits") for s in z]
         for name, z in logits.items()
@@ -81,8 +86,9 @@ def judge(
     for goal in AIMS:
         mean = {name: float(_score(found, share, goal).mean()) for name, found in recalls.items()}
         at = {name: _score(found, share, goal) for name, found in drawn.items()}
+        alone = {name: _score(found, share, goal) for name, found in widened.items()}
         chance = {name: _by_chance(*swapped[name], share, goal) for name in rivals} | {PLAIN: 1.0}
-        scores[goal] = {name: _one(mean, at, name, chance[name], len(rivals)) for name in logits}
+        scores[goal] = {name: _one(mean, at, alone, name, chance[name], len(rivals)) for name in logits}
     clear = [name for name in rivals if scores[aim][name].clear]
     best = max(clear, key=lambda name: scores[aim][name].gain, default=None)
     return Verdict(
@@ -103,6 +109,18 @@ def _drawn(hits: dict[str, np.ndarray], truth: np.ndarray, k: int) -> dict[str, 
     for c, which, images in _images(truth, k, np.random.default_rng(0)):
         for name, own in hits.items():
             out[name][:, c] = ((images @ own[:, which].T) * seeds[len(own)]).sum(1)
+    return out
+
+
+def _widened(drawn: np.ndarray, hits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Drawn recalls of one remedy, those of classes with few test images drawn as proportions."""
+    out, seeds = drawn.copy(), _shares(np.random.default_rng(1), len(hits), len(hits))
+    for c, n in enumerate(np.bincount(truth, minlength=drawn.shape[1])):
+        if n < FEW:
+            own = hits[:, truth == c].mean(1)
+            right, wrong = n * own.mean() + 0.5, n * (1 - own.mean()) + 0.5
+            spread = np.random.default_rng((3, c)).beta(right, wrong, len(out)) - right / (n + 1)
+            out[:, c] = seeds @ own + spread * (1 + 1 / n) ** 0.5
     return out
 
 
@@ -157,8 +175,16 @@ def _score(recalls: np.ndarray, share: np.ndarray, goal: str) -> np.ndarray:
     return recalls.mean(-1) if goal == "balanced" else recalls.min(-1)
 
 
-def _one(mean: dict[str, float], at: dict[str, np.ndarray], name: str, chance: float, rivals: int) -> Score:
-    low, high = map(float, np.quantile(at[name], (0.025, 0.975)))
+def _one(
+    mean: dict[str, float],
+    at: dict[str, np.ndarray],
+    alone: dict[str, np.ndarray],
+    name: str,
+    chance: float,
+    rivals: int,
+) -> Score:
+    ends = np.quantile([at[name], alone[name]], (0.025, 0.975), axis=1).clip(0, 1)
+    low, high = float(ends[0].min()), float(ends[1].max())
     gap = at[name] - at[PLAIN]
     gain_low, gain_high, surely = map(float, np.quantile(gap, (0.025, 0.975, 0.025 / rivals)))
     clear = surely > 0 and chance <= 0.025 / rivals

@@ -1,5 +1,7 @@
 """A remedy is recommended where it can be told from plain cross-entropy, and none where none can."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,25 @@ def test_intervals_over_few_images_are_as_wide_as_chance():
         )
         score = score.scores["balanced"][PLAIN]
         assert score.high - score.low == pytest.approx(2 * 1.96 * 0.5 / len(y) ** 0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("recalls", [(0.9, 0.7, 0.5), (0.95, 0.9, 0.9)])
+def test_scores_of_a_handful_of_images_lie_in_their_intervals(recalls, monkeypatch):
+    """Three classes with 10, 4 and 2 test images; by the bootstrap of images alone in 82 of 100 trials."""
+    monkeypatch.setattr(judge, "DRAWS", 1000)
+    y, chance, within = (
+        torch.arange(3).repeat_interleave(torch.tensor([10, 4, 2])),
+        np.random.default_rng(0),
+        0,
+    )
+    edge = np.array([NormalDist().inv_cdf(p) for p in recalls])[y] * 1.25**0.5
+    for _ in range(100):
+        hits = torch.from_numpy(edge + chance.normal(0, 1, len(y)) + chance.normal(0, 0.5, (3, len(y))) > 0)
+        logits = 3.0 * torch.nn.functional.one_hot(torch.where(hits, y, (y + 1) % 3), 3).float()
+        found = judge.judge({PLAIN: logits, "a": logits}, y, [50, 20, 8], "balanced", {PLAIN: "", "a": ""})
+        score = found.scores["balanced"][PLAIN]
+        within += score.low <= np.mean(recalls) <= score.high
+    assert within >= 89
 
 
 def test_confusions_and_suspects_name_images():
