@@ -71,7 +71,7 @@ def tree(tmp_path, monkeypatch):
     root = tmp_path / "project"
     for name in ("book/experiments", "book/published", "book/records", "book/pages", "notebooks/ee443"):
         (root / name).mkdir(parents=True)
-    for name in ("book/_static", "book/_ext"):
+    for name in ("book/_static", "book/_ext", "lt_lib/lab/look"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("mathjax", "__pycache__"))
     (root / "book/_static/mathjax").mkdir()
     (root / "book/_static/mathjax/tex-svg-full.js").write_text("")
