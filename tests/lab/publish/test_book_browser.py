@@ -276,6 +276,7 @@ def test_the_ledger_is_searched_filtered_and_sorted(open_page):
     assert "0.6798" in page.locator("#lt-ledger tbody tr").first.inner_text()
     page.fill(".dt-search input", "")
     page.locator("#lt-ledger thead th").nth(2).click()
+    page.wait_for_selector("#lt-ledger thead th:nth-child(3)[aria-sort=ascending]")  # drawn after a moment
     printed = [float(text) for text in page.locator("#lt-ledger tbody td:nth-child(3)").all_inner_texts()]
     assert printed == sorted(printed)
     with page.expect_download() as download:
