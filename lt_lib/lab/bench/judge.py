@@ -75,7 +75,7 @@ def judge(
     share = np.bincount(truth, minlength=len(counts)) / len(truth)
     hits = {name: (z.argmax(-1) == y).numpy().astype(np.float32) for name, z in logits.items()}
     drawn, swapped = _drawn(hits, truth, len(counts)), _swapped(hits, truth, len(counts))
-    widened = {name: _widened(found, hits[name], truth) for name, found in drawn.items()}
+    alone = {name: _alone(found, hits[name], truth, share) for name, found in drawn.items()}
     reports = {
         name: [classification_report(s, y, train_counts=counts, scores="logits") for s in z]
         for name, z in logits.items()
@@ -86,9 +86,10 @@ def judge(
     for goal in AIMS:
         mean = {name: float(_score(found, share, goal).mean()) for name, found in recalls.items()}
         at = {name: _score(found, share, goal) for name, found in drawn.items()}
-        alone = {name: _score(found, share, goal) for name, found in widened.items()}
         chance = {name: _by_chance(*swapped[name], share, goal) for name in rivals} | {PLAIN: 1.0}
-        scores[goal] = {name: _one(mean, at, alone, name, chance[name], len(rivals)) for name in logits}
+        scores[goal] = {
+            name: _one(mean, at, alone[name][goal], name, chance[name], len(rivals)) for name in logits
+        }
     clear = [name for name in rivals if scores[aim][name].clear]
     best = max(clear, key=lambda name: scores[aim][name].gain, default=None)
     return Verdict(
@@ -112,8 +113,11 @@ def _drawn(hits: dict[str, np.ndarray], truth: np.ndarray, k: int) -> dict[str, 
     return out
 
 
-def _widened(drawn: np.ndarray, hits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Drawn recalls of one remedy, those of classes with few test images drawn as proportions."""
+def _alone(
+    drawn: np.ndarray, hits: np.ndarray, truth: np.ndarray, share: np.ndarray
+) -> dict[str, np.ndarray]:
+    """By aim (DRAWS,), scores of one remedy, the recalls of classes with few test images drawn as
+    proportions."""
     out, seeds = drawn.copy(), _shares(np.random.default_rng(1), len(hits), len(hits))
     for c, n in enumerate(np.bincount(truth, minlength=drawn.shape[1])):
         if n < FEW:
@@ -121,7 +125,7 @@ def _widened(drawn: np.ndarray, hits: np.ndarray, truth: np.ndarray) -> np.ndarr
             right, wrong = n * own.mean() + 0.5, n * (1 - own.mean()) + 0.5
             spread = np.random.default_rng((3, c)).beta(right, wrong, len(out)) - right / (n + 1)
             out[:, c] = seeds @ own + spread * (1 + 1 / n) ** 0.5
-    return out
+    return {goal: _score(out, share, goal) for goal in AIMS}
 
 
 def _images(
@@ -178,12 +182,12 @@ def _score(recalls: np.ndarray, share: np.ndarray, goal: str) -> np.ndarray:
 def _one(
     mean: dict[str, float],
     at: dict[str, np.ndarray],
-    alone: dict[str, np.ndarray],
+    alone: np.ndarray,
     name: str,
     chance: float,
     rivals: int,
 ) -> Score:
-    ends = np.quantile([at[name], alone[name]], (0.025, 0.975), axis=1).clip(0, 1)
+    ends = np.quantile([at[name], alone], (0.025, 0.975), axis=1).clip(0, 1)
     low, high = float(ends[0].min()), float(ends[1].max())
     gap = at[name] - at[PLAIN]
     gain_low, gain_high, surely = map(float, np.quantile(gap, (0.025, 0.975, 0.025 / rivals)))
