@@ -189,10 +189,10 @@ class Store:
     def _ids(self, folder: str) -> dict[str, list[str]]:
         """First digits of the ids of a folder's records, with their paths. It is listed anew where it has
         changed; a folder that changed just now may have done so again within one tick of its clock."""
-        try:
-            changed = os.stat(folder).st_mtime_ns
-        except FileNotFoundError:
+        times = self._reading(lambda path: [os.stat(path).st_mtime_ns], folder)
+        if not times:
             return {}
+        (changed,) = times
         if folder in self._listed and self._listed[folder][0] == changed:
             return self._listed[folder][1]
         ids: dict[str, list[str]] = {}
