@@ -456,17 +456,18 @@ def compare(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="A folder that `lt compare` wrote.")],
+    model: Annotated[Path, typer.Argument(help="A folder that `lt compare` wrote, or the model in it.")],
     files: Annotated[list[Path], typer.Argument(help="Images.")],
 ) -> None:
     """Class and probability of images, by the model that `lt compare` chose. Exit code 1 if one cannot be
     read."""
+    from lt_lib.lab.bench.model import ABOUT, WEIGHTS
     from lt_lib.lab.bench.model import predict as run
     from lt_lib.lab.bench.own import printed
     from lt_lib.lab.record.paths import absolute
 
-    failed = False
-    for file, (_, name, said) in zip(files, run(absolute(model), list(map(absolute, files))), strict=True):
+    failed, folder = False, absolute(model.parent if model.name in (WEIGHTS, ABOUT) else model)
+    for file, (_, name, said) in zip(files, run(folder, list(map(absolute, files))), strict=True):
         failed, shown = failed or name is None, printed(str(file))
         typer.echo(f"{shown}: {said}" if name is None else f"{shown}  {name}  {said:.3f}", err=name is None)
     if failed:

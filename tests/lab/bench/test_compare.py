@@ -126,6 +126,9 @@ def test_the_model_predicts_and_so_does_the_snippet(run, folder, tmp_path, monke
     lines = [line.split("  ") for line in said.splitlines()]
     assert code == 1 and "broken.png" in err and "Traceback" not in err and len(lines) == 2
     assert [line[1] for line in lines] == ["cats", "犬"]
+    for name in ("model.safetensors", "model.json"):
+        words = "predict", str(tmp_path / "out" / name), str(images[0])
+        assert run_main(monkeypatch, capsys, *words)[1] == said.splitlines(keepends=True)[0]
     Image.open(images[0]).save(tmp_path / "out/image.jpg", "PNG")
     done = subprocess.run(
         [sys.executable, "-c", SNIPPET], check=True, cwd=tmp_path / "out", capture_output=True, text=True
