@@ -4,6 +4,7 @@ their own."""
 import http.server
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,24 @@ def lab_env(lab_home, monkeypatch, tmp_path):
 def experiment_file(tmp_path):
     """Path of the small experiment; edit the dict before writing through `write_experiment`."""
     return write_experiment(tmp_path, EXPERIMENT)
+
+
+@pytest.fixture
+def change_a_number():
+    """Change a bit of the largest tensor in a file of torch.save or safetensors: it can be read as before,
+    and holds another number."""
+
+    def change(path: Path) -> None:
+        content = path.read_bytes()
+        if path.suffix == ".safetensors":
+            start = 8 + int.from_bytes(content[:8], "little")
+        else:
+            with zipfile.ZipFile(path) as archive:
+                tensors = [info for info in archive.infolist() if "/data/" in info.filename]
+                start = content.index(archive.read(max(tensors, key=lambda info: info.file_size)))
+        path.write_bytes(content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :])
+
+    return change
 
 
 # --- the smoke book in a browser

@@ -1,12 +1,13 @@
 """Damaged files that the lab reads: experiments, records, checkpoints, weights, models, caches, tables, and
 the parameters of a chapter."""
 
+import contextlib
 import io
 import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 import numpy as np
 import safetensors.torch
@@ -25,14 +26,19 @@ from lt_lib.lab.bench.reading import read_own
 from lt_lib.lab.bench.remedies import Fitted
 from lt_lib.lab.publish.chapter import check_parameters
 from lt_lib.lab.read.any_table import audit_any, read_table
+from lt_lib.lab.record.files import sealed
 from lt_lib.lab.record.freshness import is_fresh
 from lt_lib.lab.record.paths import cache_root, evidence_dir, experiments_dir
 from lt_lib.lab.record.records import Record, Store
-from lt_lib.lab.record.spec import Backbone
+from lt_lib.lab.record.spec import Backbone, GanOversampling, Pretraining
+from lt_lib.lab.train import backbones
+from lt_lib.lab.train import gan_oversampling as gan
 from lt_lib.lab.train import run as training
 from lt_lib.lab.train.features import FeatureBank
 from lt_lib.lab.train.loop import Loop
 from lt_lib.models import create
+from lt_lib.works.lectures import thaw
+from lt_lib.works.sign import copies
 
 from .damage import ODD, Bomb, Chance, damaged, odd_json, read_or_refused
 from .kinds import Try, kind
@@ -176,7 +182,7 @@ def checkpoints(folder: Path) -> Try:
         content = file.read_bytes()
 
     def resumed():
-        with patch.object(training, "say", str), patch("lt_lib.lab.train.loop.say", str):
+        with patch.object(training, "say", str):
             training._train_group(task, job, outcomes, None)
         return outcomes["sha256:00"]
 
@@ -224,6 +230,82 @@ def learners(folder: Path) -> Try:
         assert not canary.exists(), rng.number
         assert not found or not differ(found, sound), f"seed {rng.number}: other numbers are taken for these"
         return bool(found)
+
+    return one
+
+
+@kind("kept weights, generators and copies", quick=20, long=600)
+def made_once(folder: Path) -> Try:
+    """What is trained once and kept in the cache: the same, or made again."""
+    sound, canary = {"a": torch.arange(40.0), "b": torch.ones(3, 4)}, folder / CANARY
+    recipe = Pretraining(data="shapes")
+    net = Backbone(name="test_efficientnet", pretrained=recipe, resolution=32)
+    source = SimpleNamespace(digest="", name="shapes", classes=("a",), labels=lambda split: np.zeros(4, int))
+    task = SimpleNamespace(
+        recipe=SimpleNamespace(gan=GanOversampling(), bands=(0,)),
+        train=np.zeros((4, 1), int),
+        seeds=SimpleNamespace(init=0),
+    )
+
+    def write(path: Path) -> None:
+        path.write_bytes(sealed(sound) if path.suffix == ".safetensors" else saved(sound))
+
+    def generator() -> dict:
+        kept = {name: torch.tensor(0.0) for name in ("generator",)} | sound
+        with (
+            patch.object(gan, "_tiles", lambda *_: torch.zeros(4, 1, 64, 64)),
+            patch.object(gan, "_fit", lambda g, t, s, path, d: path.write_bytes(saved(kept))),
+            patch.object(gan, "Generator", lambda *_: MagicMock()),
+        ):
+            found = gan._generator(task, source, 0, None)
+        return {name: found[name] for name in sound}
+
+    def weights() -> dict:
+        with (
+            patch.object(backbones, "pretrain", lambda n, s, path, d: write(path)),
+            patch.object(backbones.datasets, "load", lambda name: source),
+        ):
+            return safetensors.torch.load_file(backbones.pretrained_here(net))
+
+    def lent() -> dict:
+        with patch.object(thaw, "_pretrain", lambda n, s, path, d: write(path)):
+            path = thaw._source_weights(net, source, None)
+        return torch.load(path, weights_only=True)
+
+    def copy() -> dict:
+        path = cache_root() / "copies" / "0.pt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if (found := copies._kept(path)) is None:
+            write(path)
+            found = sound
+        return found
+
+    def quiet() -> contextlib.ExitStack:
+        stack = contextlib.ExitStack()
+        for module in (gan, backbones, thaw):
+            stack.enter_context(patch.object(module, "say", str))
+        return stack
+
+    readers, files, cache = (generator, weights, lent, copy), {}, folder / "cache"
+    environment = patch.dict("os.environ", LT_CACHE=str(cache))
+    for reader in readers:
+        with environment, quiet():
+            before = set(cache.rglob("*.*"))
+            reader()
+        (files[reader],) = (p for p in {*cache.rglob("*.*")} - before if p.suffix in (".pt", ".safetensors"))
+    contents = {reader: file.read_bytes() for reader, file in files.items()}
+
+    def one(rng: Chance) -> bool:
+        reader = rng.choice(readers)
+        evil = rng.random() < 0.1
+        content = saved(Bomb(canary)) if evil else damaged(contents[reader], rng, 2000)
+        files[reader].write_bytes(content)
+        said = []
+        with environment, quiet(), patch("lt_lib.lab.record.files.say", said.append):
+            found = read_or_refused(rng, reader)
+        assert not canary.exists(), rng.number
+        assert found and not differ(found, sound), f"seed {rng.number}: other numbers are taken for these"
+        return not said
 
     return one
 

@@ -1,4 +1,4 @@
-# stands for: ast:7bb713bee9f57af312d2f17c6cb267d4f9b97f833d55dcb118074a542b335f22
+# stands for: ast:598fadca9fd944db5d0ed127f2295f54de834c5350b436f0ca186084cd645c8c
 # The precision of the spec decides in place of the device: float32 on a CPU as before
 # (tests/lab/train/test_precision.py).
 

@@ -1,4 +1,4 @@
-# stands for: ast:94c35cf779854a5a17ec88555dd8e87bd393440a12ec25f40c46c55f1ce8ef5a
+# stands for: ast:0b727775b406a28b3671ec3885c0562bd55182d2a7d4f0a3d26d07555250d3fa
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
 # (tests/lab/train/test_loop.py).
 

@@ -1,4 +1,4 @@
-# stands for: ast:d3b18999bc66196b4363af78781da52be9108a6b9a2f95d850d6ce3362d84e2f
+# stands for: ast:ef471a23cc4eab6e1ea09f6b2cea81d42b8107489a5f68ca703fe75402ed883a
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
 # (tests/lab/train/test_loop.py).
 

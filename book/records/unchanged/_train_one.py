@@ -1,4 +1,4 @@
-# stands for: ast:aec27e1ba9a33a31c88936dc00ef9e8999a04976e6d1ddf7e2a19ca556784aae
+# stands for: ast:19144405a88472762645098a68a80405c953ff2bf9ba0026cd7111d38450bdb6
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
 # (tests/lab/train/test_loop.py); the precision of the spec decides in place of the device, float32 on a CPU
 # as before (tests/lab/train/test_precision.py).

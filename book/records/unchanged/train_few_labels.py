@@ -1,4 +1,4 @@
-# stands for: ast:cc86e28f3d47ff8d742a183de5b9dbd15eeecf53d3d5fb8f30d4d8e34fb7f015
+# stands for: ast:957bc99da764be3efa9e032654c1203b11fc5222db7e9bd85dedc0bc6eb3b680
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
 # (tests/lab/train/test_loop.py).
 

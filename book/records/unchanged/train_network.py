@@ -1,4 +1,4 @@
-# stands for: ast:7dc40f991905adbddf109726607a68e7c85c0f81082ee335281fd82945025e14
+# stands for: ast:3bf7d5f57a21c08ae8ce0f4ef95f0b448663e0c3a90fc34a28f37f2afb7125d1
 # A last batch of one image is left out, batches of one are refused; other lists are dealt as before
 # (tests/lab/train/test_loop.py); the precision of the spec decides in place of the device, float32 on a CPU
 # as before (tests/lab/train/test_precision.py).

@@ -1,4 +1,4 @@
-# stands for: ast:0bfffd9293f4b0e026f920e93f7f05e6c0fa8e37b80575ff3a5b5da8b43fbe17
+# stands for: ast:3bda33e31163443accf659c97617aabc11599debb70b3744e90aac0d87300295
 # The precision of the spec decides in place of the device: float32 on a CPU as before
 # (tests/lab/train/test_precision.py).
 

@@ -1,4 +1,4 @@
-# stands for: ast:bd6716cafdff96fe3cedb6ad886aba38149fa6381351a84e80cc5196003e2880
+# stands for: ast:04a40e9582bfe6e85dd31ad3ee6720b81b734ce8c6e7dd1a426ff0647319c280
 # The precision of the spec decides in place of the device: float32 on a CPU as before
 # (tests/lab/train/test_precision.py).
 

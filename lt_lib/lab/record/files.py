@@ -2,13 +2,20 @@
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import stat
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lt_lib.errors import LabError
+from lt_lib.progress import say
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STORE = "choose another folder with --store (or LT_STORE). Everything recorded so far is kept."
 
@@ -40,14 +47,52 @@ def atomic_write(path: Path, content: bytes, remedy: str = STORE) -> None:
         raise cannot_write(path, error, remedy) from None
 
 
+def sealed(tensors: "dict[str, Tensor]") -> bytes:
+    """A safetensors file of tensors with a checksum, which `is_whole` looks at."""
+    from safetensors.torch import save
+
+    return save(tensors, {"sha256": hashlib.sha256(save(tensors)).hexdigest()})
+
+
 def is_whole(path: Path) -> bool:
-    """Whether every part of a file of torch.save has the checksum that it was written with; torch.load looks
-    at none of them."""
+    """Whether a file of torch.save has the checksums that it was written with, at which torch.load does not
+    look; or one of `sealed` its own."""
     try:
+        if path.suffix == ".safetensors":
+            return _is_sealed(path.read_bytes())
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except Exception:  # whatever a damaged archive raises
+    except Exception:  # whatever a damaged file raises
         return False
+
+
+def _is_sealed(content: bytes) -> bool:
+    from safetensors.torch import load, save
+
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    found = hashlib.sha256(save(load(content))).hexdigest()
+    return header.get("__metadata__", {"sha256": found})["sha256"] == found  # files of old have none
+
+
+def _opens(path: Path) -> bool:
+    if path.suffix == ".safetensors":
+        return True  # as `is_whole` found
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # whatever a file of something else raises
+        return False
+    return True
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a file that is made once and kept is there, whole and of tensors; one that is not is removed,
+    so that it is made again, and this is said."""
+    if path.is_file() and not (is_whole(path) and _opens(path)):
+        say(f"{path}: damaged, made again")
+        path.unlink(missing_ok=True)
+    return path.is_file()
 
 
 def check_writable(*paths: Path, remedy: str = STORE) -> None:

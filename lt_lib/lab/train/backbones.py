@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock
-from safetensors.torch import save
 
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import code_digest, digest
-from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.files import atomic_write, is_kept, sealed
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Backbone, Optimizer, Pretraining, Seeds
 from lt_lib.lab.train.device import device, on_device
@@ -64,7 +63,7 @@ def pretrained_here(backbone: Backbone, deadline: float | None = None) -> Path:
     )
     path = cache_root() / "weights" / f"{backbone.name}-{key[7:19]}.safetensors"
     with FileLock(made(path.parent) / f"{path.stem}.lock"):
-        if not path.is_file():
+        if not is_kept(path):
             say(f"pre-training {backbone.name} on {recipe.data} (kept for later)")
             pretrain(backbone, source, path, deadline)
     return path
@@ -93,7 +92,7 @@ def pretrain(
     seeds = Seeds(subset=recipe.seed, init=recipe.seed, order=recipe.seed)
     train_network(net, plain, (train, None, test), optimizer, seeds, part, deadline, what)
     net.reset_classifier(0)
-    atomic_write(path, save({k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}))
+    atomic_write(path, sealed({k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}))
     part.unlink(missing_ok=True)
 
 

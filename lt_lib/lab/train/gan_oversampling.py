@@ -16,7 +16,7 @@ from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.gan import Generator, memorisation, sample, start_dcgan, tile_distance
 from lt_lib.lab.record.digests import code_digest, digest
-from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.files import atomic_write, is_kept
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Spec
 from lt_lib.lab.train.backbones import made
@@ -157,7 +157,7 @@ def _generator(task: Task, dataset: datasets.ImageSet, label: int, deadline: flo
     folder = made(cache_root() / "generators")
     path = folder / f"{dataset.name}-{label}-{key[7:19]}.pt"
     with FileLock(path.with_suffix(".lock")):
-        if not path.is_file():
+        if not is_kept(path):
             say(f"training a DC-GAN for class {dataset.classes[label]} of {dataset.name} (kept for later)")
             _fit(gan, tiles, task.seeds.init, path, deadline)
     found = torch.load(path, map_location="cpu", weights_only=True)

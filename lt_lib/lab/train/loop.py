@@ -24,10 +24,10 @@ from torch import Tensor
 
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import digest
-from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.files import atomic_write, is_whole
 from lt_lib.lab.record.records import SELECTIONS
 from lt_lib.lab.record.spec import Backbone, Optimizer, Recipe, Seeds, Topic
-from lt_lib.progress import Progress, say
+from lt_lib.progress import Progress
 
 CHECKPOINT_EVERY_S = 5.0
 
@@ -88,7 +88,7 @@ class Outcome:
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Damaged(Exception):
+class Damaged(LabError):
     """A checkpoint could not be read and was removed; the caller starts the same training again."""
 
 
@@ -263,6 +263,8 @@ class Loop:
         if self.checkpoint is None or not self.checkpoint.is_file():
             return
         try:
+            if not is_whole(self.checkpoint):
+                raise ValueError("no checkpoint, or a damaged one")
             saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             for name, part in self.parts.items():
                 part.load_state_dict(saved["parts"][name])
@@ -274,9 +276,9 @@ class Loop:
                 torch.cuda.set_rng_state_all(saved["rng"]["cuda"])
             self.done = saved["done"]
         except Exception as error:
-            say(f"{self.checkpoint}: damaged checkpoint ({type(error).__name__}); this part starts again")
+            said = f"{self.checkpoint}: damaged checkpoint ({type(error).__name__}), removed"
             self.checkpoint.unlink(missing_ok=True)
-            raise Damaged from None
+            raise Damaged(f"{said}; what it belonged to starts again with the next call") from None
 
 
 # ------------------------------------------------------------------------------------------------- lists of

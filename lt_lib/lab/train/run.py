@@ -342,14 +342,12 @@ def _groups(jobs: dict[str, _Job], outcomes: "_Outcomes") -> list[tuple[dict[str
 
 
 def _train_group(tasks: dict[str, Task], job: _Job, outcomes: "_Outcomes", deadline: float | None) -> None:
-    checkpoint = outcomes.checkpoint(list(tasks))
-    if checkpoint.is_file() and not is_whole(checkpoint):
-        say(f"{checkpoint}: damaged checkpoint; this part starts again")
-        checkpoint.unlink(missing_ok=True)
-    try:
-        results = job.mode.train(list(tasks.values()), job.dataset, checkpoint, deadline)
-    except Damaged:  # removed; now it starts again
-        results = job.mode.train(list(tasks.values()), job.dataset, checkpoint, deadline)
+    checkpoint, results = outcomes.checkpoint(list(tasks)), None
+    while results is None:
+        try:
+            results = job.mode.train(list(tasks.values()), job.dataset, checkpoint, deadline)
+        except Damaged as error:  # removed, so this ends
+            say(str(error))
     outcomes.add(list(tasks), results)
     checkpoint.unlink(missing_ok=True)
 

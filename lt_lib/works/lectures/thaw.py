@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from lt_lib import data as datasets
 from lt_lib.errors import LabError
 from lt_lib.lab.record.digests import code_digest, digest
-from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.files import atomic_write, is_kept
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Backbone, Optimizer, Pretraining
 from lt_lib.lab.train.backbones import backbone_network, made
@@ -163,7 +163,7 @@ def _source_weights(backbone: Backbone, source_data: datasets.ImageSet, deadline
     )
     path = made(cache_root() / "weights") / f"{backbone.name}-{key[7:19]}.pt"
     with FileLock(path.with_suffix(".lock")):
-        if not path.is_file():
+        if not is_kept(path):
             say(f"pre-training {backbone.name} on {recipe.data} (kept for later)")
             _pretrain(backbone, source_data, path, deadline)
     return path

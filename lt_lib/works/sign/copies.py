@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import code_digest, digest
-from lt_lib.lab.record.files import atomic_write
+from lt_lib.lab.record.files import atomic_write, is_kept
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.train.backbones import made
 from lt_lib.lab.train.device import autocast, device
@@ -183,14 +183,8 @@ def _nearest_contrast(x: Tensor, copy: Tensor) -> Tensor:
 
 
 def _kept(path: Path) -> Any:
-    """What the cache holds there; None for nothing, or nothing that can be read."""
-    if not path.is_file():
-        return None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        say(f"{path}: damaged ({type(error).__name__}), made again")
-        return None
+    """What the cache holds there; None for nothing, or nothing whole."""
+    return torch.load(path, map_location="cpu", weights_only=True) if is_kept(path) else None
 
 
 def _bytes(value) -> bytes:

@@ -2,26 +2,59 @@
 
 import os
 import tempfile
-import zipfile
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from lt_lib.lab import LabError
-from lt_lib.lab.record.files import atomic_write, check_writable, is_whole
+from lt_lib.lab.record.files import atomic_write, check_writable, is_kept, is_whole, sealed
+
+TENSORS = {"a": torch.arange(8.0), "b": torch.ones(2, dtype=torch.int8)}
 
 
-def test_a_flipped_bit_is_seen_in_what_torch_saved(tmp_path):
-    path = tmp_path / "a.pt"
-    torch.save({"a": torch.arange(8.0)}, path)
-    with zipfile.ZipFile(path) as archive:
-        at = path.read_bytes().index(archive.read("a/data/0"))
-    content = bytearray(path.read_bytes())
-    assert is_whole(path)
-    content[at] ^= 1
-    path.write_bytes(content)
-    assert torch.load(path, weights_only=True)["a"][0] != 0, "torch reads it as if it were sound"
-    assert not is_whole(path) and not is_whole(tmp_path / "none")
+def write_torch(path):
+    torch.save(TENSORS, path)
+
+
+def write_sealed(path):
+    path.write_bytes(sealed(TENSORS))
+
+
+@pytest.fixture(params=[(write_torch, "a.pt"), (write_sealed, "a.safetensors")], ids=["torch", "safetensors"])
+def file(request, tmp_path):
+    write, name = request.param
+    write(tmp_path / name)
+    return tmp_path / name
+
+
+def read(file):
+    return load_file(file) if file.suffix == ".safetensors" else torch.load(file, weights_only=True)
+
+
+def test_a_flipped_bit_is_seen(file, change_a_number, tmp_path):
+    assert is_whole(file) and torch.equal(read(file)["a"], TENSORS["a"])
+    change_a_number(file)
+    assert not all(torch.equal(read(file)[name], TENSORS[name]) for name in TENSORS), "it is read as if sound"
+    assert not is_whole(file) and not is_whole(tmp_path / f"none{file.suffix}")
+
+
+def test_weights_that_were_kept_without_a_checksum_are_whole(tmp_path):
+    save_file(TENSORS, tmp_path / "w.safetensors")
+    assert is_kept(tmp_path / "w.safetensors")
+
+
+def test_what_is_kept_and_damaged_is_said_and_removed(file, change_a_number, capsys):
+    assert is_kept(file) and not capsys.readouterr().err
+    change_a_number(file)
+    assert not is_kept(file) and not file.exists()
+    assert f"{file}: damaged, made again" in capsys.readouterr().err
+    assert not is_kept(file) and not capsys.readouterr().err
+
+
+def test_what_is_kept_and_no_tensors_is_removed(tmp_path):
+    torch.save({"a": print}, tmp_path / "a.pt")
+    assert is_whole(tmp_path / "a.pt") and not is_kept(tmp_path / "a.pt")
 
 
 def below_a_file(folder):

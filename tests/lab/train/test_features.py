@@ -84,6 +84,20 @@ def test_pretrained_here_is_trained_once(lab_env, shapes_tree, monkeypatch):
         backbone_network(other)
 
 
+def test_damaged_weights_are_trained_again(
+    lab_env, shapes_tree, monkeypatch, tmp_path, change_a_number, capsys
+):
+    monkeypatch.setenv("LT_CACHE", str(tmp_path))
+    recipe = Pretraining(data="shapes", epochs=1, n_per_class=8)
+    backbone = Backbone(name="test_efficientnet", resolution=32, pretrained=recipe)
+    first = backbone_network(backbone).state_dict()
+    (file,) = tmp_path.rglob("*.safetensors")
+    change_a_number(file)
+    again = backbone_network(backbone).state_dict()
+    assert f"{file}: damaged, made again" in capsys.readouterr().err
+    assert all(torch.equal(first[name], value) for name, value in again.items())
+
+
 def test_weights_that_are_not_at_hand_name_the_remedy(lab_env):
     with pytest.raises(Exception, match="lt data"):
         backbone_network(

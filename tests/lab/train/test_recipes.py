@@ -349,6 +349,19 @@ def test_counterfeits_fill_every_class_up_and_are_shared(strata, experiment, mon
     )
 
 
+def test_a_damaged_generator_is_made_again(
+    strata, experiment, monkeypatch, tmp_path, change_a_number, capsys
+):
+    (task,), _ = recipes.tasks(spec_of(experiment, "counterfeits"), strata)
+    monkeypatch.setenv("LT_CACHE", str(tmp_path))
+    whole = counterfeits.measure(task, strata)
+    (file,) = tmp_path.rglob("*.pt")
+    change_a_number(file)
+    again = counterfeits.measure(task, strata)
+    assert f"{file}: damaged, made again" in capsys.readouterr().err
+    assert all(torch.equal(again.weights[k], v) for k, v in whole.weights.items())
+
+
 def test_a_generator_resumes(strata, experiment, monkeypatch, tmp_path):
     spec = spec_of(experiment, "counterfeits")
     (task,), _ = recipes.tasks(spec, strata)

@@ -77,6 +77,19 @@ def test_the_lender_is_trained_once_and_has_learned(task, monkeypatch):
     assert first.head.out_features == 50 and not first.training
 
 
+def test_a_damaged_lender_is_trained_again(task, tmp_path, monkeypatch, change_a_number, capsys):
+    monkeypatch.setenv("LT_CACHE", str(tmp_path))
+    backbone = task(backbone={"options": {"widths": [8, 12]}}).backbone
+    recipe = backbone.pretrained.model_copy(update={"n_per_class": 4, "epochs": 2})
+    backbone = backbone.model_copy(update={"pretrained": recipe})
+    first = source_network(backbone).blocks.state_dict()
+    (file,) = tmp_path.rglob("*.pt")
+    change_a_number(file)
+    again = source_network(backbone).blocks.state_dict()
+    assert f"{file}: damaged, made again" in capsys.readouterr().err
+    assert all(torch.equal(again[name], value) for name, value in first.items())
+
+
 @pytest.mark.parametrize(
     ("borrowed", "frozen"), [(0.0, 0.0), (0.5, 0.25), (1.0, 0.75), (1.0, 1.0), (0.0, 1.0)]
 )

@@ -80,6 +80,17 @@ def test_maker_and_copies_are_made_once(digits, cache, monkeypatch):
         copies.with_copies(other, digits, plain)
 
 
+def test_a_damaged_maker_and_damaged_copies_are_made_again(digits, cache, change_a_number, capsys):
+    task = task_of(digits, "sign")
+    plain = sets_of(task, digits)
+    first = copies.with_copies(task, digits, plain).train
+    capsys.readouterr()
+    for file in (kept := sorted(cache.rglob("*.pt"))):
+        change_a_number(file)
+    assert len(kept) > 1 and (copies.with_copies(task, digits, plain).train == first).all()
+    assert capsys.readouterr().err.count("damaged, made again") == len(kept)
+
+
 def test_copying_goes_on_where_it_was_interrupted(digits, cache, monkeypatch):
     task = task_of(digits, "sign")
     plain = sets_of(task, digits)
