@@ -1,6 +1,7 @@
-# stands for: ast:598fadca9fd944db5d0ed127f2295f54de834c5350b436f0ca186084cd645c8c
+# stands for: ast:54fb47f0bcbe9c72af7c1d03cd4a7dddfe2ef1dbc3b46e7509ac8e2851e7b030
 # The precision of the spec decides in place of the device: float32 on a CPU as before
-# (tests/lab/train/test_precision.py).
+# (tests/lab/train/test_precision.py); a chunk that is damaged where numpy does not look is computed again
+# (tests/lab/train/test_features.py).
 
 
 class FeatureBank:

@@ -17,6 +17,7 @@ from lt_lib.errors import LabError, nearest
 from lt_lib.lab.bench.bands import pixels, why
 from lt_lib.lab.bench.reading import Own, large_enough
 from lt_lib.lab.record.digests import digest
+from lt_lib.lab.record.files import is_whole
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Backbone, Precision, Pretraining
 from lt_lib.lab.train.backbones import backbone_network
@@ -224,6 +225,8 @@ def _kept(folder: Path) -> dict[str, tuple[np.ndarray, list[str]]]:
     found = {}
     for path in sorted(folder.glob("*.npz")) if folder.is_dir() else []:
         try:
+            if not is_whole(path):
+                raise ValueError("damaged")
             with np.load(path) as chunk:
                 said = [text.splitlines() for text in chunk["remarks"].tolist()]
                 rows = zip(chunk["rows"], said, strict=True)

@@ -55,8 +55,8 @@ def sealed(tensors: "dict[str, Tensor]") -> bytes:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file of torch.save has the checksums that it was written with, at which torch.load does not
-    look; or one of `sealed` its own."""
+    """Whether a file of torch.save or numpy's savez has the checksums that it was written with, at which
+    torch.load does not look, and numpy not always; or one of `sealed` its own."""
     try:
         if path.suffix == ".safetensors":
             return _is_sealed(path.read_bytes())

@@ -712,7 +712,10 @@ def _validate(model: type[BaseModel], raw: dict, where: str, inside: str = ""):
 
 def _explain(model: type[BaseModel], raw: Any, problem: dict, where: str, inside: str = "") -> str:
     """One line for one pydantic error: file, row, key, and the nearest valid key for a misspelt one."""
-    path = [part for part in problem["loc"] if not (isinstance(part, str) and part[:1].isupper())]
+    *outer, last = problem["loc"] or ("",)
+    path = [part for part in outer if not str(part)[:1].isupper()]  # classes of a union are no keys
+    if problem["type"] == "extra_forbidden" or not str(last)[:1].isupper():
+        path.append(last)
     dotted = ".".join(str(part) for part in path)
     if len(path) > 1 and path[0] == "rows" and isinstance(path[1], int):
         row = raw["rows"][path[1]]

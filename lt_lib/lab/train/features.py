@@ -20,6 +20,7 @@ from torch import Tensor
 from lt_lib import data as datasets
 from lt_lib.errors import BudgetEnded, LabError
 from lt_lib.lab.record.digests import code_digest, digest
+from lt_lib.lab.record.files import is_whole
 from lt_lib.lab.record.paths import cache_root
 from lt_lib.lab.record.spec import Backbone, Pretraining
 from lt_lib.lab.train.backbones import backbone_network, made
@@ -115,6 +116,8 @@ class FeatureBank:
         keys, rows = [], []
         for path in sorted(self.folder.glob("*.npz")) if self.folder.is_dir() else []:
             try:
+                if not is_whole(path):
+                    raise ValueError("damaged")  # numpy sees it only where it reads all of a file
                 with np.load(path) as chunk:
                     packed, feature = chunk["keys"], chunk["rows"] if read else None
             except Exception:

@@ -62,6 +62,7 @@ def test_layers_merge_in_order(tmp_path):
             3,
             ["shapes.yaml", "'optimizer.epoch'", "did you mean 'epochs'"],
         ),
+        (("defaults", "Validation"), {}, ["shapes.yaml", "'Validation'", "did you mean 'validation'"]),
         (("profiles", "smoke", "seed"), 3, ["'profiles.smoke.seed'", "did you mean 'seeds'"]),
         (("rows", 1, "set", "balance"), -3, ["row balanced", "balance", "greater than 0"]),
         (("rows", 1, "key"), "plain", ["'plain'", "unique"]),
