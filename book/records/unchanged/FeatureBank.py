@@ -1,4 +1,4 @@
-# stands for: ast:54fb47f0bcbe9c72af7c1d03cd4a7dddfe2ef1dbc3b46e7509ac8e2851e7b030
+# stands for: ast:a77f24012952fa98b053a6c8cd75d5a43b8e99a01f5e1beb05aee18ff0ac44fb
 # The precision of the spec decides in place of the device: float32 on a CPU as before
 # (tests/lab/train/test_precision.py); a chunk that is damaged where numpy does not look is computed again
 # (tests/lab/train/test_features.py).

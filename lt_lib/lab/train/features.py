@@ -120,6 +120,8 @@ class FeatureBank:
                     raise ValueError("damaged")  # numpy sees it only where it reads all of a file
                 with np.load(path) as chunk:
                     packed, feature = chunk["keys"], chunk["rows"] if read else None
+                if packed.ndim != 1 or (read and feature.shape[:1] != packed.shape):
+                    raise ValueError("no chunk of features")
             except Exception:
                 say(f"{path}: damaged feature chunk, computed again")
                 path.unlink(missing_ok=True)

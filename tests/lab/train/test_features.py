@@ -1,5 +1,6 @@
 """Frozen features: computed once, resumable, and equal to the plain network's."""
 
+import io
 import re
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_second_call_reads_only(lab_env, monkeypatch):
 def test_damaged_chunk_is_computed_again(lab_env, capsys):
     bank = FeatureBank(PLAIN.model_copy(update={"resolution": 40}), data.load("shapes"))
     first = bank.get(keys(0, range(5)))
-    for damage in (lambda content: content[:100], of_no_width):
+    for damage in (lambda content: content[:100], of_no_width, of_no_rows):
         for chunk in bank.folder.glob("*.npz"):
             chunk.write_bytes(damage(chunk.read_bytes()))
         assert torch.allclose(bank.get(keys(0, range(5))).float(), first.float(), rtol=1e-2, atol=1e-3)
@@ -56,6 +57,13 @@ def of_no_width(content: bytes) -> bytes:
     """A chunk whose rows say that they are (5, 0): numpy reads nothing of them, and no checksum."""
     shape = re.search(rb"\(5, \d+\)", content)[0]
     return content.replace(shape, b"(5, 0)".ljust(len(shape)))
+
+
+def of_no_rows(content: bytes) -> bytes:
+    """A whole archive that holds no chunk."""
+    file = io.BytesIO()
+    np.savez(file, keys=np.load(io.BytesIO(content))["keys"], rows=np.float16(1))
+    return file.getvalue()
 
 
 def test_budget_keeps_finished_chunks(lab_env, monkeypatch):
