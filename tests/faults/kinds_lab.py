@@ -326,7 +326,7 @@ def chunks(folder: Path) -> Try:
             if is_own:
                 found = own_features._kept(folder)
                 return np.array(list(found)), np.array([row for row, _ in found.values()])
-            return FeatureBank._known(bank, read=True)
+            return FeatureBank._known(bank)
 
     def one(rng: Chance) -> bool:
         is_own = rng.random() < 0.5

@@ -1,4 +1,4 @@
-# stands for: ast:a77f24012952fa98b053a6c8cd75d5a43b8e99a01f5e1beb05aee18ff0ac44fb
+# stands for: ast:190d1baa8ce9a7780697911aeb6c29c75425460eb720f658bd6a61983b18b107
 # The precision of the spec decides in place of the device: float32 on a CPU as before
 # (tests/lab/train/test_precision.py); a chunk that is damaged where numpy does not look is computed again
 # (tests/lab/train/test_features.py).

@@ -108,19 +108,20 @@ class FeatureBank:
             with FileLock(made(self.folder) / "bank.lock"):
                 known, _ = self._known()
                 self._compute(_unpack(wanted[~np.isin(wanted, known)]), deadline)
-        known, rows = self._known(read=True)
+        known, rows = self._known()
         order = np.argsort(known)
         return torch.from_numpy(rows[order[np.searchsorted(known[order], wanted)]])[torch.from_numpy(where)]
 
-    def _known(self, read: bool = False):
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Packed keys (M,) and rows (M, D) of the chunks that are whole; the others are removed."""
         keys, rows = [], []
         for path in sorted(self.folder.glob("*.npz")) if self.folder.is_dir() else []:
             try:
                 if not is_whole(path):
                     raise ValueError("damaged")  # numpy sees it only where it reads all of a file
                 with np.load(path) as chunk:
-                    packed, feature = chunk["keys"], chunk["rows"] if read else None
-                if packed.ndim != 1 or (read and feature.shape[:1] != packed.shape):
+                    packed, feature = chunk["keys"], chunk["rows"]
+                if packed.ndim != 1 or feature.ndim != 2 or len(feature) != len(packed):
                     raise ValueError("no chunk of features")
             except Exception:
                 say(f"{path}: damaged feature chunk, computed again")
@@ -130,7 +131,7 @@ class FeatureBank:
             rows.append(feature)
         if not keys:
             return np.zeros(0, np.int64), np.zeros((0, 1), np.float16)
-        return np.concatenate(keys), np.concatenate(rows) if read else None
+        return np.concatenate(keys), np.concatenate(rows)
 
     def _compute(self, keys: np.ndarray, deadline: float | None) -> None:
         if not len(keys):
