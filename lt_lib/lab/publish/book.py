@@ -69,6 +69,7 @@ __all__ = [
     "smoke_copies",
     "sync_notebooks",
 ]
+DEAD_LINK = re.compile(r"'myst' cross-reference target not found: '([^']+)'")
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,8 @@ def build(
     with FileLock(base / ".lock", timeout=-1):
         Copies(root, base, listed, given).update(force)
         _copy_sources(root, base, listed, given)
-        index = _build_html(base, listed, given, strict=not chapters, force=force)
+        left_out = {entry.source.stem for entry in _listed(root, None)} - {e.source.stem for e in listed}
+        index = _build_html(base, listed, given, left_out, strict=not chapters, force=force)
     say(f"book ready after {time.monotonic() - started:.0f} s")
     return index
 
@@ -465,7 +467,9 @@ def config_for(root: Path, given: dict) -> dict:
     return config
 
 
-def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, force: bool) -> Path:
+def _build_html(
+    base: Path, listed: list[Entry], given: dict, left_out: set[str], strict: bool, force: bool
+) -> Path:
     """Run Jupyter Book over src/ and cut the decks, unless it has seen exactly these files already."""
     src, html, state = base / "src", base / "_build" / "html", base / "state" / "html.json"
     files = {p.relative_to(src).as_posix(): _file_digest(p) for p in sorted(src.rglob("*")) if p.is_file()}
@@ -491,6 +495,10 @@ def _build_html(base: Path, listed: list[Entry], given: dict, strict: bool, forc
     log = base / "build.log"
     log.write_text(said, encoding="utf-8")
     warnings = [line for line in said.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL):", line)]
+    dead = [line for line in warnings if (link := DEAD_LINK.search(line)) and Path(link[1]).stem in left_out]
+    if dead:
+        warnings = [line for line in warnings if line not in dead]
+        say(f"  links to chapters that are left out: {len(dead)}")
     for line in warnings[:20] if warnings else said.splitlines()[-5:] if done.returncode else []:
         say(f"  {line.replace(f'{src}/', '')}")
     if done.returncode or not index.is_file():

@@ -278,6 +278,15 @@ class TestBuild:
                 book.build("smoke")
         assert "undefined label: 'nowhere'" in capfd.readouterr().err
 
+    def test_links_to_chapters_left_out_are_counted_and_others_are_warnings(self, tree, capfd):
+        links = "# See [the second](02-second), and [none](03-none).\n"
+        chapter(tree).write_text(CHAPTER + f"\n# %% [markdown]\n{links}")
+        add_chapter(tree, "ee443/02-second")
+        book.build("smoke", chapters=["ee443/01-first"])
+        said = capfd.readouterr().err
+        assert "links to chapters that are left out: 1" in said
+        assert "03-none" in said and "02-second" not in said
+
     def test_chapters_run_at_once_without_moving_this_process(self, tree):
         where = "\n# %%\nimport os, time; time.sleep(1); print(os.getcwd())\n"
         sources = [add_chapter(tree, f"ee443/0{i}-also", CHAPTER + where) for i in (2, 3)]
