@@ -28,7 +28,7 @@ IMAGES = 2000
 def training(epochs: int) -> Callable:
     """A training that takes a checkpoint and a deadline."""
     gen = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (IMAGES + 200, 3, 32, 32), generator=gen, dtype=torch.uint8).numpy()
+    pixels = torch.randint(0, 256, (IMAGES + 200, 32, 32, 3), generator=gen, dtype=torch.uint8).numpy()
     labels = torch.randint(0, 10, (IMAGES + 200,), generator=gen).numpy()
     train, test = on_device(pixels[:IMAGES], labels[:IMAGES]), on_device(pixels[IMAGES:], labels[IMAGES:])
     spec = Backbone(name="mobilenetv2_100", pretrained=False, resolution=32)

@@ -49,17 +49,20 @@ def test_a_store_that_does_not_exist_is_empty(tmp_path):
 
 @pytest.mark.parametrize("below", ["", "paper-real", "paper-real/ee443-results"])
 def test_an_unreadable_folder_is_no_empty_one(store, monkeypatch, below):
-    scan = os.scandir
-
-    def refuse(folder):
-        if str(folder) == str(store.root / below):
-            raise PermissionError(13, "Permission denied", str(folder))
-        return scan(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name), store.root / below))
     for read in (store.all, store.names):
         with pytest.raises(LabError, match="cannot read the records in .*Permission denied.*--store"):
             read()
+
+
+def refusing(read, folder):
+    def refuse(path):
+        if str(path) == str(folder):
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    return refuse
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "x" * 300])
