@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # A small grid through a real Slurm of one node, two of its workers killed in the middle:
-#     tests/slurm/run.sh            # as root on Debian, after `make book`; ten minutes on two idle cores
-# Installs slurm-wlm and munge, starts them on ports and in a folder of their own, trains the six records of ee443-finetuned at
-# profile smoke by `snakemake --profile workflow/profiles/slurm`, ends one training by kill -9 and the job of
-# another by scancel, trains the same records in one process, and compares: all but time and machine must be the
-# same bit by bit. SNAKEMAKE=FILE uses one that is installed, with its plugin for Slurm.
+#     tests/slurm/run.sh            # as root on Debian, after `make book`; five minutes
+# Installs slurm-wlm and munge, starts them on ports and in a folder of their own, and trains the six records of
+# ee443-finetuned at profile smoke by `snakemake --profile workflow/profiles/slurm`. It ends one training by kill -9 and
+# the job of another by scancel; then it trains one in jobs whose minute is over before the training is. The same records
+# are trained in one process, and compared: all but time and machine must be the same bit by bit. SNAKEMAKE=FILE uses one
+# that is installed, with its plugin for Slurm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export DEBIAN_FRONTEND=noninteractive OMP_NUM_THREADS=1
@@ -105,9 +106,33 @@ amid() { # a training runs, and each that does has a checkpoint
 }
 job_of() { tr '\0' '\n' <"/proc/$1/environ" | sed -n 's/^SLURM_JOB_ID=//p'; }
 
-"$SNAKEMAKE" --profile workflow/profiles/slurm --slurm-no-account --slurm-init-seconds-before-status-checks 5 \
-  --slurm-status-command squeue --seconds-between-status-checks 5 --latency-wait 5 --slurm-logdir "$home/logs" \
-  --config profile=smoke "experiment=$experiment" "store=$store" >"$home/logs/grid.log" 2>&1 &
+cat >"$home/lt" <<EOF
+#!$PWD/.venv/bin/python
+"""\`lt\` with a checkpoint after each epoch and a rest behind it, so that any machine is slow enough to be met amid one."""
+import os
+import time
+
+from lt_lib import cli
+from lt_lib.lab.train import loop
+
+save = loop.Loop._save
+
+
+def save_and_rest(self):
+    save(self)
+    time.sleep(float(os.environ.get("REST", 8)))
+
+
+loop.CHECKPOINT_EVERY_S, loop.Loop._save = 0.0, save_and_rest
+cli.main()
+EOF
+chmod +x "$home/lt"
+through_slurm() { # OPTIONS of --config
+  "$SNAKEMAKE" --profile workflow/profiles/slurm --slurm-no-account --slurm-init-seconds-before-status-checks 5 \
+    --slurm-status-command squeue --seconds-between-status-checks 5 --latency-wait 5 --slurm-logdir "$home/logs" \
+    --config profile=smoke "lt=$home/lt" "$@"
+}
+through_slurm "experiment=$experiment" "store=$store" >"$home/logs/grid.log" 2>&1 &
 grid=$!
 until_true 900 amid
 victim=$(trainings | head -n 1)
@@ -131,7 +156,7 @@ say "the grid has ended; jobs tried again: $failed"
 
 # --- the same in one process
 LT_STORE= .venv/bin/lt run "$experiment" --profile smoke --store "$calm" --workers 1 2>/dev/null >/dev/null
-.venv/bin/python - "$store" "$calm" <<'EOF'
+cat >"$home/same.py" <<'EOF'
 import json
 import sys
 from pathlib import Path
@@ -147,11 +172,20 @@ def numbers(store):
     return found
 
 
-grid, calm = map(numbers, sys.argv[1:])
-if not grid or grid.keys() != calm.keys():
+grid, calm = map(numbers, sys.argv[1:3])
+if len(grid) != int(sys.argv[3]) or not grid.keys() <= calm.keys():
     sys.exit(f"records differ: {len(grid)} by Slurm, {len(calm)} in one process")
 if odd := [name for name in grid if grid[name] != calm[name]]:
     sys.exit(f"not the same bits: {', '.join(odd)}")
 print(f"--- {len(grid)} records by Slurm, bit by bit those of one process")
 EOF
+.venv/bin/python "$home/same.py" "$store" "$calm" 6
+
+# --- one whose time ends, a minute, amid the training
+REST=30 through_slurm "experiment=$experiment/finetuned-0.1" "seeds=1" "store=$home/short" "limit=1" >"$home/logs/short.log" 2>&1 ||
+  { cat "$home/logs/short.log"; exit 1; }
+failed=$(grep -c '^ *Trying to restart job' "$home/logs/short.log")
+say "a training of more than a minute in jobs of a minute; tried again: $failed"
+[ "$failed" -ge 1 ]
+.venv/bin/python "$home/same.py" "$home/short" "$calm" 1
 say "done"
