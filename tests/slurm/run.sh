@@ -182,7 +182,7 @@ EOF
 .venv/bin/python "$home/same.py" "$store" "$calm" 6
 
 # --- one whose time ends, a minute, amid the training
-REST=30 through_slurm "experiment=$experiment/finetuned-0.1" "seeds=1" "store=$home/short" "limit=1" >"$home/logs/short.log" 2>&1 ||
+REST=45 through_slurm "experiment=$experiment/finetuned-0.1" "seeds=1" "store=$home/short" "limit=1" >"$home/logs/short.log" 2>&1 ||
   { cat "$home/logs/short.log"; exit 1; }
 failed=$(grep -c '^ *Trying to restart job' "$home/logs/short.log")
 say "a training of more than a minute in jobs of a minute; tried again: $failed"
