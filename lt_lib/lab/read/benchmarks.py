@@ -32,7 +32,7 @@ def speed() -> Table:
         {
             "": html.escape(figure["what"]),
             "against": html.escape(figure["peer"]),
-            "times": f"{figure['ratio']:.2f} {figure['kind']}",
+            "times": f"{_ratio(figure['ratio'])} {figure['kind']}",
             "goal": _goal(figure),
         }
         for one in found.values()
@@ -44,6 +44,10 @@ def speed() -> Table:
     return Table(pd.DataFrame(lines), lines, f"Each line measured in one run. {'; '.join(machines)}")
 
 
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
 def _goal(figure: dict) -> str:
     goal = figure["goal"]
     if goal is None:
@@ -53,9 +57,15 @@ def _goal(figure: dict) -> str:
 
 
 def missed() -> list[str]:
-    """What misses its goal, for a sentence."""
-    figures = [figure for one in results().values() for figure in one["figures"]]
-    return [figure["what"] for figure in figures if _goal(figure).endswith("missed")]
+    """What misses its goal, for a sentence; where there are several rivals, against how many of them."""
+    found: dict[str, list[bool]] = {}
+    for figure in (figure for one in results().values() for figure in one["figures"]):
+        found.setdefault(figure["what"], []).append(_goal(figure).endswith("missed"))
+    return [
+        what if len(misses) == 1 else f"{what} (against {sum(misses)} of {len(misses)})"
+        for what, misses in found.items()
+        if any(misses)
+    ]
 
 
 def growth() -> Table:

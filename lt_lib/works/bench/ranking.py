@@ -76,6 +76,11 @@ def filed(experiment: str) -> dict[str, Bench]:
     return found
 
 
+def fullest(*benches: Bench) -> Bench:
+    """The bench with the most remedies at the most ratios, the first of equals."""
+    return max(benches, key=lambda bench: sum(map(len, bench.values())))
+
+
 def gains(of: dict[str, list[Record]], metric: str = "balanced_accuracy") -> list[Gain]:
     """Remedies of one ratio, the best first; plain cross-entropy is not among them.
 

@@ -44,6 +44,9 @@ def test_a_goal_is_met_or_missed(measured):
         "at most 1.1: met",
     ]
     assert benchmarks.missed() == ["a<b 2.5", "a<b 1.2"]
+    measured(loop={"figures": [figure(250.0, 300), figure(250.0, 300), figure(250.0, 200), figure(12345.6)]})
+    assert benchmarks.missed() == ["a<b 250.0 (against 2 of 3)"]
+    assert [row["times"] for row in benchmarks.speed().rows][2:] == ["250 as fast", "12,346 as fast"]
     assert "a&lt;b 2.5" in table._repr_html_() and "some CPU, 4 cores, torch 2.0" in table.caption
 
 

@@ -171,6 +171,12 @@ def test_evidence_on_photographs_and_on_digits_stays_apart(monkeypatch):
         assert {r.data for own in bench[0.01].values() for r in own} == {data}
 
 
+def test_the_fullest_bench_has_the_most_remedies_at_the_most_ratios(bench):
+    part = {ratio: {key: of[key] for key in list(of)[:2]} for ratio, of in bench.items()}
+    assert ranking.fullest(part, bench) is bench and ranking.fullest(bench, part) is bench
+    assert ranking.fullest({}, bench) is bench and ranking.fullest(bench, dict(bench)) is bench
+
+
 def test_tasks_are_compared_over_the_remedies_that_both_have(bench):
     tasks = {"heads": bench[0.005], "whole": ranking.by_ratio(whole())[0.01]}
     assert ranking.between_tasks(tasks).loc["heads", "whole"] == pytest.approx(-1)
