@@ -156,7 +156,9 @@ from textwrap import fill
 
 from lt_lib.works.spectrum.anchor import against_print
 
-best = lab.strongest(results)
+best = [  # each row by itself: it is held against print, not against the others
+    r for own in lab.group(results).values() for r in lab.strongest(own)
+]
 landed = against_print(best).splitlines()
 for said in landed:
     print(fill(said, 76, subsequent_indent="    "))
