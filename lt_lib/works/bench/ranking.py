@@ -248,6 +248,11 @@ def which_remedy(of: dict[str, list[Record]]) -> list[str]:
         if of[PLAIN][0].metrics["last"].get(metric) is None:
             continue
         level, sure = best(of, metric)
+        if level[0].gap.n < 2:
+            first = f"{level[0].title} is ahead in it ({level[0].gap.said(sign=True)})"
+            ahead = first if level[0].gap.mean > 0 else "no remedy is ahead in it"
+            said.append(f"for {aim}, one seed tells nothing for sure; {ahead}")
+            continue
         if not sure:
             said.append(f"for {aim}, no remedy is surely better than plain cross-entropy")
             continue
@@ -259,7 +264,9 @@ def which_remedy(of: dict[str, list[Record]]) -> list[str]:
 
 def cheapest(of: dict[str, list[Record]]) -> str:
     """Of the remedies that cannot be told from the best, and can from plain cross-entropy, the cheapest."""
-    _, sure = best(of, "balanced_accuracy")
+    level, sure = best(of, "balanced_accuracy")
+    if level[0].gap.n < 2:
+        return "one seed cannot tell which remedy earns its cost"
     if not sure:
         return "no remedy earns its cost: none is surely better than plain cross-entropy"
 

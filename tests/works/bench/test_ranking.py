@@ -57,8 +57,15 @@ def p_of(gain):
 
 
 def test_one_seed_tells_nothing(bench):
-    (single,) = {g.told for g in ranking.gains(ranking.by_ratio(records(seeds=1))[0.005])}
+    of = ranking.by_ratio(records(seeds=1))[0.005]
+    (single,) = {g.told for g in ranking.gains(of)}
     assert single == 0
+    said = ranking.which_remedy(of)
+    assert all("one seed tells nothing for sure" in line for line in said)
+    assert said[0].endswith("balanced sampler (cRT) is ahead in it (+0.103)")
+    assert ranking.cheapest(of) == "one seed cannot tell which remedy earns its cost"
+    behind = ranking.by_ratio(records(gains={"focal": -0.08}, seeds=1))[0.005]
+    assert ranking.which_remedy(behind)[0].endswith("no remedy is ahead in it")
 
 
 def test_a_ratio_with_nothing_to_compare_is_left_out():
