@@ -3,6 +3,7 @@ tests/faults/counts.json, as tables of the book."""
 
 import html
 import json
+import re
 
 import pandas as pd
 
@@ -30,7 +31,7 @@ def speed() -> Table:
     found = results()
     lines = [
         {
-            "": html.escape(figure["what"]),
+            "": _named(figure["what"]),
             "against": html.escape(figure["peer"]),
             "times": f"{_ratio(figure['ratio'])} {figure['kind']}",
             "goal": _goal(figure),
@@ -72,7 +73,7 @@ def growth() -> Table:
     """What is there more of, from what to what, and the power of it that a cost grows with."""
     lines = [
         {
-            "": html.escape(curve["what"]),
+            "": _named(curve["what"]),
             "by": html.escape(curve["by"]),
             "sizes": f"{curve['sizes'][0]:,} to {curve['sizes'][-1]:,}",
             "cost": " to ".join(_cost(curve["values"][end], curve["unit"]) for end in (0, -1)),
@@ -87,7 +88,15 @@ def growth() -> Table:
 
 
 def _cost(value: float, unit: str) -> str:
-    return f"{value / 2**20:,.0f} MiB" if unit == "bytes" else f"{value:,.3g} {html.escape(unit)}"
+    if unit == "bytes":
+        return f"{value / 2**20:,.0f} MiB"
+    if unit == "s" and 0 < value < 1:
+        return f"{value * 1e6:.3g} µs" if value < 1e-3 else f"{value * 1e3:.3g} ms"
+    return f"{value:,.3g} {html.escape(unit)}"
+
+
+def _named(what: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(what))
 
 
 def campaign() -> Table:

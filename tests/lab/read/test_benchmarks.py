@@ -53,10 +53,12 @@ def test_a_goal_is_met_or_missed(measured):
 def test_growth_names_sizes_costs_and_the_power(measured):
     curve = {"what": "sweep", "by": "pixels", "unit": "bytes", "sizes": [100, 4000], "values": [2**20, 2**21]}
     seconds = curve | {"unit": "s", "values": [0.5, 20.0], "exponent": 1.0}
-    measured(sweep={"curves": [curve | {"exponent": 0.188}, seconds]})
-    first, second = benchmarks.growth().rows
+    short = seconds | {"what": "`lt` & co", "values": [3.8e-5, 0.0]}
+    measured(sweep={"curves": [curve | {"exponent": 0.188}, seconds, short]})
+    first, second, third = benchmarks.growth().rows
     assert (first["sizes"], first["cost"], first["power"]) == ("100 to 4,000", "1 MiB to 2 MiB", "0.19")
-    assert second["cost"] == "0.5 s to 20 s"
+    assert second["cost"] == "500 ms to 20 s"
+    assert (third[""], third["cost"]) == ("<code>lt</code> &amp; co", "38 µs to 0 s")
     measured(sweep={})
     assert "Nothing measured yet" in benchmarks.growth()._repr_html_()
 
