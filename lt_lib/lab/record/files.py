@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_lib.errors import LabError
+from lt_lib.lab.record.paths import cache_root
 from lt_lib.progress import say
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 STORE = "choose another folder with --store (or LT_STORE). Everything recorded so far is kept."
+CACHE = "set LT_CACHE to a folder that you can write. Everything recorded so far is kept."
 
 
 def atomic_write(path: Path, content: bytes, remedy: str = STORE) -> None:
@@ -26,7 +28,8 @@ def atomic_write(path: Path, content: bytes, remedy: str = STORE) -> None:
     Args:
         path: its folder is made at need.
         content: what it will hold.
-        remedy: what else the reader of the error can do than to free some space.
+        remedy: what else the reader of the error can do than to free some space; for a file of the cache, to
+            move that.
 
     Raises:
         LabError: the folder cannot be written or the disk is full.
@@ -121,4 +124,6 @@ def cannot_write(path: Path, error: OSError, remedy: str = STORE) -> LabError:
     said = error.strerror or error
     if isinstance(error, FileExistsError):
         said = "where a folder of its path should be is something else"
+    if remedy == STORE and path.is_relative_to(cache_root()):
+        remedy = CACHE
     return LabError(f"cannot write {path}: {said}; free some space or {remedy}")

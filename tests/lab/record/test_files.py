@@ -107,3 +107,12 @@ def test_looking_leaves_nothing_but_the_folder(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     check_writable(tmp_path / "link")  # which is replaced
     assert os.listdir(tmp_path / "new") == ["x"] and (tmp_path / "new" / "x").read_text() == "kept"
+
+
+def test_a_cache_that_cannot_be_written_is_said_to_be_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LT_CACHE", str(below_a_file(tmp_path)))
+    with pytest.raises(LabError, match=r"cannot write .*; free some space or set LT_CACHE"):
+        atomic_write(below_a_file(tmp_path) / "weights" / "w.pt", b"")
+    (tmp_path / "store").mkdir()
+    with pytest.raises(LabError, match="--store"):
+        atomic_write(below_a_file(tmp_path / "store") / "r.json", b"")
