@@ -251,7 +251,7 @@ def made_once(folder: Path) -> Try:
         path.write_bytes(sealed(sound) if path.suffix == ".safetensors" else saved(sound))
 
     def generator() -> dict:
-        kept = {name: torch.tensor(0.0) for name in ("generator",)} | sound
+        kept = {"generator": torch.tensor(0.0)} | sound
         with (
             patch.object(gan, "_tiles", lambda *_: torch.zeros(4, 1, 64, 64)),
             patch.object(gan, "_fit", lambda g, t, s, path, d: path.write_bytes(saved(kept))),

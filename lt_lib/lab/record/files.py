@@ -91,11 +91,15 @@ def _opens(path: Path) -> bool:
 
 def is_kept(path: Path) -> bool:
     """Whether a file that is made once and kept is there, whole and of tensors; one that is not is removed,
-    so that it is made again, and this is said."""
-    if path.is_file() and not (is_whole(path) and _opens(path)):
-        say(f"{path}: damaged, made again")
-        path.unlink(missing_ok=True)
-    return path.is_file()
+    where it can be, so that it is made again, and this is said."""
+    if not path.is_file():
+        return False
+    if is_whole(path) and _opens(path):
+        return True
+    say(f"{path}: damaged, made again")
+    with contextlib.suppress(OSError):
+        path.unlink()
+    return False
 
 
 def check_writable(*paths: Path, remedy: str = STORE) -> None:

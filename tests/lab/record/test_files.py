@@ -52,6 +52,16 @@ def test_what_is_kept_and_damaged_is_said_and_removed(file, change_a_number, cap
     assert not is_kept(file) and not capsys.readouterr().err
 
 
+def test_what_is_damaged_and_cannot_be_removed_is_made_again_too(file, change_a_number, monkeypatch):
+    change_a_number(file)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(file), "unlink", refuse)
+    assert not is_kept(file) and file.is_file()
+
+
 def test_what_is_kept_and_no_tensors_is_removed(tmp_path):
     torch.save({"a": print}, tmp_path / "a.pt")
     assert is_whole(tmp_path / "a.pt") and not is_kept(tmp_path / "a.pt")
